@@ -1,0 +1,12 @@
+"""Decide when a contractor should hear from the concierge, write the message, check it, send it.
+
+The map, in the order a message travels:
+
+    triggers/    who is due a message, and why
+    generation/  what the message says
+    safeguards/  whether they may be contacted, and whether the text is fit to send
+    delivery/    the outbox, and the webhook that empties it
+
+Beneath them lie ledger/ (what was decided and why) and postgres/ (connections, queries, migrations).
+Start at jobs.py: it is the story, read top to bottom.
+"""
