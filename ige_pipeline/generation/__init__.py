@@ -1,0 +1,1 @@
+"""What the message says: from templates, or from a model with templates behind it."""

@@ -1,0 +1,1 @@
+"""What each batch decided and why: one row for each candidate."""

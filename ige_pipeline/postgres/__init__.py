@@ -1,0 +1,1 @@
+"""Connections, named queries, migrations, and the embedded server."""

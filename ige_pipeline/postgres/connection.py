@@ -1,0 +1,77 @@
+"""How we talk to Postgres: one kind of connection, and one sentence when there is none."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import conninfo
+from psycopg.rows import DictRow, dict_row
+
+from ige_pipeline.refusal import Refusal
+
+Connection = psycopg.Connection[DictRow]
+
+_SCHEMES = ("postgresql+psycopg2://", "postgresql+psycopg://", "postgresql+asyncpg://", "postgres://")
+
+
+def normalise_url(url: str) -> str:
+    """Write any of the usual spellings of a Postgres URL as `postgresql://…`; Refusal for anything else."""
+    for scheme in _SCHEMES:
+        if url.startswith(scheme):
+            return "postgresql://" + url.removeprefix(scheme)
+    if not url.startswith("postgresql://"):
+        raise Refusal("IGE_DATABASE_URL is not a Postgres URL: write it as postgresql://user:password@host:5432/name.")
+    return url
+
+
+def describe(url: str) -> str:
+    """Name a database without its password: host:port/name."""
+    try:
+        parts = conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        return "an unreadable URL"
+    return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database by its URL. Connections autocommit, give rows as dicts and name themselves `ige_pipeline`."""
+
+    url: str = field(repr=False)
+    connect_timeout_s: int = 5
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Open a connection for the length of the block; Refusal when the server cannot be reached."""
+        with connect(self.url, connect_timeout_s=self.connect_timeout_s) as conn:
+            yield conn
+
+
+def connect(url: str, *, connect_timeout_s: int = 5, **options: Any) -> Connection:
+    """Connect to `url` (seconds until giving up: `connect_timeout_s`); Refusal when that is not possible.
+
+    TCP keepalives end a half-open connection after about 25 s, so that no run waits for a server that is gone.
+    """
+    try:
+        return psycopg.connect(
+            normalise_url(url),
+            autocommit=True,
+            row_factory=dict_row,
+            connect_timeout=connect_timeout_s,
+            application_name="ige_pipeline",
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
+            **options,
+        )
+    except psycopg.OperationalError as error:
+        raise Refusal(f"Postgres at {describe(url)} cannot be reached ({_first_line(error)}).") from error
+    except psycopg.ProgrammingError as error:
+        raise Refusal("IGE_DATABASE_URL cannot be read: write it as postgresql://user:password@host/name.") from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".") if lines else type(error).__name__

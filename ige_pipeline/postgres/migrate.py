@@ -1,0 +1,95 @@
+"""Bring a database to the schema that this code needs, or say in one sentence why that cannot be."""
+
+from pathlib import Path
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+
+from ige_pipeline.postgres.connection import Connection, connect, normalise_url
+from ige_pipeline.refusal import Refusal
+
+VERSION_TABLE = "ige_alembic_version"
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_ONE_AT_A_TIME = 0x1_6E_01  # advisory lock: two migrating processes take turns
+
+
+def migrate(url: str) -> None:
+    """Upgrade the database at `url` to this code's schema. It only adds, and may be run again at any time.
+
+    Raises Refusal when the database is newer than the code, not reachable, or when a table stays locked.
+    """
+    with connect(url) as conn:
+        conn.execute("SELECT pg_advisory_lock(%s)", [_ONE_AT_A_TIME])
+        _require_version_13(conn)
+        _require_known(conn)
+        _upgrade(url)
+
+
+def require_schema(conn: Connection) -> None:
+    """Refuse a database that is not at this code's schema."""
+    at, head = current(conn), head_revision()
+    if at == head:
+        return
+    _require_known(conn)
+    was = "has never been migrated" if at is None else f"is at schema {at}, and this code needs {head}"
+    raise Refusal(f"The database {was}: run `ige migrate`.")
+
+
+def current(conn: Connection) -> str | None:
+    """Return the revision the database is at, None for one that we have not seen before."""
+    try:
+        row = conn.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()  # noqa: S608 - our own constant
+    except psycopg.errors.UndefinedTable:
+        return None
+    return row["version_num"] if row else None
+
+
+def head_revision() -> str:
+    """Return the revision that this code needs."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    if head is None:
+        raise RuntimeError(f"No migrations in {_MIGRATIONS}")
+    return head
+
+
+def _require_version_13(conn: Connection) -> None:
+    if conn.info.server_version < 130000:  # noqa: PLR2004 - Postgres numbers 13.0 so
+        raise Refusal(f"Postgres 13 or newer is needed; this server is {conn.info.server_version // 10000}.")
+
+
+def _require_known(conn: Connection) -> None:
+    at = current(conn)
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if at is not None and at not in known:
+        raise Refusal(
+            f"The database is at schema {at}, which is newer than this code (it knows {head_revision()}): "
+            "install the newer ige_pipeline, nothing was changed.",
+        )
+
+
+def _upgrade(url: str) -> None:
+    try:
+        command.upgrade(_config(url), "head")
+    except CommandError as error:
+        raise Refusal(f"The migrations cannot be read: {error}.") from error
+    except Exception as error:
+        locked = error.__cause__ or getattr(error, "orig", None) or error
+        if isinstance(locked, psycopg.errors.LockNotAvailable):
+            raise Refusal(
+                "A table stayed locked by another program for too long: nothing waits behind us, run `ige migrate` "
+                "again at a quieter time.",
+            ) from error
+        if isinstance(locked, psycopg.errors.InsufficientPrivilege):
+            raise Refusal(f"This database role may not migrate ({locked}): run `ige migrate` as the owner.") from error
+        raise
+
+
+def _config(url: str | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    if url is not None:
+        config.attributes["url"] = normalise_url(url).replace("postgresql://", "postgresql+psycopg://", 1)
+    return config

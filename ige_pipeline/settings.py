@@ -1,0 +1,58 @@
+"""Every threshold, with its bounds, its default and a sentence. Pure values: nothing here reads the environment.
+
+Defaults marked "old system" are what the application did before us.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Hours = Annotated[float, Field(ge=0, le=24 * 365)]
+Days = Annotated[float, Field(ge=0, le=365)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Settings(BaseModel):
+    """What one run obeys: run config over environment (`IGE_` + the name) over the TOML file over these defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    # Who is due
+    high_priority_min_score: int = Field(7, ge=1, le=10, description="Goals of at least this priority are checked on.")
+    high_priority_repeat_days: Days = Field(3, description="Days between two messages about one high-priority goal.")
+    high_priority_at_most: int = Field(3, ge=1, le=20, description="High-priority goals considered per contractor.")
+    stalled_min_score: int = Field(5, ge=1, le=10, description="Stalled goals of at least this priority are encouraged.")
+    stalled_after_days: Days = Field(7, description="Days without an update after which a goal has stalled.")
+    stalled_repeat_days: Days = Field(7, description="Days between two messages about one stalled goal.")
+    stalled_at_most: int = Field(2, ge=1, le=20, description="Stalled goals considered per contractor.")
+    celebrate_within_days: Days = Field(2, description="Days within which a completed item is worth a celebration.")
+    celebrate_at_most: int = Field(2, ge=1, le=20, description="Completed items considered per contractor.")
+
+    # Whether they may be contacted
+    min_gap_hours: Hours = Field(48, description="Hours between two messages to one contractor (old system: 48).")
+    ignored_in_a_row: int = Field(3, ge=1, le=50, description="Unanswered messages in a row that pause (old system: 3).")
+    ignored_pause_days: Days = Field(7, description="Days of pause after the last ignored message (old system: 7).")
+    min_trust_score: int = Field(20, ge=0, le=100, description="Trust below this blocks (old system: 20).")
+    trust_without_record: int = Field(50, ge=0, le=100, description="The trust of a contractor who has no score yet.")
+
+    # What the message says
+    min_characters: int = Field(20, ge=1, le=300, description="A shorter text is rejected.")
+    max_characters: int = Field(300, ge=20, le=1600, description="A longer text is rejected.")
+    max_segments: int = Field(2, ge=1, le=10, description="SMS segments that a text may take.")
+    max_exclamations: int = Field(2, ge=0, le=10, description="Exclamation marks that a text may have.")
+    max_questions: int = Field(2, ge=0, le=10, description="Question marks that a text may have.")
+    model_timeout_seconds: float = Field(20, ge=1, le=120, description="Seconds one call to the model may take.")
+    model_total_seconds: float = Field(45, ge=1, le=600, description="Seconds all tries for one message may take.")
+    model_concurrency: int = Field(10, ge=1, le=200, description="Calls to the model under way at once.")
+
+    # How it is sent
+    max_messages_per_run: int = Field(20, ge=1, le=100_000, description="Messages one delivery run posts (old system: 20).")
+    messages_per_second: float = Field(0.5, gt=0, le=1000, description="Pace, start to start (old system: 2 s apart).")
+    expire_after_hours: Hours = Field(24, description="Hours after which an unsent message is stale.")
+    lease_seconds: int = Field(60, ge=20, le=90, description="Seconds after which a silent run has lost its lease.")
+    post_timeout_seconds: float = Field(15, ge=1, le=60, description="Seconds one POST may take in all.")
+    ignore_other_sender: bool = Field(
+        default=False,
+        description="Deliver although a row became sent within the hour without us: the old worker may be running.",
+    )
+    webhook_format: Literal["flat", "ghl"] = Field("flat", description="The body: seven fields, or nested for GHL.")

@@ -1,0 +1,1 @@
+"""Who is due a message, and why: one SQL file a trigger."""
