@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -58,14 +59,22 @@ def try_lock(path: Path) -> IO[str] | None:
 
 
 def postmaster(data: Path) -> int | None:
-    """Return the process id of the server running on a data directory, or None.
+    """Return the process id of the server running on a data directory, or None."""
+    pid = recorded(data)
+    return pid if pid and serves(pid, data) else None
 
-    A `postmaster.pid` that outlived its server may name somebody else's process by now, so the command line decides.
-    """
+
+def recorded(data: Path) -> int | None:
+    """Return the process id in `postmaster.pid`, which may have outlived its server."""
     with suppress(FileNotFoundError, ValueError, IndexError):
-        pid = int((data / "postmaster.pid").read_text().splitlines()[0])
-        return pid if str(data) in command_line(pid) else None
+        return int((data / "postmaster.pid").read_text().splitlines()[0])
     return None
+
+
+def serves(pid: int, data: Path) -> bool:
+    """Whether a process is a server on a data directory: ids are used again, so its command line decides."""
+    words = command_line(pid)
+    return f"-D {data}" in words and "keeper" not in words
 
 
 def command_line(pid: int) -> str:
@@ -81,18 +90,22 @@ def command_line(pid: int) -> str:
 
 def shut_down(data: Path) -> None:
     """Stop the server on a data directory: fast, after 5 s immediate, after 8 s by force."""
+    pid = postmaster(data)
     for sign, patience in STOP_STEPS:
-        pid = postmaster(data)
-        if pid is None:
+        if pid is None or not serves(pid, data):
             return
         with suppress(ProcessLookupError):
             os.kill(pid, sign)
-        if until(lambda pid=pid: str(data) not in command_line(pid), seconds=patience):  # type: ignore[misc]
-            return
+        until(partial(stopped, pid, data), seconds=patience)
+
+
+def stopped(pid: int, data: Path) -> bool:
+    """Whether the process is no longer a server on the data directory."""
+    return not serves(pid, data)
 
 
 def as_owner_of(path: Path) -> dict[str, Any]:
-    """Return what `subprocess` needs to run as the owner of a path; nothing unless we are root, whom Postgres refuses."""
+    """Return what `subprocess` needs to run as the owner of a path; nothing unless we are root."""
     if os.geteuid() != 0:
         return {}
     owner = path.stat()
@@ -148,10 +161,15 @@ def watch(folder: Path, data: Path, visitors: Visitors, *, idle_stop: float | No
     return None
 
 
-def start(command: list[str], data: Path) -> None:
-    """Start the server and wait until it has written its `postmaster.pid` or given up."""
+def start(command: list[str], data: Path) -> subprocess.Popen[bytes]:
+    """Start the server, wait until it has written its `postmaster.pid` or given up, and return it."""
+    pid = recorded(data)
+    # Postgres will not start while the recorded id belongs to any process of its user, and ids are used again.
+    if pid and "postgres" not in command_line(pid):
+        (data / "postmaster.pid").unlink()
     server = subprocess.Popen(command, cwd=data, env={"LC_ALL": "C"}, **as_owner_of(data))  # noqa: S603 - our own words
     until(lambda: postmaster(data) == server.pid or server.poll() is not None, seconds=10)
+    return server
 
 
 def stop_asked(*_: object) -> NoReturn:
@@ -163,14 +181,17 @@ def stop_asked(*_: object) -> NoReturn:
 def keep(options: argparse.Namespace) -> None:
     """Start the server unless one is there to adopt, watch it, and stop it."""
     signal.signal(signal.SIGTERM, stop_asked)
+    server = lock = None
     try:
         if not postmaster(options.data):
-            start(options.command, options.data)
+            server = start(options.command, options.data)
         visitors = Visitors((options.folder / "url").read_text())
         lock = watch(options.folder, options.data, visitors, idle_stop=options.idle_stop)
     except StopAskedError:
-        lock = None
+        pass
     shut_down(options.data)
+    if server:
+        server.wait()
     if lock:
         lock.close()
 
@@ -185,19 +206,26 @@ def options_from(words: list[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
+def take(path: Path) -> IO[str] | None:
+    """Take a lock within a second: somebody asking whether a keeper lives holds it for a moment."""
+    for _ in range(50):
+        if lock := try_lock(path):
+            return lock
+        time.sleep(0.02)
+    return None
+
+
 def main() -> None:
     """Take the keeper's lock, go into the background and keep; do nothing where a keeper lives already."""
     options = options_from(sys.argv[1:])
-    path = options.folder / "keeper.lock"
-    # Somebody asking whether a keeper lives holds the lock for a moment: try for longer than that.
-    taken: list[IO[str]] = []
-    if not until(lambda: bool((lock := try_lock(path)) and not taken.append(lock)), seconds=1):  # type: ignore[func-returns-value]
+    lock = take(options.folder / "keeper.lock")
+    if lock is None:
         return
     if os.fork():
         os._exit(0)
-    taken[0].truncate(0)
-    taken[0].write(str(os.getpid()))
-    taken[0].flush()
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
     keep(options)
 
 

@@ -1,0 +1,128 @@
+"""Databases for the tests: one embedded server for all workers, one migrated template, one clone per test."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from fcntl import LOCK_EX, flock
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.rows import DictRow, dict_row
+
+from ige_pipeline.postgres import embedded, migrate
+
+SERVER_IDLE_STOP = timedelta(seconds=60)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("a") as file:
+        flock(file, LOCK_EX)
+        yield
+
+
+def _count(path: Path, *, change: int) -> int:
+    """Change a number in a file and return what it is now."""
+    users = int(path.read_text() if path.exists() else 0) + change
+    path.write_text(str(users))
+    return users
+
+
+@pytest.fixture(scope="session")
+def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the session's server; with xdist it is the same one for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "postgres"
+
+
+@pytest.fixture(scope="session")
+def server_url(server_folder: Path) -> Iterator[str]:
+    """The URL of a running server; the last worker to finish stops it and deletes its data."""
+    lock, users = server_folder.with_suffix(".lock"), server_folder.with_suffix(".users")
+    with _locked(lock):
+        url = embedded.ensure_running(server_folder, idle_stop=SERVER_IDLE_STOP, durable=False)
+        _count(users, change=+1)
+
+    yield url
+
+    with _locked(lock):
+        if _count(users, change=-1) == 0:
+            embedded.discard(server_folder)
+
+
+@contextmanager
+def _maintenance(server_url: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(server_url, autocommit=True) as conn:
+        yield conn
+
+
+def _named(server_url: str, name: str) -> str:
+    return urlsplit(server_url)._replace(path=f"/{name}").geturl()
+
+
+def _schema_hash() -> str:
+    """A word that changes with the migrations and with what runs them."""
+    folder = Path(migrate.__file__).parent
+    files = sorted([*folder.glob("migrations/**/*.py"), *folder.glob("migrations/**/*.sql"), Path(migrate.__file__)])
+    return sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:12]
+
+
+@pytest.fixture(scope="session")
+def template_database(server_url: str, server_folder: Path) -> str:
+    """The name of a migrated database that nobody can connect to, for cloning."""
+    name = f"ige_template_{_schema_hash()}"
+    with _locked(server_folder.with_suffix(".template.lock")), _maintenance(server_url) as conn:
+        if not conn.execute("SELECT FROM pg_database WHERE datname = %s", [name]).rowcount:
+            _make_template(conn, server_url, name)
+    return name
+
+
+def _make_template(conn: psycopg.Connection, server_url: str, name: str) -> None:
+    """Migrate under a draft's name, so that a failed migration leaves no template behind."""
+    draft = f"{name}_draft"
+    identifiers = {"draft": sql.Identifier(draft), "name": sql.Identifier(name)}
+    conn.execute(sql.SQL("DROP DATABASE IF EXISTS {draft} WITH (FORCE)").format(**identifiers))
+    conn.execute(sql.SQL("CREATE DATABASE {draft}").format(**identifiers))
+    migrate.migrate(_named(server_url, draft))
+    conn.execute(sql.SQL("ALTER DATABASE {draft} WITH ALLOW_CONNECTIONS false").format(**identifiers))
+    conn.execute(sql.SQL("ALTER DATABASE {draft} RENAME TO {name}").format(**identifiers))
+
+
+@contextmanager
+def _database(server_url: str, *, template: str) -> Iterator[str]:
+    name = f"ige_test_{secrets.token_hex(6)}"
+    identifiers = {"name": sql.Identifier(name), "template": sql.Identifier(template)}
+    with _maintenance(server_url) as conn:
+        conn.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {template}").format(**identifiers))
+    try:
+        yield _named(server_url, name)
+    finally:
+        with _maintenance(server_url) as conn:
+            conn.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**identifiers))
+
+
+@pytest.fixture
+def database_url(server_url: str, template_database: str) -> Iterator[str]:
+    """The URL of a migrated database of the test's own."""
+    with _database(server_url, template=template_database) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(server_url: str) -> Iterator[str]:
+    """The URL of an empty database of the test's own."""
+    with _database(server_url, template="template0") as url:
+        yield url
+
+
+@pytest.fixture
+def conn(database_url: str) -> Iterator[psycopg.Connection[DictRow]]:
+    """A connection to the test's migrated database, each statement its own transaction."""
+    with psycopg.connect(database_url, autocommit=True, row_factory=dict_row) as connection:
+        yield connection
