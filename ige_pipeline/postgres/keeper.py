@@ -162,14 +162,12 @@ def watch(folder: Path, data: Path, visitors: Visitors, *, idle_stop: float | No
 
 
 def start(command: list[str], data: Path) -> subprocess.Popen[bytes]:
-    """Start the server, wait until it has written its `postmaster.pid` or given up, and return it."""
+    """Start the server."""
     pid = recorded(data)
     # Postgres will not start while the recorded id belongs to any process of its user, and ids are used again.
     if pid and "postgres" not in command_line(pid):
         (data / "postmaster.pid").unlink()
-    server = subprocess.Popen(command, cwd=data, env={"LC_ALL": "C"}, **as_owner_of(data))  # noqa: S603 - our own words
-    until(lambda: postmaster(data) == server.pid or server.poll() is not None, seconds=10)
-    return server
+    return subprocess.Popen(command, cwd=data, env={"LC_ALL": "C"}, **as_owner_of(data))  # noqa: S603 - our own words
 
 
 def stop_asked(*_: object) -> NoReturn:
@@ -185,12 +183,14 @@ def keep(options: argparse.Namespace) -> None:
     try:
         if not postmaster(options.data):
             server = start(options.command, options.data)
+            until(lambda: bool(postmaster(options.data)) or server.poll() is not None, seconds=10)
         visitors = Visitors((options.folder / "url").read_text())
         lock = watch(options.folder, options.data, visitors, idle_stop=options.idle_stop)
     except StopAskedError:
         pass
     shut_down(options.data)
     if server:
+        server.send_signal(signal.SIGINT)
         server.wait()
     if lock:
         lock.close()
@@ -221,11 +221,13 @@ def main() -> None:
     lock = take(options.folder / "keeper.lock")
     if lock is None:
         return
-    if os.fork():
+    pid = os.fork()
+    if pid:
+        # Written before we leave: whoever waits for us may want to stop the keeper at once.
+        lock.truncate(0)
+        lock.write(str(pid))
+        lock.flush()
         os._exit(0)
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
     keep(options)
 
 
