@@ -21,7 +21,9 @@ class Settings(BaseModel):
     high_priority_min_score: int = Field(7, ge=1, le=10, description="Goals of at least this priority are checked on.")
     high_priority_repeat_days: Days = Field(3, description="Days between two messages about one high-priority goal.")
     high_priority_at_most: int = Field(3, ge=1, le=20, description="High-priority goals considered per contractor.")
-    stalled_min_score: int = Field(5, ge=1, le=10, description="Stalled goals of at least this priority are encouraged.")
+    stalled_min_score: int = Field(
+        5, ge=1, le=10, description="Stalled goals of at least this priority are encouraged."
+    )
     stalled_after_days: Days = Field(7, description="Days without an update after which a goal has stalled.")
     stalled_repeat_days: Days = Field(7, description="Days between two messages about one stalled goal.")
     stalled_at_most: int = Field(2, ge=1, le=20, description="Stalled goals considered per contractor.")
@@ -30,10 +32,22 @@ class Settings(BaseModel):
 
     # Whether they may be contacted
     min_gap_hours: Hours = Field(48, description="Hours between two messages to one contractor (old system: 48).")
-    ignored_in_a_row: int = Field(3, ge=1, le=50, description="Unanswered messages in a row that pause (old system: 3).")
+    ignored_in_a_row: int = Field(
+        3, ge=1, le=50, description="Unanswered messages in a row that pause (old system: 3)."
+    )
     ignored_pause_days: Days = Field(7, description="Days of pause after the last ignored message (old system: 7).")
     min_trust_score: int = Field(20, ge=0, le=100, description="Trust below this blocks (old system: 20).")
     trust_without_record: int = Field(50, ge=0, le=100, description="The trust of a contractor who has no score yet.")
+
+    quiet_until_hour: int = Field(8, ge=0, le=12, description="Local hour from which a text may arrive.")
+    quiet_from_hour: int = Field(21, ge=13, le=23, description="Local hour from which none may arrive any more.")
+    postpone_at_most_hours: Hours = Field(48, description="If the first allowed moment is later, look again then.")
+    default_region: str = Field(
+        "US", pattern="^[A-Z]{2}$", description="The country of numbers without a country code."
+    )
+    phone_check: Literal["lenient", "strict"] = Field(
+        "lenient", description="`strict` blocks numbers without area code."
+    )
 
     # What the message says
     min_characters: int = Field(20, ge=1, le=300, description="A shorter text is rejected.")
@@ -46,7 +60,9 @@ class Settings(BaseModel):
     model_concurrency: int = Field(10, ge=1, le=200, description="Calls to the model under way at once.")
 
     # How it is sent
-    max_messages_per_run: int = Field(20, ge=1, le=100_000, description="Messages one delivery run posts (old system: 20).")
+    max_messages_per_run: int = Field(
+        20, ge=1, le=100_000, description="Messages one delivery run posts (old system: 20)."
+    )
     messages_per_second: float = Field(0.5, gt=0, le=1000, description="Pace, start to start (old system: 2 s apart).")
     expire_after_hours: Hours = Field(24, description="Hours after which an unsent message is stale.")
     lease_seconds: int = Field(60, ge=20, le=90, description="Seconds after which a silent run has lost its lease.")

@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS ige_decisions (
     changed_since       boolean NOT NULL DEFAULT false,
     due_at              timestamptz,
     screened_at         timestamptz,
+    reviewed_at         timestamptz,
     recipient_facts     jsonb,
     reasons             jsonb NOT NULL DEFAULT '[]',
     not_before          timestamptz,
@@ -124,6 +125,13 @@ CREATE TABLE IF NOT EXISTS ige_switches (
     changed_at timestamptz NOT NULL DEFAULT now()
 )"""
 
+# The next free moment of each endpoint: the pace is shared by all runs.
+PACE = """
+CREATE TABLE IF NOT EXISTS ige_pace (
+    endpoint text PRIMARY KEY,
+    next_at  timestamptz NOT NULL
+)"""
+
 AUDIT = """
 CREATE TABLE IF NOT EXISTS ige_audit (
     id     bigserial PRIMARY KEY,
@@ -160,5 +168,6 @@ def upgrade() -> None:
     execute(PARTITIONS)
     execute(ATTEMPTS)
     execute(SWITCHES)
+    execute(PACE)
     execute(AUDIT)
     execute(ADOPTION)

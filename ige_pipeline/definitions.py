@@ -1,0 +1,31 @@
+"""Everything that Dagster loads, put together once: `build_definitions` for tests and deployments, `defs` for Dagster."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from ige_pipeline.environment import Environment
+from ige_pipeline.jobs import assets, deliver_messages_job, schedule_messages_job
+from ige_pipeline.resources import default_resources
+from ige_pipeline.schedules import build_schedules
+
+
+EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
+
+
+def build_definitions(
+    resources: Mapping[str, Any] | None = None, *, schedules_on: bool = False, executor: str = "in_process"
+) -> dg.Definitions:
+    """Return the two jobs, their assets and schedules over the given resources (default: those of production)."""
+    return dg.Definitions(
+        assets=assets,
+        jobs=[schedule_messages_job, deliver_messages_job],
+        schedules=build_schedules(on=schedules_on),
+        resources=default_resources() | dict(resources or {}),
+        executor=EXECUTORS[executor],
+    )
+
+
+_surroundings = Environment.of_process()
+defs = build_definitions(schedules_on=_surroundings.schedules_on, executor=_surroundings.executor)

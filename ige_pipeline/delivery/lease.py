@@ -1,0 +1,31 @@
+"""A lease: one claimed message, what it takes to send it, and the token that lets its holder settle it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class Lease:
+    """One message in our hands. `attempt` counts from 1 and includes this one."""
+
+    message_id: int
+    token: UUID
+    attempt: int
+    claimed_at: datetime
+    contractor_id: int | None
+    message_type: str
+    message: str
+    ai_reasoning: str
+    idempotency_key: UUID
+    promised: bool
+    contractor_name: str
+    phone: str
+    batch_hour: datetime
+    now: datetime
+
+    @property
+    def who(self) -> dict[str, Any]:
+        """Return what every write to the row filters on."""
+        return {"message_id": self.message_id, "token": self.token}

@@ -1,0 +1,95 @@
+"""Dagster glue of this room: put a batch into the outbox; empty the outbox; say how it stands."""
+
+import dagster as dg
+
+from ige_pipeline.delivery import outbox, report
+from ige_pipeline.delivery.deliver import deliver, require_permission
+from ige_pipeline.ledger.batch import close_batch
+from ige_pipeline.run_request import RunRequest
+from ige_pipeline.stage import DatabaseSource, EndpointSource, batch_of, counts_as_metadata, stage_op
+
+
+@stage_op(kinds={"postgres"})
+def schedule_messages(
+    context: dg.OpExecutionContext, request: dg.ResourceParam[RunRequest], database: dg.ResourceParam[DatabaseSource]
+) -> None:
+    """Put what passed every safeguard into the outbox, with `sent_at` NULL, and close the batch.
+
+    Each row and its decision are written in one statement. A dry run says what it would have scheduled.
+    """
+    from ige_pipeline.delivery import schedule  # noqa: PLC0415 - a delivery run never needs this
+
+    with database().connect() as conn:
+        batch = batch_of(conn, context)
+        scheduled = schedule.schedule_messages(conn, batch, request.settings())
+        closed = close_batch(conn, batch)
+        rows = schedule.preview(conn, batch)
+        for materialization in report.of_batch(batch, closed, rows, run_id=context.run_id):
+            context.log_event(materialization)
+    context.add_output_metadata({"scheduled": scheduled, **counts_as_metadata("verdict", closed["counts"])})
+    context.log.info("Batch %d: %s", batch.id, closed["counts"])
+
+
+@stage_op(kinds={"postgres"}, first=True)
+def expire_stale(
+    context: dg.OpExecutionContext,
+    request: dg.ResourceParam[RunRequest],
+    database: dg.ResourceParam[DatabaseSource],
+    endpoint: dg.ResourceParam[EndpointSource],
+) -> None:
+    """End messages that did not leave in time, each with its reason.
+
+    The webhook's settings are checked first: a run that cannot deliver touches no row.
+    """
+    settings = request.settings()
+    endpoint(settings).close()
+    with database().connect() as conn:
+        now = outbox.standing(conn)
+        require_permission(now, settings)
+        stale = 0
+        if not request.dry_run:
+            stale = outbox.expire_stale(conn, settings, run_id=context.run_id, adopted=now.adopted)
+    context.add_output_metadata({"expired": stale})
+
+
+@stage_op(kinds={"postgres", "webhook"})
+def deliver_messages(
+    context: dg.OpExecutionContext,
+    request: dg.ResourceParam[RunRequest],
+    database: dg.ResourceParam[DatabaseSource],
+    endpoint: dg.ResourceParam[EndpointSource],
+) -> None:
+    """Claim what is due, ask every safeguard again, post it to the webhook and settle it, one after the other.
+
+    Reports to the partition of every batch whose messages it delivered.
+    """
+    settings = request.settings()
+    if request.dry_run:
+        context.log.info("Dry run: nothing is claimed and nothing is sent.")
+        return
+    webhook = endpoint(settings)
+    with database().connect() as conn:
+        done = deliver(
+            conn,
+            webhook,
+            settings,
+            run_id=context.run_id,
+            progress=lambda lease, outcome: context.log.info(
+                "Message %d, attempt %d: %s", lease.message_id, lease.attempt, type(outcome).__name__
+            ),
+        )
+    webhook.close()
+    for materialization in report.of_delivery(done, run_id=context.run_id):
+        context.log_event(materialization)
+    context.add_output_metadata({"posted": done.posted, **counts_as_metadata("outcome", dict(done.counts))})
+    if done.fault is not None:
+        raise dg.Failure(report.fault_sentence(done.fault, webhook.name), allow_retries=False)
+
+
+@stage_op(kinds={"postgres"})
+def report_backlog(context: dg.OpExecutionContext, database: dg.ResourceParam[DatabaseSource]) -> None:
+    """Say what is still unsent: due, leased, waiting, and held until `ige adopt`."""
+    with database().connect() as conn:
+        now = outbox.backlog(conn, adopted=outbox.standing(conn).adopted)
+    context.add_output_metadata(dict(now))
+    context.log.info("Backlog: %s", now)

@@ -1,0 +1,60 @@
+"""What Dagster is told: one materialization for each asset and hour, with counts, a preview, and links both ways."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from ige_pipeline.delivery.deliver import DeliveryReport
+from ige_pipeline.ledger.batch import Batch
+from ige_pipeline.stage import as_table, counts_as_metadata
+
+# Dagster shows lineage from this hour on; older messages are delivered all the same.
+FIRST_HOUR = datetime(2026, 1, 1, tzinfo=UTC)
+_KEY = "%Y-%m-%d-%H:%M"
+
+
+def of_batch(
+    batch: Batch, closed: dict[str, Any], rows: list[dict[str, Any]], *, run_id: str
+) -> Iterator[dg.AssetMaterialization]:
+    """Tell what a batch decided and scheduled; a dry run materialises nothing."""
+    if batch.dry_run:
+        return
+    about = {
+        "batch": batch.id,
+        "as_of": dg.MetadataValue.timestamp(batch.as_of),
+        "seconds": (closed["closed_at"] - closed["opened_at"]).total_seconds(),
+        "cost_usd": float(closed["cost_usd"]),
+        "tokens": closed["tokens_in"] + closed["tokens_out"],
+        "run": dg.MetadataValue.dagster_run(run_id),
+    }
+    decided = about | counts_as_metadata("verdict", closed["counts"]) | closed.get("by_trigger", {})
+    scheduled = about | {"scheduled": closed["counts"].get("scheduled", 0), "preview": as_table(rows)}
+    yield _materialized("trigger_decisions", batch.batch_hour, decided)
+    yield _materialized("scheduled_messages", batch.batch_hour, scheduled)
+
+
+def of_delivery(done: DeliveryReport, *, run_id: str) -> Iterator[dg.AssetMaterialization]:
+    """Tell every batch hour how many of its messages this run delivered."""
+    for hour, delivered in sorted(done.delivered_by_hour.items()):
+        about = {
+            "delivered": delivered,
+            "batch": dg.MetadataValue.asset(dg.AssetKey("scheduled_messages")),
+            "run": dg.MetadataValue.dagster_run(run_id),
+            **counts_as_metadata("outcome", dict(done.counts)),
+        }
+        yield _materialized("delivered_messages", hour, about)
+
+
+def fault_sentence(reason: str, endpoint: str) -> str:
+    """Say that the endpoint is wrong, not the messages, and what to look at."""
+    return (
+        f"The webhook at {endpoint} answered {reason}, so the endpoint is wrong and not the messages: check "
+        "N8N_OUTBOUND_WEBHOOK_URL, IGE_WEBHOOK_AUTH_HEADER and that the n8n workflow is active; nothing was lost."
+    )
+
+
+def _materialized(asset: str, hour: datetime, metadata: dict[str, Any]) -> dg.AssetMaterialization:
+    partition = hour.astimezone(UTC).strftime(_KEY) if hour >= FIRST_HOUR else None
+    return dg.AssetMaterialization(dg.AssetKey(asset), partition=partition, metadata=metadata)

@@ -1,0 +1,149 @@
+"""Environment in, plain adapters out. The only module that reads the environment."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from ige_pipeline.delivery.endpoint import Target, WebhookEndpoint, check_target
+from ige_pipeline.generation.model import ModelWriter
+from ige_pipeline.postgres import embedded
+from ige_pipeline.postgres.connection import Database, connect, normalise_url
+from ige_pipeline.postgres.migrate import migrate, require_schema
+from ige_pipeline.refusal import Refusal
+from ige_pipeline.settings import Settings
+
+EXECUTORS = ("in_process", "multiprocess")
+_WEBHOOK = ("N8N_OUTBOUND_WEBHOOK_URL", "N8N_WEBHOOK_URL")
+_IDLE_STOP = timedelta(minutes=10)
+_DEFAULT_MODEL = "gpt-4o-mini"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What the surroundings say. Secrets are read where they are used and never kept in a name of their own."""
+
+    values: Mapping[str, str]
+
+    @classmethod
+    def of_process(cls) -> "Environment":
+        """Read this process's environment."""
+        return cls(dict(os.environ))
+
+    def get(self, name: str) -> str | None:
+        """Return a variable's value; one that is empty counts as not set."""
+        return self.values.get(name, "").strip() or None
+
+    def settings(self, overrides: Mapping[str, Any] | None = None) -> Settings:
+        """Return what a run obeys: overrides over `IGE_…` over the TOML file over the defaults; Refusal if malformed."""
+        path = Path(self.get("IGE_SETTINGS") or "ige.toml")
+        layers: dict[str, tuple[Any, str]] = {}
+        for name, value in _read_toml(path, required=self.get("IGE_SETTINGS") is not None).items():
+            layers[name] = (value, str(path))
+        for name in Settings.model_fields:
+            if (value := self.get(variable := f"IGE_{name.upper()}")) is not None:
+                layers[name] = (value, variable)
+        for name, value in (overrides or {}).items():
+            layers[name] = (value, "the run's config")
+        return _validated(layers)
+
+    def database(self) -> Database:
+        """Return the database that IGE_DATABASE_URL names; unset, start the embedded server and bring it up to date."""
+        url = self.get("IGE_DATABASE_URL")
+        if url is not None:
+            return Database(normalise_url(url))
+        url = embedded.ensure_running(self.state_folder / "postgres", idle_stop=_IDLE_STOP)
+        migrate(url)
+        return Database(url)
+
+    def checked_database(self) -> Database:
+        """Return the database after making sure that it answers and is at this code's schema; Refusal if not."""
+        database = self.database()
+        with connect(database.url) as conn:
+            require_schema(conn)
+        return database
+
+    @property
+    def state_folder(self) -> Path:
+        """Where an embedded server and Dagster's state are kept: IGE_STATE, or `.ige` in the working folder."""
+        return Path(self.get("IGE_STATE") or ".ige")
+
+    @property
+    def schedules_on(self) -> bool:
+        """Whether jobs run by themselves: only where IGE_SCHEDULES is `on`."""
+        return (self.get("IGE_SCHEDULES") or "off").lower() == "on"
+
+    @property
+    def executor(self) -> str:
+        """Where ops run: IGE_EXECUTOR, in this process unless it says otherwise; Refusal for a word we do not know."""
+        name = self.get("IGE_EXECUTOR") or "in_process"
+        if name not in EXECUTORS:
+            raise Refusal(f"IGE_EXECUTOR is {name!r}: write one of {', '.join(EXECUTORS)}.")
+        return name
+
+    def target(self, settings: Settings) -> Target:
+        """Return where messages are posted; Refusal when neither webhook variable is set or one is malformed."""
+        url = next((found for name in _WEBHOOK if (found := self.get(name))), None)
+        if url is None:
+            raise Refusal("N8N_OUTBOUND_WEBHOOK_URL is not set: set it to the webhook that sends your texts.")
+        return check_target(
+            Target(
+                url=url,
+                kind=settings.webhook_format,
+                auth_header=self.get("IGE_WEBHOOK_AUTH_HEADER"),
+                secrets=self.get("IGE_WEBHOOK_SECRET"),
+                timeout_s=settings.post_timeout_seconds,
+            ),
+        )
+
+    def endpoint(self, settings: Settings) -> WebhookEndpoint:
+        """Return the webhook, ready to be posted to; Refusal as for `target`."""
+        return WebhookEndpoint(self.target(settings))
+
+    def model(self, settings: Settings) -> ModelWriter | None:
+        """Return the model that writes, or None without OPENAI_API_KEY: then the built-in templates do."""
+        key = self.get("OPENAI_API_KEY")
+        if key is None:
+            return None
+        return ModelWriter(
+            model=self.get("IGE_OPENAI_MODEL") or _DEFAULT_MODEL,
+            api_key=key,
+            base_url=self.get("OPENAI_BASE_URL"),
+            timeout_seconds=settings.model_timeout_seconds,
+            total_seconds=settings.model_total_seconds,
+            concurrency=settings.model_concurrency,
+        )
+
+
+def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        if required:
+            raise Refusal(f"IGE_SETTINGS names {path}, which does not exist.") from error
+        return {}
+    except (OSError, ValueError) as error:
+        raise Refusal(f"The settings file {path} cannot be read: {error}.") from error
+
+
+def _validated(layers: Mapping[str, tuple[Any, str]]) -> Settings:
+    try:
+        return Settings(**{name: value for name, (value, _) in layers.items()})
+    except ValidationError as error:
+        first = cast("dict[str, Any]", error.errors()[0])
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        source = layers.get(name, (None, "the settings"))[1]
+        if first["type"] == "extra_forbidden":
+            raise Refusal(
+                f"{source} sets {name}, which is not a setting: see docs/settings.md for all of them."
+            ) from error
+        raise Refusal(f"{name} in {source} is malformed: {_lower_first(first['msg'])}.") from error
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,75 @@
+"""A batch: one scheduling run's question, asked as of one moment. Found again by the root run's id."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.queries import load
+from ige_pipeline.refusal import Refusal
+
+_QUERIES = load(__package__, "batch.sql")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch. `as_of` is what triggers take for now; `decided_on` is the UTC day its decisions lie under."""
+
+    id: int
+    root_run_id: str
+    partition_key: str | None
+    batch_hour: datetime
+    as_of: datetime
+    triggers: tuple[str, ...]
+    dry_run: bool
+    decided_on: date
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """Return the two parameters that find the batch's decisions in one partition of the ledger."""
+        return {"batch_id": self.id, "decided_on": self.decided_on}
+
+
+def open_batch(
+    conn: Connection,
+    *,
+    root_run_id: str,
+    triggers: Iterable[str],
+    settings: dict[str, Any],
+    as_of: datetime | None = None,
+    partition_key: str | None = None,
+    dry_run: bool = False,
+) -> Batch:
+    """Open the batch of a root run, or find the one it opened before. Without `as_of`, the database's now is taken."""
+    values = {
+        "root_run_id": root_run_id,
+        "partition_key": partition_key,
+        "as_of": as_of,
+        "triggers": list(triggers),
+        "dry_run": dry_run,
+        "settings": Jsonb(settings),
+    }
+    with conn.transaction():
+        conn.execute(_QUERIES["open_batch"], values)
+        batch = find_batch(conn, root_run_id)
+        conn.execute(_QUERIES["prepare_decisions"], {"decided_on": batch.decided_on})
+    return batch
+
+
+def find_batch(conn: Connection, root_run_id: str) -> Batch:
+    """Return the batch of a root run; Refusal when its first op never ran."""
+    row = conn.execute(_QUERIES["find_batch"], {"root_run_id": root_run_id}).fetchone()
+    if row is None:
+        raise Refusal("This run has no batch: start schedule_messages_job from its first op, evaluate_triggers.")
+    return Batch(**row | {"triggers": tuple(row["triggers"])})
+
+
+def close_batch(conn: Connection, batch: Batch) -> dict[str, Any]:
+    """Write the batch's counts, tokens and cost beside it and return that row."""
+    row = conn.execute(_QUERIES["close_batch"], batch.key).fetchone()
+    if row is None:
+        raise RuntimeError(f"Batch {batch.id} is gone.")
+    return row

@@ -1,0 +1,42 @@
+-- name: open_batch
+-- Re-execution from failure has the same root run and so finds the batch it began.
+INSERT INTO ige_batches (root_run_id, partition_key, batch_hour, as_of, triggers, dry_run, settings)
+SELECT %(root_run_id)s, %(partition_key)s, date_trunc('hour', moment, 'UTC'), moment, %(triggers)s, %(dry_run)s,
+       %(settings)s
+  FROM (SELECT COALESCE(%(as_of)s::timestamptz, now()) AS moment) AS asked
+ON CONFLICT (root_run_id) DO NOTHING
+
+-- name: find_batch
+-- Decisions lie under the day the batch was opened, not under its as-of: a backfill of last year is today's work.
+SELECT id, root_run_id, partition_key, batch_hour, as_of, triggers, dry_run,
+       (opened_at AT TIME ZONE 'UTC')::date AS decided_on
+  FROM ige_batches
+ WHERE root_run_id = %(root_run_id)s
+
+-- name: prepare_decisions
+-- The day's partition of the ledger must exist before its first row.
+SELECT ige_prepare_decisions(%(decided_on)s::date)
+
+-- name: close_batch
+-- Counted from the decisions themselves, so that a repeated op cannot count twice.
+UPDATE ige_batches b
+   SET closed_at = now(),
+       counts = counted.counts,
+       tokens_in = counted.tokens_in,
+       tokens_out = counted.tokens_out,
+       cost_usd = counted.cost_usd
+  FROM (SELECT COALESCE(jsonb_object_agg(verdict, n), '{}') AS counts,
+               COALESCE(sum(tokens_in), 0) AS tokens_in,
+               COALESCE(sum(tokens_out), 0) AS tokens_out,
+               COALESCE(sum(cost_usd), 0) AS cost_usd
+          FROM (SELECT COALESCE(verdict, 'undecided') AS verdict,
+                       count(*) AS n,
+                       sum((generation ->> 'tokens_in')::bigint) AS tokens_in,
+                       sum((generation ->> 'tokens_out')::bigint) AS tokens_out,
+                       sum((generation ->> 'cost_usd')::numeric) AS cost_usd
+                  FROM ige_decisions
+                 WHERE batch_id = %(batch_id)s
+                   AND decided_on = %(decided_on)s
+                 GROUP BY verdict) AS by_verdict) AS counted
+ WHERE b.id = %(batch_id)s
+RETURNING b.counts, b.tokens_in, b.tokens_out, b.cost_usd, b.opened_at, b.closed_at

@@ -1,0 +1,87 @@
+"""What Dagster hands to the ops: this run's request, and the means to reach the world, made when an op asks for them.
+
+They are functions, so that what is wrong with the surroundings fails the op with one sentence and not the start of the
+process with a trace.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+from pydantic import Field, create_model
+
+from ige_pipeline.environment import Environment
+from ige_pipeline.run_request import RunRequest
+from ige_pipeline.settings import Settings
+
+
+class _Asked(dg.ConfigurableResource[RunRequest]):
+    dry_run: bool = Field(default=False, description="Decide and explain, but schedule and send nothing.")
+    as_of: str | None = Field(
+        default=None,
+        description="Evaluate triggers as of this moment (ISO 8601); for runs without a partition.",
+    )
+
+    def create_resource(self, context: dg.InitResourceContext) -> RunRequest:
+        """Keep only what was set: the rest comes from the environment, the file and the defaults, in this order."""
+        del context
+        given = {name: getattr(self, name) for name in Settings.model_fields}
+        overrides = {name: value for name, value in given.items() if value is not None}
+        return RunRequest(
+            settings=lambda: Environment.of_process().settings(overrides),
+            dry_run=self.dry_run,
+            as_of=self.as_of,
+        )
+
+
+def _optional(name: str) -> tuple[Any, Any]:
+    """Make a field of the run config from a setting: the same sentence, empty unless set; bounds are checked on use."""
+    field = Settings.model_fields[name]
+    kinds: dict[Any, Any] = {int: int | None, float: float | None, bool: bool | None}
+    bounds = ", ".join(str(bound) for bound in field.metadata)
+    described = f"{field.description} Default: {field.default}." + (f" {bounds}." if bounds else "")
+    return kinds.get(field.annotation, str | None), Field(default=None, description=described)
+
+
+RequestResource = create_model(
+    "RequestResource",
+    __base__=_Asked,
+    **{name: _optional(name) for name in Settings.model_fields},
+)
+
+
+class DatabaseResource(dg.ConfigurableResource[Callable[[], Any]]):
+    """The database that IGE_DATABASE_URL names, or the embedded one; checked when an op first asks."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> Callable[[], Any]:
+        """Return the function that opens it."""
+        del context
+        return lambda: Environment.of_process().checked_database()
+
+
+class EndpointResource(dg.ConfigurableResource[Callable[[Settings], Any]]):
+    """The webhook that N8N_OUTBOUND_WEBHOOK_URL (else N8N_WEBHOOK_URL) names."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> Callable[[Settings], Any]:
+        """Return the function that makes it."""
+        del context
+        return lambda settings: Environment.of_process().endpoint(settings)
+
+
+class ModelResource(dg.ConfigurableResource[Callable[[Settings], Any]]):
+    """The model that writes, when OPENAI_API_KEY is set."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> Callable[[Settings], Any]:
+        """Return the function that makes it, or makes nothing."""
+        del context
+        return lambda settings: Environment.of_process().model(settings)
+
+
+def default_resources() -> dict[str, Any]:
+    """Return the resources of production and of the sandbox alike."""
+    return {
+        "request": RequestResource(),
+        "database": DatabaseResource(),
+        "endpoint": EndpointResource(),
+        "model": ModelResource(),
+    }

@@ -1,0 +1,27 @@
+"""What one run was asked for, beside what holds for all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ige_pipeline.refusal import Refusal
+from ige_pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """`settings` reads the thresholds in force now (Refusal when one is malformed); `as_of` is ISO 8601 or empty."""
+
+    settings: Callable[[], Settings]
+    dry_run: bool = False
+    as_of: str | None = None
+
+    def moment(self) -> datetime | None:
+        """Return the as-of that was asked for, None for the database's now; Refusal when it is no time."""
+        if not self.as_of:
+            return None
+        try:
+            moment = datetime.fromisoformat(self.as_of)
+        except ValueError as error:
+            raise Refusal("as_of is not a time: write it as 2026-11-23T14:00:00Z.") from error
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

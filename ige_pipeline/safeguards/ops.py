@@ -1,0 +1,43 @@
+"""Dagster glue of this room: screen the recipients before a text is written, and the texts before they are scheduled."""
+
+import dagster as dg
+
+from ige_pipeline.run_request import RunRequest
+from ige_pipeline.stage import DatabaseSource, batch_of, counts_as_metadata, stage_op
+
+
+@stage_op(kinds={"postgres", "pandas"})
+def screen_recipients(
+    context: dg.OpExecutionContext, request: dg.ResourceParam[RunRequest], database: dg.ResourceParam[DatabaseSource]
+) -> None:
+    """Ask every safeguard about every candidate, and let one message for each contractor win.
+
+    All reasons are kept, each with what was seen and the limit. What cannot be evaluated blocks.
+    """
+    from ige_pipeline.safeguards import screen  # noqa: PLC0415 - pandas costs a second; a delivery run never needs this
+
+    with database().connect() as conn:
+        batch = batch_of(conn, context)
+        screen.screen_recipients(conn, batch, request.settings())
+        verdicts, reasons = screen.count_verdicts(conn, batch), screen.count_reasons(conn, batch)
+    context.add_output_metadata(counts_as_metadata("verdict", verdicts) | counts_as_metadata("reason", reasons))
+    context.log.info("Batch %d: %s, because of %s", batch.id, verdicts, reasons)
+
+
+@stage_op(kinds={"postgres", "python"})
+def screen_content(
+    context: dg.OpExecutionContext, request: dg.ResourceParam[RunRequest], database: dg.ResourceParam[DatabaseSource]
+) -> None:
+    """Check every text: its length, its segments, and that it says nothing that was not given.
+
+    One that fails is replaced from the templates; where none fits either, the decision is `rejected`.
+    """
+    from ige_pipeline.generation import template  # noqa: PLC0415 - only where texts are written
+    from ige_pipeline.safeguards import review, screen  # noqa: PLC0415 - as above
+
+    with database().connect() as conn:
+        batch = batch_of(conn, context)
+        review.screen_content(conn, batch, request.settings(), templates=template.load())
+        verdicts = screen.count_verdicts(conn, batch)
+    context.add_output_metadata(counts_as_metadata("verdict", verdicts))
+    context.log.info("Batch %d after the check of its texts: %s", batch.id, verdicts)

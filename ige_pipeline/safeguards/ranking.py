@@ -1,0 +1,30 @@
+"""One proactive message for each contractor and batch: the highest priority wins, the others say who won."""
+
+import pandas as pd
+
+from ige_pipeline.safeguards.reason import Reason
+from ige_pipeline.safeguards.recipient import Finding
+
+
+def outranked(frame: pd.DataFrame, *, blocked: set[int]) -> dict[int, list[Finding]]:
+    """Return {index: why} for candidates that lose to another of the same contractor.
+
+    Promised messages neither win nor lose; blocked ones do not compete. Ties go to the more urgent, then the older row,
+    so that a repeated run agrees with the first.
+    """
+    rivals = frame[~frame.index.isin(blocked) & ~frame["promised"].astype(bool)]
+    order = rivals.sort_values(["priority", "urgency", "id"], ascending=[False, False, True])
+    winners = order.drop_duplicates("contractor_id").set_index("contractor_id")
+    losers = order[order.duplicated("contractor_id")]
+    return {
+        int(index): [_lost_to(winners.loc[contractor])]
+        for index, contractor in zip(losers.index, losers["contractor_id"], strict=True)
+    }
+
+
+def _lost_to(winner: "pd.Series[object]") -> Finding:
+    return Finding(
+        Reason.OUTRANKED,
+        observed=f"{winner['trigger_name']} (decision {winner['id']})",
+        limit="one message per contractor and batch",
+    )

@@ -1,0 +1,66 @@
+"""Check every draft; where one is unfit, try the templates in turn before giving up with all the reasons."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ige_pipeline.generation import template
+from ige_pipeline.generation.draft import Brief, Draft
+from ige_pipeline.generation.generate import brief_of
+from ige_pipeline.generation.variants import Templates
+from ige_pipeline.ledger.batch import Batch
+from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.queries import load
+from ige_pipeline.safeguards.content import Finding, review
+from ige_pipeline.settings import Settings
+
+_QUERIES = load(__package__, "screen.sql")
+
+
+def screen_content(conn: Connection, batch: Batch, settings: Settings, *, templates: Templates) -> None:
+    """Review every draft of `batch` that nobody reviewed; those that fail and cannot be replaced are `rejected`."""
+    rows = conn.execute(_QUERIES["drafts_to_review"], batch.key).fetchall()
+    with conn.pipeline():
+        for row in rows:
+            written = Draft(
+                text=row["draft"], reasoning=row["ai_reasoning"] or row["reason"], source=row["draft_source"]
+            )
+            draft, findings = fittest(brief_of(row), written, settings, templates=templates)
+            conn.execute(_QUERIES["record_review"], _record(row["decision_id"], batch, draft, findings))
+
+
+def fittest(
+    brief: Brief, written: Draft, settings: Settings, *, templates: Templates
+) -> tuple[Draft, tuple[Finding, ...]]:
+    """Return the first draft without findings, or the written one with its own findings when none is fit."""
+    first = review(written.text, facts=brief.quotable(), settings=settings)
+    if not first:
+        return written, ()
+    for draft in _instead(brief, written, templates):
+        if not review(draft.text, facts=brief.quotable(), settings=settings):
+            return replace(draft, fallback_reason=f"rejected: {_words(first)}"), ()
+    return written, first
+
+
+def _instead(brief: Brief, written: Draft, templates: Templates) -> Iterator[Draft]:
+    return (draft for draft in template.drafts(brief, templates=templates) if draft.source != written.source)
+
+
+def _words(findings: tuple[Finding, ...]) -> str:
+    return ", ".join(sorted({str(finding.reason) for finding in findings}))
+
+
+def _record(decision_id: int, batch: Batch, draft: Draft, findings: tuple[Finding, ...]) -> dict[str, object]:
+    reasons = [
+        {"reason": str(finding.reason), "observed": finding.observed, "limit": finding.limit} for finding in findings
+    ]
+    return {
+        "id": decision_id,
+        "decided_on": batch.decided_on,
+        "draft": draft.text,
+        "draft_source": draft.source,
+        "ai_reasoning": draft.reasoning,
+        "fallback_reason": draft.fallback_reason,
+        "reasons": json.dumps(reasons),
+        "verdict": "rejected" if findings else None,
+    }

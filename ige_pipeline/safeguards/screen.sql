@@ -1,0 +1,70 @@
+-- name: undecided
+-- The batch's candidates that no safeguard has looked at yet.
+SELECT id, contractor_id, trigger_name, priority, urgency, promised, changed_since
+  FROM ige_decisions
+ WHERE batch_id = %(batch_id)s
+   AND decided_on = %(decided_on)s
+   AND screened_at IS NULL
+
+-- name: record_screening
+-- One statement for all: what was known, every reason, and the verdict where there already is one.
+UPDATE ige_decisions d
+   SET screened_at = now(),
+       recipient_facts = s.facts::jsonb,
+       reasons = s.reasons::jsonb,
+       verdict = s.verdict,
+       decided_at = CASE WHEN s.verdict IS NOT NULL THEN now() END,
+       not_before = s.not_before,
+       retry_at = s.retry_at
+  FROM unnest(%(ids)s::bigint[], %(facts)s::text[], %(reasons)s::text[], %(verdicts)s::text[],
+              %(not_before)s::timestamptz[], %(retry_at)s::timestamptz[])
+       AS s (id, facts, reasons, verdict, not_before, retry_at)
+ WHERE d.id = s.id
+   AND d.decided_on = %(decided_on)s
+   AND d.screened_at IS NULL
+
+-- name: verdicts
+-- How the batch stands, for the op's metadata.
+SELECT COALESCE(verdict, 'undecided') AS verdict, count(*) AS decisions
+  FROM ige_decisions
+ WHERE batch_id = %(batch_id)s
+   AND decided_on = %(decided_on)s
+ GROUP BY verdict
+
+-- name: blocking_reasons
+-- Which safeguards spoke, and how often.
+SELECT each.reason ->> 'reason' AS reason, count(*) AS decisions
+  FROM ige_decisions d
+ CROSS JOIN LATERAL jsonb_array_elements(d.reasons) AS each (reason)
+ WHERE d.batch_id = %(batch_id)s
+   AND d.decided_on = %(decided_on)s
+ GROUP BY 1
+ ORDER BY 2 DESC, 1
+
+-- name: drafts_to_review
+-- Texts that were written and not yet checked.
+SELECT d.id AS decision_id, d.contractor_id, d.trigger_name, d.message_type, d.subject_id, d.occurrence, d.facts,
+       d.reason, d.draft, d.draft_source, d.ai_reasoning, c.first_name, c.company_name
+  FROM ige_decisions d
+  LEFT JOIN contractors c ON c.id = d.contractor_id
+ WHERE d.batch_id = %(batch_id)s
+   AND d.decided_on = %(decided_on)s
+   AND d.verdict IS NULL
+   AND d.draft IS NOT NULL
+   AND d.reviewed_at IS NULL
+ ORDER BY d.id
+
+-- name: record_review
+-- The text that passed, or the reasons why none did.
+UPDATE ige_decisions
+   SET reviewed_at = now(),
+       draft = %(draft)s,
+       draft_source = %(draft_source)s,
+       ai_reasoning = %(ai_reasoning)s,
+       fallback_reason = COALESCE(%(fallback_reason)s, fallback_reason),
+       reasons = reasons || %(reasons)s::jsonb,
+       verdict = %(verdict)s,
+       decided_at = CASE WHEN %(verdict)s::text IS NOT NULL THEN now() END
+ WHERE id = %(id)s
+   AND decided_on = %(decided_on)s
+   AND reviewed_at IS NULL

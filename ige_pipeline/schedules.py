@@ -1,0 +1,45 @@
+"""When each job runs by itself. On where IGE_SCHEDULES=on says so; off elsewhere, so that no laptop texts by accident."""
+
+import dagster as dg
+
+from ige_pipeline.jobs import deliver_messages_job, hours, schedule_messages_job
+
+UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+
+
+def build_schedules(*, on: bool) -> list[dg.ScheduleDefinition]:
+    """Return both schedules, running from the start if `on`."""
+    status = dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED
+
+    @dg.schedule(
+        name="schedule_messages_hourly",
+        job=schedule_messages_job,
+        cron_schedule="0 * * * *",
+        execution_timezone="UTC",
+        default_status=status,
+        description="Every full hour: the partition of the hour that begins.",
+    )
+    def hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        key = hours.get_partition_key_for_timestamp(context.scheduled_execution_time.timestamp())
+        return dg.RunRequest(run_key=key, partition_key=key)
+
+    @dg.schedule(
+        name="deliver_messages_every_5_minutes",
+        job=deliver_messages_job,
+        cron_schedule="*/5 * * * *",
+        execution_timezone="UTC",
+        default_status=status,
+        description="Every five minutes, unless a delivery run is queued or under way.",
+    )
+    def every_5_minutes(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        filters = dg.RunsFilter(job_name=deliver_messages_job.name, statuses=UNDER_WAY)
+        if context.instance.get_runs_count(filters) > 0:
+            return dg.SkipReason("A delivery run is queued or under way; it takes what is due now, too.")
+        return dg.RunRequest(run_key=context.scheduled_execution_time.isoformat(timespec="seconds"))
+
+    return [hourly, every_5_minutes]

@@ -1,0 +1,73 @@
+"""What every op shares: order without cargo, a refusal as the run's one clear sentence, and the batch it works on."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import dagster as dg
+
+from ige_pipeline.ledger.batch import Batch, find_batch
+from ige_pipeline.postgres.connection import Connection, Database
+from ige_pipeline.refusal import Refusal
+from ige_pipeline.settings import Settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Resources are functions: what is wrong with the surroundings then fails the op that asks, in one sentence.
+DatabaseSource = Callable[[], Database]
+EndpointSource = Callable[[Settings], Any]
+ModelSource = Callable[[Settings], Any]
+
+
+def stage_op(*, kinds: set[str], first: bool = False) -> Callable[[Callable[P, R]], dg.OpDefinition]:
+    """Make an op of a function: between ops travels only order, so each can be run again alone, on any machine."""
+
+    def decorate(stage: Callable[P, R]) -> dg.OpDefinition:
+        return dg.op(
+            ins={} if first else {"start": dg.In(dg.Nothing)},
+            out=dg.Out(dg.Nothing),
+            description=(stage.__doc__ or "").strip(),
+            tags={f"dagster/kind/{kind}": "" for kind in kinds},
+        )(_refusing(stage))
+
+    return decorate
+
+
+def root_run_id(context: dg.OpExecutionContext) -> str:
+    """Return the id under which re-execution from failure finds the batch it began."""
+    return context.run.root_run_id or context.run_id
+
+
+def batch_of(conn: Connection, context: dg.OpExecutionContext) -> Batch:
+    """Return the batch that this run's first op, or that of the run it repeats, opened."""
+    return find_batch(conn, root_run_id(context))
+
+
+def counts_as_metadata(title: str, counts: dict[str, int]) -> dict[str, int]:
+    """Name counts so that each becomes a plot of its own on the asset's page."""
+    return {f"{title}/{name}": count for name, count in counts.items()}
+
+
+def as_table(rows: list[dict[str, Any]]) -> dg.MarkdownMetadataValue:
+    """Show rows as a Markdown table; the caller has left out texts and numbers."""
+    if not rows:
+        return dg.MetadataValue.md("*none*")
+    names = list(rows[0])
+    lines = [names, ["---"] * len(names), *([_cell(row[name]) for name in names] for row in rows)]
+    return dg.MetadataValue.md("\n".join("| " + " | ".join(line) + " |" for line in lines))
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def _refusing(stage: Callable[P, R]) -> Callable[P, R]:
+    @functools.wraps(stage)
+    def refuse(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return stage(*args, **kwargs)
+        except Refusal as refusal:
+            raise dg.Failure(description=str(refusal), allow_retries=False) from refusal
+
+    return refuse

@@ -1,0 +1,63 @@
+-- name: record_candidates
+-- Everyone whom a trigger selects, less those written to about the same subject lately, becomes an undecided row of the
+-- ledger. For triggers that recur the occurrence is the last message about the subject, so that one silence is
+-- answered once however often we look.
+INSERT INTO ige_decisions (decided_on, batch_id, contractor_id, trigger_name, message_type, priority, urgency,
+                           subject_table, subject_id, occurrence, dedupe_key, reason, facts, changed_since, dry_run)
+SELECT %(decided_on)s, %(batch_id)s, due.contractor_id, %(trigger)s, %(message_type)s, %(priority)s, due.urgency,
+       %(subject)s, due.subject_id, due.occurrence,
+       concat_ws(':', %(trigger)s::text, %(subject)s::text, due.subject_id::text, due.occurrence),
+       due.reason, due.facts, COALESCE(due.changed_at::timestamptz > %(as_of)s, false), %(dry_run)s
+  FROM (SELECT candidate.contractor_id, candidate.subject_id, candidate.urgency, candidate.reason, candidate.facts,
+               candidate.changed_at,
+               COALESCE(candidate.occurrence, last.id::text, 'first') AS occurrence,
+               row_number() OVER (PARTITION BY candidate.contractor_id
+                                      ORDER BY candidate.urgency DESC, candidate.subject_id) AS place
+          FROM ({selects}) AS candidate
+          LEFT JOIN LATERAL ({last_message}) AS last ON true
+         WHERE candidate.contractor_id IS NOT NULL
+           AND (last.id IS NULL
+                OR (NOT last.live
+                    AND last.at <= %(as_of)s::timestamptz - make_interval(secs => %(repeat_days)s::float8 * 86400)))
+       ) AS due
+ WHERE due.place <= %(at_most)s
+ON CONFLICT (batch_id, dedupe_key, decided_on) DO NOTHING
+
+-- name: last_message
+-- Our own messages name their subject in columns. What was cancelled, expired or died never reached anyone.
+SELECT m.id, m.sent_at IS NULL AS live, COALESCE(m.sent_at, m.created_at)::timestamptz AS at
+  FROM ai_proactive_messages m
+ WHERE m.subject_table = {subject}
+   AND m.subject_id = candidate.subject_id
+   AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
+ ORDER BY m.id DESC
+ LIMIT 1
+
+-- name: last_message_with_old
+-- The old application names the subject in context_data only.
+SELECT m.id, m.sent_at IS NULL AS live, COALESCE(m.sent_at, m.created_at)::timestamptz AS at
+  FROM ((SELECT o.id, o.sent_at, o.created_at
+           FROM ai_proactive_messages o
+          WHERE o.subject_table = {subject}
+            AND o.subject_id = candidate.subject_id
+            AND o.dead_at IS NULL AND o.cancelled_at IS NULL AND o.expired_at IS NULL
+          ORDER BY o.id DESC
+          LIMIT 1)
+        UNION ALL
+        (SELECT o.id, o.sent_at, o.created_at
+           FROM ai_proactive_messages o
+          WHERE o.subject_id IS NULL
+            AND o.context_data ->> {old_key} = candidate.subject_id::text
+            AND o.dead_at IS NULL AND o.cancelled_at IS NULL AND o.expired_at IS NULL
+          ORDER BY o.id DESC
+          LIMIT 1)) AS m
+ ORDER BY m.id DESC
+ LIMIT 1
+
+-- name: count_candidates
+-- What this batch found, by trigger; a repeated run of the op finds what the first one wrote.
+SELECT trigger_name, count(*) AS candidates
+  FROM ige_decisions
+ WHERE batch_id = %(batch_id)s
+   AND decided_on = %(decided_on)s
+ GROUP BY trigger_name

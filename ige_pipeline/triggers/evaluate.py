@@ -1,0 +1,61 @@
+"""Run every trigger against the database and write who is due into the ledger."""
+
+from collections.abc import Iterable
+from typing import Any, LiteralString, cast
+
+from psycopg import sql
+
+from ige_pipeline.ledger.batch import Batch
+from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.queries import load
+from ige_pipeline.settings import Settings
+from ige_pipeline.triggers.trigger import Trigger
+
+_QUERIES = load(__package__, "_evaluate.sql")
+# Where the old application kept the id of what a message was about.
+_OLD_KEYS = {"ai_concierge_goals": "goal_id", "ai_concierge_checklist_items": "item_id"}
+
+
+def evaluate(conn: Connection, batch: Batch, triggers: Iterable[Trigger], settings: Settings) -> dict[str, int]:
+    """Record every candidate of `batch` as an undecided decision; return {trigger name: candidates}.
+
+    Running it again adds nothing: a candidate is one row for each batch and dedupe key.
+    """
+    chosen = list(triggers)
+    for trigger in chosen:
+        conn.execute(statement(trigger), parameters(trigger, batch, settings))
+    found = conn.execute(_QUERIES["count_candidates"], batch.key).fetchall()
+    return {trigger.name: 0 for trigger in chosen} | {row["trigger_name"]: row["candidates"] for row in found}
+
+
+def statement(trigger: Trigger) -> sql.Composed:
+    """Compose the statement that records a trigger's candidates."""
+    old_key = _OLD_KEYS.get(trigger.subject)
+    last = _part("last_message" if old_key is None else "last_message_with_old")
+    about = last.format(subject=sql.Literal(trigger.subject), old_key=sql.Literal(old_key))
+    return _part("record_candidates").format(selects=_sql(trigger.selects + "\n"), last_message=about)
+
+
+def parameters(trigger: Trigger, batch: Batch, settings: Settings) -> dict[str, Any]:
+    """Give a trigger's statement its values: every setting by name, the batch, and the trigger's own head."""
+    values = settings.model_dump()
+    return values | {
+        **batch.key,
+        "as_of": batch.as_of,
+        "dry_run": batch.dry_run,
+        "trigger": trigger.name,
+        "message_type": trigger.message_type,
+        "priority": trigger.priority,
+        "subject": trigger.subject,
+        "at_most": values[trigger.at_most],
+        # Without an end: `last.at <= as_of - infinite` is never true, and make_interval refuses infinity.
+        "repeat_days": None if trigger.repeat_days == "never" else values[trigger.repeat_days],
+    }
+
+
+def _part(name: str) -> sql.SQL:
+    return _sql(_QUERIES[name])
+
+
+def _sql(text: str) -> sql.SQL:
+    return sql.SQL(cast(LiteralString, text))

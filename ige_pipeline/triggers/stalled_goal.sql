@@ -1,0 +1,28 @@
+-- trigger:      stalled_goal
+-- message_type: encouragement
+-- priority:     50
+-- subject:      ai_concierge_goals
+-- repeat_days:  stalled_repeat_days
+-- at_most:      stalled_at_most
+-- Goals that nobody has touched for a while: encourage the next small step.
+SELECT g.contractor_id,
+       g.id AS subject_id,
+       NULL AS occurrence,
+       EXTRACT(EPOCH FROM %(as_of)s::timestamptz - g.updated_at) / 86400 AS urgency,
+       g.updated_at AS changed_at,
+       format('Goal #%%s (priority %%s) has not been updated for %%s days.', g.id, g.priority_score,
+              EXTRACT(DAY FROM %(as_of)s::timestamptz - g.updated_at)) AS reason,
+       jsonb_build_object('goal', g.goal_description, 'item', i.checklist_item, 'item_id', i.id,
+                          'next_milestone', g.next_milestone, 'progress', g.current_progress,
+                          'priority_score', g.priority_score,
+                          'days_quiet', EXTRACT(DAY FROM %(as_of)s::timestamptz - g.updated_at)) AS facts
+  FROM ai_concierge_goals g
+  LEFT JOIN LATERAL (SELECT i.id, i.checklist_item
+                       FROM ai_concierge_checklist_items i
+                      WHERE i.goal_id = g.id
+                        AND i.status = 'pending'
+                      ORDER BY i.id
+                      LIMIT 1) i ON true
+ WHERE g.status = 'active'
+   AND g.priority_score >= %(stalled_min_score)s
+   AND g.updated_at <= %(as_of)s::timestamptz - make_interval(secs => %(stalled_after_days)s * 86400)
