@@ -1,0 +1,91 @@
+"""The model's answer: the shape that it must have, and what one answer amounts to."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ige_pipeline.generation import price
+from ige_pipeline.generation.draft import Draft, Usage
+from ige_pipeline.generation.outcome import CutOff, Failed, Outcome, Refused, Written
+from ige_pipeline.generation.prompt import PROMPT_VERSION
+from ige_pipeline.generation.untrusted import cleaned
+
+_TEXT_LIMIT = 2000
+_REASONING_LIMIT = 500
+
+
+class Answer(BaseModel):
+    """What the model writes; every field is required and no other is allowed, as strict schemas want it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    message: str = Field(description="The text message, ready to send.")
+    reasoning: str = Field(description="One sentence for the operator: why this text, now.")
+    facts_used: list[str] = Field(description="The keys of the facts that the message draws on.")
+
+
+# https://platform.openai.com/docs/guides/structured-outputs
+RESPONSE_FORMAT: dict[str, Any] = {
+    "type": "json_schema",
+    "json_schema": {"name": "message", "strict": True, "schema": Answer.model_json_schema()},
+}
+
+
+def read(completion: Any, *, model: str, latency_ms: int, fact_keys: Iterable[str]) -> Outcome:
+    """Judge one chat completion. Compatible servers differ, so nothing about its shape is taken for granted."""
+    used = usage(completion, model=model, latency_ms=latency_ms)
+    choices = getattr(completion, "choices", None) or []
+    message = getattr(choices[0], "message", None) if choices else None
+    if message is None:
+        return Failed("model_malformed_answer", used)
+    match getattr(choices[0], "finish_reason", None):
+        case "length":
+            return CutOff(used)
+        case "content_filter":
+            return Refused(used)
+    # A refusal arrives with HTTP 200 and without content.
+    if getattr(message, "refusal", None):
+        return Refused(used)
+    return _written(getattr(message, "content", None), used, fact_keys=frozenset(fact_keys))
+
+
+def usage(completion: Any, *, model: str, latency_ms: int) -> Usage:
+    """Return what a completion took; a server that does not say counts as nothing used."""
+    reported = getattr(completion, "usage", None)
+    counts = {
+        "tokens_in": _count(getattr(reported, "prompt_tokens", 0)),
+        "tokens_cached": _count(getattr(getattr(reported, "prompt_tokens_details", None), "cached_tokens", 0)),
+        "tokens_out": _count(getattr(reported, "completion_tokens", 0)),
+    }
+    known = price.find(model)
+    return Usage(
+        model=model,
+        prompt_version=PROMPT_VERSION,
+        request_id=cleaned(getattr(completion, "_request_id", None) or getattr(completion, "id", None), limit=100),
+        **counts,
+        cost_usd=known.of(**counts) if known else Decimal(0),
+        latency_ms=latency_ms,
+        price_known=known is not None,
+    )
+
+
+def _written(content: object, used: Usage, *, fact_keys: frozenset[str]) -> Outcome:
+    try:
+        answer = Answer.model_validate_json(content if isinstance(content, str) else "")
+    except ValidationError:
+        return Failed("model_malformed_answer", used)
+    return Written(
+        Draft(
+            text=cleaned(answer.message, limit=_TEXT_LIMIT),
+            reasoning=cleaned(answer.reasoning, limit=_REASONING_LIMIT),
+            source=f"model:{used.model}",
+            usage=used,
+            facts_used=tuple(key for key in dict.fromkeys(answer.facts_used) if key in fact_keys),
+        )
+    )
+
+
+def _count(value: object) -> int:
+    return max(0, value) if isinstance(value, int) else 0

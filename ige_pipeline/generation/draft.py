@@ -1,0 +1,89 @@
+"""What a writer may know of a contractor, and what it hands back."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+# These shape what is said and are never said: to quote one would show that a hidden goal or score exists.
+PRIVATE_FACTS = frozenset({"goal", "gap", "pattern", "progress", "days_quiet"})
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """All that a writer may know; `facts` and the names come from others and are not to be trusted."""
+
+    decision_id: int
+    contractor_id: int
+    trigger: str
+    message_type: str
+    first_name: str | None
+    company_name: str | None
+    facts: Mapping[str, Any]
+    reason: str
+    occurrence: str = ""
+
+    def quotable(self) -> tuple[str, ...]:
+        """Return each string that a text may repeat: the names and the facts that are not private."""
+        spoken = (value for key, value in self.facts.items() if key not in PRIVATE_FACTS)
+        return tuple(_strings((self.first_name, self.company_name, *spoken)))
+
+    def given(self) -> tuple[str, ...]:
+        """Return each string that a writer sees, the private ones too."""
+        return tuple(_strings((self.first_name, self.company_name, *self.facts.values())))
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one call to a model took: tokens (`tokens_in` includes `tokens_cached`), USD, milliseconds."""
+
+    model: str
+    prompt_version: str
+    request_id: str
+    tokens_in: int
+    tokens_cached: int
+    tokens_out: int
+    cost_usd: Decimal
+    latency_ms: int
+    price_known: bool = True
+
+    def as_json(self) -> dict[str, str | int | bool]:
+        """Return the fields as JSON has them; the cost stays exact, as a string."""
+        return {
+            "model": self.model,
+            "prompt_version": self.prompt_version,
+            "request_id": self.request_id,
+            "tokens_in": self.tokens_in,
+            "tokens_cached": self.tokens_cached,
+            "tokens_out": self.tokens_out,
+            "cost_usd": format(self.cost_usd, "f"),
+            "latency_ms": self.latency_ms,
+            "price_known": self.price_known,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A text that nobody has judged yet; `source` is `template:<type>/<style>/<number>` or `model:<name>`."""
+
+    text: str
+    reasoning: str
+    source: str
+    fallback_reason: str | None = None
+    usage: Usage | None = None
+    facts_used: tuple[str, ...] = ()
+
+
+def _strings(values: object) -> Iterator[str]:
+    match values:
+        case None | bool():
+            return
+        case str():
+            yield values
+        case Mapping():
+            yield from _strings(tuple(values.values()))
+        case list() | tuple() | set() | frozenset():
+            for value in values:
+                yield from _strings(value)
+        case _:
+            yield str(values)
