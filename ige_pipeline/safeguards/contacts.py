@@ -1,0 +1,74 @@
+"""Links, e-mail addresses and phone numbers in a text, and those of them that are allowed."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Final
+
+_DOTS = re.compile("[\u3002\uff0e\uff61]")
+_EMAIL: Final = re.compile(r"[^\s@<>()]+@[^\s@<>()]+")
+# A scheme, or a dot with a letter or digit on both sides and a label that could be a top-level domain behind it:
+# phones turn "done.is" into a link too.
+_LINK: Final = re.compile(
+    r"[a-z][a-z0-9+.-]*://\S*|\bwww\.\S+|(?:[^\W_][\w-]*\.)+(?:[^\W\d_]{2,}|xn--[\w-]+)(?![^\W_])(?::\d+)?(?:[/?#]\S*)?"
+    r"|\b\d{1,3}(?:\.\d{1,3}){3}\b\S*|\w+\s*(?:[(\[]dot[)\]]|\bdot\b)\s*(?:com|net|org|info|io|co|ly|me)\b",
+    re.IGNORECASE,
+)
+_DATE: Final = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}")
+_PHONE: Final = re.compile(r"\+?\(?\d(?:[\s().\u2010-\u2015/-]{0,3}\d){6,}")
+_HOST: Final = re.compile(
+    r"(?:https?://)?(?P<host>[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?:[/?#][\w./?#=&%~+-]*)?", re.IGNORECASE
+)
+_CLOSING = ".,;:!?)'\""
+
+
+@dataclass(frozen=True, slots=True)
+class AllowList:
+    """What a text may point to. Domains hold for themselves and `www.`, not for other subdomains.
+
+    `phones` are compared by their digits. `names` are names of persons and companies that any text may use, such as
+    the sender's.
+    """
+
+    domains: frozenset[str] = frozenset()
+    emails: frozenset[str] = frozenset()
+    phones: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+
+
+NOTHING = AllowList()
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """How many of each kind stand in a text and are not allowed, and the text without any of them."""
+
+    links: int
+    emails: int
+    phones: int
+    rest: str
+
+
+def find(text: str, allow: AllowList = NOTHING) -> Contacts:
+    """Look for contacts as a phone's screen would show them: wide letters and dots count as ordinary ones."""
+    seen = _DOTS.sub(".", unicodedata.normalize("NFKC", text))
+    emails = [found.group() for found in _EMAIL.finditer(seen)]
+    seen = _EMAIL.sub(" ", seen)
+    links = [found.group() for found in _LINK.finditer(seen)]
+    seen = _LINK.sub(" ", seen)
+    phones = [found.group() for found in _PHONE.finditer(seen) if not _DATE.fullmatch(found.group())]
+    return Contacts(
+        links=sum(not _link_allowed(link, allow) for link in links),
+        emails=sum(email.strip(_CLOSING).casefold() not in allow.emails for email in emails),
+        phones=sum(_digits(phone) not in {_digits(each) for each in allow.phones} for phone in phones),
+        rest=_PHONE.sub(lambda found: found.group() if _DATE.fullmatch(found.group()) else " ", seen),
+    )
+
+
+def _link_allowed(link: str, allow: AllowList) -> bool:
+    parts = _HOST.fullmatch(link.rstrip(_CLOSING))
+    return parts is not None and parts["host"].casefold().removeprefix("www.") in allow.domains
+
+
+def _digits(number: str) -> str:
+    return "".join(str(unicodedata.digit(char)) for char in number if char.isdigit())

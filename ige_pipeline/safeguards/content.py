@@ -1,0 +1,217 @@
+"""Whether a text is fit to send. Pure: every reason against it is found, not only the first."""
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache, cached_property
+from pathlib import Path
+
+from ige_pipeline.safeguards import segments
+from ige_pipeline.safeguards.contacts import NOTHING, AllowList, Contacts, find
+from ige_pipeline.safeguards.figures import untraced_numbers
+from ige_pipeline.safeguards.traces import untraced_dates, untraced_names
+from ige_pipeline.settings import Settings
+
+_PHRASES = Path(__file__).with_name("phrases.toml")
+
+_PLACEHOLDER = re.compile(
+    r"[{}]|\[[^\[\]]*\]|<[^<>]*>|%\w+%|\*\|\w+\|\*|__\w+__|\$\w*[A-Za-z]\w*"
+    r"|\b(?:null|undefined|NaN|TBD|TODO|XX+|xxx+)\b|\bNone\b(?! of)|lorem ipsum|(?i:\b(?:your|insert) name\b)"
+)
+# Invisible characters, too: they hide links from this page's checks and letters from the reader.
+_CONTROL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_QUESTION_MARKS = "?\u00bf\uff1f\u061f"
+_EXCLAMATION_MARKS = "!\u00a1\uff01\u203c"
+# A longer text is rejected for its length; the other checks need not read all of a megabyte.
+_READ_AT_MOST = 2_000
+
+
+class ContentReason(StrEnum):
+    """Why a text is not fit to send."""
+
+    EMPTY = "empty"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    TOO_MANY_SEGMENTS = "too_many_segments"
+    PLACEHOLDER_LEFT = "placeholder_left"
+    STOCK_PHRASE = "stock_phrase"
+    INNER_WORKINGS = "inner_workings"
+    TOO_MANY_QUESTIONS = "too_many_questions"
+    TOO_MANY_EXCLAMATIONS = "too_many_exclamations"
+    LINK = "link"
+    EMAIL_ADDRESS = "email_address"
+    PHONE_NUMBER = "phone_number"
+    CONTROL_CHARACTER = "control_character"
+    UNTRACED_NUMBER = "untraced_number"
+    UNTRACED_DATE = "untraced_date"
+    UNTRACED_NAME = "untraced_name"
+    NOT_EVALUATED = "not_evaluated"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One reason against a text, with a count or a phrase of our own lists; never a part of the text itself."""
+
+    reason: ContentReason
+    observed: str | int
+    limit: str | int | None = None
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A text and what it is judged by; what several checks need is worked out once."""
+
+    text: str
+    facts: Sequence[str]
+    settings: Settings
+    allow: AllowList
+
+    @cached_property
+    def read(self) -> str:
+        return self.text[:_READ_AT_MOST]
+
+    @cached_property
+    def contacts(self) -> Contacts:
+        return find(self.read, self.allow)
+
+    @cached_property
+    def known(self) -> tuple[str, ...]:
+        return tuple(unicodedata.normalize("NFKC", fact) for fact in self.facts)
+
+
+Check = Callable[[_Case], tuple[bool, str | int, str | int | None]]
+"""Answers: is it against the text, what was seen, what is allowed."""
+
+
+def review(text: str, *, facts: Sequence[str], settings: Settings, allow: AllowList = NOTHING) -> tuple[Finding, ...]:
+    """Return every reason against `text`; none means fit to send.
+
+    `facts` are all strings that the text may draw on. Judge the very text that will be sent: `segments.downgrade`
+    comes before.
+    """
+    case = _Case(text, facts, settings, allow)
+    findings = (_finding(reason, check, case) for reason, check in _CHECKS.items())
+    return tuple(finding for finding in findings if finding is not None)
+
+
+@cache
+def phrases() -> Mapping[str, tuple[str, ...]]:
+    """Read the lists of phrases that no text may hold: `stock` and `inner_workings`."""
+    return {name: tuple(listed) for name, listed in tomllib.loads(_PHRASES.read_text(encoding="utf-8")).items()}
+
+
+def _finding(reason: ContentReason, check: Check, case: _Case) -> Finding | None:
+    try:
+        against, observed, limit = check(case)
+    except Exception:  # noqa: BLE001 - what cannot be evaluated blocks, whatever the cause
+        return Finding(ContentReason.NOT_EVALUATED, reason.value)
+    return Finding(reason, observed, limit) if against else None
+
+
+def _empty(case: _Case) -> tuple[bool, int, int]:
+    length = len(case.text.strip())
+    return length == 0, length, 1
+
+
+def _too_short(case: _Case) -> tuple[bool, int, int]:
+    length = len(case.text.strip())
+    return length < case.settings.min_characters, length, case.settings.min_characters
+
+
+def _too_long(case: _Case) -> tuple[bool, int, int]:
+    return len(case.text) > case.settings.max_characters, len(case.text), case.settings.max_characters
+
+
+def _too_many_segments(case: _Case) -> tuple[bool, int, int]:
+    taken = segments.count(case.text)
+    return taken > case.settings.max_segments, taken, case.settings.max_segments
+
+
+def _placeholder_left(case: _Case) -> tuple[bool, int, int]:
+    return _any(len(_PLACEHOLDER.findall(case.read)))
+
+
+def _stock_phrase(case: _Case) -> tuple[bool, str, None]:
+    return _phrase("stock", case)
+
+
+def _inner_workings(case: _Case) -> tuple[bool, str, None]:
+    return _phrase("inner_workings", case)
+
+
+def _too_many_questions(case: _Case) -> tuple[bool, int, int]:
+    asked = sum(case.text.count(mark) for mark in _QUESTION_MARKS)
+    return asked > case.settings.max_questions, asked, case.settings.max_questions
+
+
+def _too_many_exclamations(case: _Case) -> tuple[bool, int, int]:
+    exclaimed = sum(case.text.count(mark) for mark in _EXCLAMATION_MARKS)
+    return exclaimed > case.settings.max_exclamations, exclaimed, case.settings.max_exclamations
+
+
+def _link(case: _Case) -> tuple[bool, int, int]:
+    return _any(case.contacts.links)
+
+
+def _email_address(case: _Case) -> tuple[bool, int, int]:
+    return _any(case.contacts.emails)
+
+
+def _phone_number(case: _Case) -> tuple[bool, int, int]:
+    return _any(case.contacts.phones)
+
+
+def _control_character(case: _Case) -> tuple[bool, int, int]:
+    return _any(sum(unicodedata.category(char) in _CONTROL and char != "\n" for char in case.read))
+
+
+def _untraced_number(case: _Case) -> tuple[bool, int, int]:
+    return _any(untraced_numbers(case.contacts.rest, case.known))
+
+
+def _untraced_date(case: _Case) -> tuple[bool, int, int]:
+    return _any(untraced_dates(case.contacts.rest, case.known))
+
+
+def _untraced_name(case: _Case) -> tuple[bool, int, int]:
+    return _any(untraced_names(case.contacts.rest, case.known, case.allow.names))
+
+
+def _any(found: int) -> tuple[bool, int, int]:
+    return found > 0, found, 0
+
+
+def _phrase(listed: str, case: _Case) -> tuple[bool, str, None]:
+    words = _as_words(case.read)
+    found = [phrase for phrase in phrases()[listed] if _as_words(phrase) in words]
+    return bool(found), "; ".join(found), None
+
+
+def _as_words(text: str) -> str:
+    """Return the words alone, a space on each side, so that only whole words match."""
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
+    words = " ".join(re.findall(r"[\w']+", folded))
+    return f" {words} "
+
+
+_CHECKS: Mapping[ContentReason, Check] = {
+    ContentReason.EMPTY: _empty,
+    ContentReason.TOO_SHORT: _too_short,
+    ContentReason.TOO_LONG: _too_long,
+    ContentReason.TOO_MANY_SEGMENTS: _too_many_segments,
+    ContentReason.PLACEHOLDER_LEFT: _placeholder_left,
+    ContentReason.STOCK_PHRASE: _stock_phrase,
+    ContentReason.INNER_WORKINGS: _inner_workings,
+    ContentReason.TOO_MANY_QUESTIONS: _too_many_questions,
+    ContentReason.TOO_MANY_EXCLAMATIONS: _too_many_exclamations,
+    ContentReason.LINK: _link,
+    ContentReason.EMAIL_ADDRESS: _email_address,
+    ContentReason.PHONE_NUMBER: _phone_number,
+    ContentReason.CONTROL_CHARACTER: _control_character,
+    ContentReason.UNTRACED_NUMBER: _untraced_number,
+    ContentReason.UNTRACED_DATE: _untraced_date,
+    ContentReason.UNTRACED_NAME: _untraced_name,
+}

@@ -1,0 +1,100 @@
+"""Whether the dates and names of a text occur in the facts that its writer was given."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
+_ISO_DATE = re.compile(r"\b\d{4}-(\d{2})-\d{2}")
+_SENTENCE_START = re.compile(r"(?:^|[.!?:\n])[\s\"'\u201c\u2018(-]*$")
+
+_MONTHS = (
+    ("january", "jan"),
+    ("february", "feb"),
+    ("march", "mar"),
+    ("april", "apr"),
+    ("may",),
+    ("june", "jun"),
+    ("july", "jul"),
+    ("august", "aug"),
+    ("september", "sep", "sept"),
+    ("october", "oct"),
+    ("november", "nov"),
+    ("december", "dec"),
+)
+_DAYS = (
+    ("monday", "mon"),
+    ("tuesday", "tue", "tues"),
+    ("wednesday", "wed"),
+    ("thursday", "thu", "thur", "thurs"),
+    ("friday", "fri"),
+    ("saturday", "sat"),
+    ("sunday", "sun"),
+)
+_CALENDAR = {spelling: spellings[0] for spellings in (*_MONTHS, *_DAYS) for spelling in spellings}
+# Words of their own as well; they are a date only with a capital inside a sentence, or beside a day.
+_AMBIGUOUS = frozenset({"may", "march", "mar", "jan", "sun", "sat", "wed", "sep", "dec"})
+_BESIDE_A_DAY = re.compile(r"^\s+\d{1,2}(?:st|nd|rd|th)?\b")
+
+_CAPITALISED = "i i'm i'd i'll i've ok okay fyi asap am pm sms pdf mr mrs ms dr ps tv us uk usa eu"
+_NO_NAMES = frozenset(_CAPITALISED.split())
+# What may open a sentence before a comma without being somebody's name.
+_OPENING = """
+    actually afterwards again also alternatively anyway basically congrats congratulations done evening finally first
+    firstly friend friends good great hello hey hi honestly hopefully however instead lately later listen look lovely
+    maybe meanwhile morning nearly next nice no now okay otherwise perhaps please plus quick quickly remember right
+    second so sometimes soon still sure thanks then there today tomorrow well wonderful wow yes yesterday yet
+"""
+_OPENERS = frozenset(_OPENING.split())
+
+
+def untraced_dates(text: str, facts: Sequence[str]) -> int:
+    """Count the weekdays and months of `text` that no fact names; a fact's 2026-03-09 names March."""
+    known = {name for fact in facts for name in (*_calendar_words(fact), *_iso_months(fact))}
+    return len({name for name in _dates(text) if name not in known})
+
+
+def untraced_names(text: str, facts: Sequence[str], allowed: Iterable[str] = ()) -> int:
+    """Count the words of `text` that look like names and occur in no fact.
+
+    A name is a word with a capital inside a sentence, or one that opens a sentence and is followed by a comma.
+    """
+    known = {word for source in (*facts, *allowed) for word in map(_bare, _WORD.findall(source))}
+    return len({word for word in _names(text) if word not in known})
+
+
+def _dates(text: str) -> Iterator[str]:
+    for found in _WORD.finditer(text):
+        word = found.group()
+        name = _CALENDAR.get(word.casefold())
+        if name is None:
+            continue
+        inside = word[0].isupper() and not _SENTENCE_START.search(text[: found.start()])
+        if word.casefold() not in _AMBIGUOUS or inside or _BESIDE_A_DAY.match(text[found.end() :]):
+            yield name
+
+
+def _calendar_words(fact: str) -> Iterator[str]:
+    return (_CALENDAR[word.casefold()] for word in _WORD.findall(fact) if word.casefold() in _CALENDAR)
+
+
+def _iso_months(fact: str) -> Iterator[str]:
+    return (_MONTHS[int(month) - 1][0] for month in _ISO_DATE.findall(fact) if 1 <= int(month) <= len(_MONTHS))
+
+
+def _names(text: str) -> Iterator[str]:
+    for found in _WORD.finditer(text):
+        word = _bare(found.group())
+        if found.group().islower() or word in _NO_NAMES or word in _CALENDAR:
+            continue
+        opens = _SENTENCE_START.search(text[: found.start()]) is not None
+        addressed = text[found.end() : found.end() + 1] == "," and word not in _OPENERS
+        if (not opens and _has_capital(found.group())) or (opens and addressed):
+            yield word
+
+
+def _has_capital(word: str) -> bool:
+    return any(char.isupper() for char in word)
+
+
+def _bare(word: str) -> str:
+    return word.casefold().replace("\u2019", "'").removesuffix("'s")
