@@ -1,4 +1,4 @@
-"""Everything that Dagster loads, put together once: `build_definitions` for tests and deployments, `defs` for Dagster."""
+"""Everything that Dagster loads, put together once: `build_definitions` for tests, `defs` for Dagster."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,6 @@ from ige_pipeline.environment import Environment
 from ige_pipeline.jobs import assets, deliver_messages_job, schedule_messages_job
 from ige_pipeline.resources import default_resources
 from ige_pipeline.schedules import build_schedules
-
 
 EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
 

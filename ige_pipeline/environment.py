@@ -40,7 +40,7 @@ class Environment:
         return self.values.get(name, "").strip() or None
 
     def settings(self, overrides: Mapping[str, Any] | None = None) -> Settings:
-        """Return what a run obeys: overrides over `IGE_…` over the TOML file over the defaults; Refusal if malformed."""
+        """Return what a run obeys: overrides, then `IGE_…`, then the TOML file, then defaults; Refusal if malformed."""
         path = Path(self.get("IGE_SETTINGS") or "ige.toml")
         layers: dict[str, tuple[Any, str]] = {}
         for name, value in _read_toml(path, required=self.get("IGE_SETTINGS") is not None).items():

@@ -43,11 +43,8 @@ def _optional(name: str) -> tuple[Any, Any]:
     return kinds.get(field.annotation, str | None), Field(default=None, description=described)
 
 
-RequestResource = create_model(
-    "RequestResource",
-    __base__=_Asked,
-    **{name: _optional(name) for name in Settings.model_fields},
-)
+_fields: dict[str, Any] = {name: _optional(name) for name in Settings.model_fields}
+RequestResource = create_model("RequestResource", __base__=_Asked, **_fields)
 
 
 class DatabaseResource(dg.ConfigurableResource[Callable[[], Any]]):

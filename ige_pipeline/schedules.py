@@ -1,4 +1,4 @@
-"""When each job runs by itself. On where IGE_SCHEDULES=on says so; off elsewhere, so that no laptop texts by accident."""
+"""When each job runs by itself: where IGE_SCHEDULES=on says so, so that no laptop texts by accident."""
 
 import dagster as dg
 

@@ -68,7 +68,8 @@ def _again(reason: str, this: Try, *, at_least: timedelta | None = None) -> Outc
 
 
 def _rate_limited(this: Try) -> timedelta:
-    return min(_RATE_LIMITED_FIRST * 2 ** (this.attempt - 1), _RATE_LIMITED_LAST)
+    doubled = timedelta(seconds=_RATE_LIMITED_FIRST.total_seconds() * 2.0 ** (this.attempt - 1))
+    return min(doubled, _RATE_LIMITED_LAST)
 
 
 def _asked_for(headers: Mapping[str, str], this: Try) -> timedelta | None:

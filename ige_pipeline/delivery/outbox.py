@@ -102,7 +102,7 @@ class Outbox:
         return Lease(**known, **about)
 
     def may_post(self, lease: Lease) -> tuple[bool, bool]:
-        """Look a last time: is the lease still ours for as long as a POST takes, and has all sending been stopped?"""
+        """Look a last time: is the lease ours for as long as a POST takes, and has all sending been stopped."""
         row = self._conn.execute(_QUERIES["may_post"], self._values | lease.who).fetchone() or {}
         return bool(row.get("leased")), bool(row.get("stopped"))
 
@@ -185,7 +185,13 @@ def _words(reasons: tuple[Any, ...]) -> str:
 
 
 def _what_came_back(sent: Sent | None) -> dict[str, Any]:
-    seen = {"posted_at": None, "duration_ms": None, "status_code": None, "error_class": None, "response": None}
+    seen: dict[str, Any] = {
+        "posted_at": None,
+        "duration_ms": None,
+        "status_code": None,
+        "error_class": None,
+        "response": None,
+    }
     if sent is None:
         return seen
     seen |= {"duration_ms": sent.duration_ms}

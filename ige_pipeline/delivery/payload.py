@@ -10,7 +10,7 @@ class Sendable(Protocol):
     @property
     def message_id(self) -> int: ...  # noqa: D102 - a field
     @property
-    def contractor_id(self) -> int: ...  # noqa: D102 - a field
+    def contractor_id(self) -> int | None: ...  # noqa: D102 - a field
     @property
     def contractor_name(self) -> str: ...  # noqa: D102 - a field
     @property

@@ -1,4 +1,4 @@
-"""Dagster glue of this room: screen the recipients before a text is written, and the texts before they are scheduled."""
+"""Dagster glue of this room: screen the recipients before texts are written, and then the texts."""
 
 import dagster as dg
 

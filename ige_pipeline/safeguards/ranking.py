@@ -1,5 +1,7 @@
 """One proactive message for each contractor and batch: the highest priority wins, the others say who won."""
 
+from typing import Any
+
 import pandas as pd
 
 from ige_pipeline.safeguards.reason import Reason
@@ -22,7 +24,7 @@ def outranked(frame: pd.DataFrame, *, blocked: set[int]) -> dict[int, list[Findi
     }
 
 
-def _lost_to(winner: "pd.Series[object]") -> Finding:
+def _lost_to(winner: Any) -> Finding:
     return Finding(
         Reason.OUTRANKED,
         observed=f"{winner['trigger_name']} (decision {winner['id']})",

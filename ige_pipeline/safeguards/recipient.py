@@ -1,7 +1,8 @@
 """Whether contractors may be contacted: pure functions over a frame of facts, one row a contractor and candidate.
 
-The frame's columns (see facts.sql): known bool, phone str?, timezone str?, paused bool, paused_until, waiting_message_id
-int?, last_message_id int?, last_sent_at, recent_sent int, recent_unanswered int, trust_score int?; times are UTC.
+The frame's columns (see facts.sql): known bool, phone str?, timezone str?, paused bool, paused_until,
+waiting_message_id int?, last_message_id int?, last_sent_at, recent_sent int, recent_unanswered int, trust_score int?,
+promised bool, changed_since bool; times are UTC.
 """
 
 from collections.abc import Callable, Iterator

@@ -74,18 +74,22 @@ def _record(row: dict[str, Any], found: list[Finding], settings: Settings, now: 
     stops = [each for each in found if each.reason not in _MOVES]
     starts = max((each.clears_at for each in found if each.reason in _MOVES and each.clears_at), default=None)
     too_late = starts is not None and starts - now > timedelta(hours=settings.postpone_at_most_hours)
-    if any(each.reason is Reason.OUTRANKED for each in stops):
-        verdict = "outranked"
-    else:
-        verdict = "blocked" if stops else "postponed" if too_late else None
     return {
         "ids": row["id"],
         "facts": _json(_known(row)),
         "reasons": _json([each.as_json() for each in found]),
-        "verdicts": verdict,
+        "verdicts": _verdict(stops, too_late=too_late),
         "not_before": starts,
         "retry_at": _clears(stops) if stops else starts if too_late else None,
     }
+
+
+def _verdict(stops: Sequence[Finding], *, too_late: bool) -> str | None:
+    if any(each.reason is Reason.OUTRANKED for each in stops):
+        return "outranked"
+    if stops:
+        return "blocked"
+    return "postponed" if too_late else None
 
 
 def _clears(stops: Iterable[Finding]) -> datetime | None:

@@ -79,6 +79,9 @@ CREATE TABLE IF NOT EXISTS ige_decisions (
         (verdict IS DISTINCT FROM 'scheduled' OR dry_run OR message_id IS NOT NULL)
 ) PARTITION BY RANGE (decided_on)"""
 
+BY_MESSAGE = """
+CREATE INDEX IF NOT EXISTS ige_decisions_by_message ON ige_decisions (message_id) WHERE message_id IS NOT NULL"""
+
 # The batch calls this, so the role that runs batches needs no right to create tables: the owner's are used.
 PARTITIONS = """
 CREATE OR REPLACE FUNCTION ige_prepare_decisions(day date) RETURNS void
@@ -148,7 +151,8 @@ INSERT INTO ige_switches (name, value, reason, changed_by)
 SELECT 'adoption',
        jsonb_build_object('state', CASE WHEN unsent + follow_ups + event_messages > 0 THEN 'pending' ELSE 'done' END,
                           'unsent', unsent, 'follow_ups', follow_ups, 'event_messages', event_messages),
-       CASE WHEN unsent + follow_ups + event_messages > 0 THEN 'work from before us was found' ELSE 'nothing to adopt' END,
+       CASE WHEN unsent + follow_ups + event_messages > 0
+            THEN 'work from before us was found' ELSE 'nothing to adopt' END,
        'ige migrate'
   FROM (SELECT (SELECT count(*) FROM ai_proactive_messages WHERE sent_at IS NULL) AS unsent,
                (SELECT count(*) FROM contractor_followup_schedules
@@ -164,7 +168,7 @@ def upgrade() -> None:
     execute(DECISIONS)
     execute("CREATE TABLE IF NOT EXISTS ige_decisions_kept PARTITION OF ige_decisions DEFAULT")
     execute("CREATE INDEX IF NOT EXISTS ige_decisions_by_contractor ON ige_decisions (contractor_id, created_at DESC)")
-    execute("CREATE INDEX IF NOT EXISTS ige_decisions_by_message ON ige_decisions (message_id) WHERE message_id IS NOT NULL")
+    execute(BY_MESSAGE)
     execute(PARTITIONS)
     execute(ATTEMPTS)
     execute(SWITCHES)

@@ -1,0 +1,48 @@
+# Two commands for a newcomer: `make run` and `make test`. Everything is installed into .venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: run test check format clean help python
+
+help:           ## show this
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
+
+run: $(VENV)/run.stamp   ## watch real messages being decided, written, checked, scheduled and delivered (a sandbox)
+	@exec $(BIN)/ige demo
+
+test: $(VENV)/test.stamp ## run the whole suite against a real Postgres
+	$(BIN)/pytest -n 2 -q
+
+check: $(VENV)/check.stamp ## what CI runs: lint, types, architecture, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n 2 -q
+
+format: $(VENV)/check.stamp ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:          ## remove the environment (the sandbox's data stay in .ige)
+	rm -rf $(VENV)
+
+python:
+	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) here: install Python 3.11 or newer, or say make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than 3.11: say make PYTHON=/path/to/python3.11"; exit 1; }
+
+$(VENV)/run.stamp: pyproject.toml constraints.txt | python
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) (about a minute, once) …"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/run.stamp
+	@$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/check.stamp: $(VENV)/test.stamp
+	@$(PIP) --editable '.[test,check]'
+	@touch $@

@@ -1,0 +1,78 @@
+"""The two jobs by hand: the same stage functions in the same order, without Dagster."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from ige_pipeline.delivery import outbox
+from ige_pipeline.delivery.deliver import DeliveryReport, Progress, deliver, require_permission
+from ige_pipeline.environment import Environment
+from ige_pipeline.ledger.batch import Batch, close_batch, open_batch
+from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.settings import Settings
+
+Step = Callable[[str], None]
+
+
+def schedule_batch(
+    environment: Environment,
+    *,
+    settings: Settings,
+    as_of: datetime | None = None,
+    dry_run: bool = False,
+    step: Step = lambda _name: None,
+) -> tuple[Batch, dict[str, Any]]:
+    """Run the five stages of one batch; return it and its closing row (counts by verdict, tokens, cost in USD)."""
+    from ige_pipeline.triggers.trigger import load_all  # noqa: PLC0415 - kept out of the other commands' start-up
+
+    triggers = load_all()
+    with environment.checked_database().connect() as conn:
+        batch = open_batch(
+            conn,
+            root_run_id=f"cli-{uuid4()}",
+            triggers=[trigger.name for trigger in triggers],
+            settings=settings.model_dump(),
+            as_of=as_of,
+            dry_run=dry_run,
+        )
+        _stages(conn, batch, environment, settings, step)
+        return batch, close_batch(conn, batch)
+
+
+def _stages(conn: Connection, batch: Batch, environment: Environment, settings: Settings, step: Step) -> None:
+    from ige_pipeline.delivery.schedule import schedule_messages  # noqa: PLC0415
+    from ige_pipeline.generation import generate, template  # noqa: PLC0415
+    from ige_pipeline.safeguards import review, screen  # noqa: PLC0415
+    from ige_pipeline.triggers.evaluate import evaluate  # noqa: PLC0415
+    from ige_pipeline.triggers.trigger import load_all  # noqa: PLC0415
+
+    templates = template.load()
+    step("evaluate_triggers")
+    evaluate(conn, batch, load_all(), settings)
+    step("screen_recipients")
+    screen.screen_recipients(conn, batch, settings)
+    step("generate_messages")
+    generate.generate_messages(conn, batch, templates=templates, model=environment.model(settings))
+    step("screen_content")
+    review.screen_content(conn, batch, settings, templates=templates)
+    step("schedule_messages")
+    schedule_messages(conn, batch, settings)
+
+
+def deliver_once(
+    environment: Environment, *, settings: Settings, progress: Progress = lambda _lease, _outcome: None
+) -> tuple[DeliveryReport, dict[str, Any]]:
+    """Run the three stages of one delivery run; return its report and the backlog that is left."""
+    endpoint = environment.endpoint(settings)
+    run_id = f"cli-{uuid4()}"
+    try:
+        with environment.checked_database().connect() as conn:
+            now = outbox.standing(conn)
+            require_permission(now, settings)
+            expired = outbox.expire_stale(conn, settings, run_id=run_id, adopted=now.adopted)
+            report = deliver(conn, endpoint, settings, run_id=run_id, progress=progress)
+            report.counts["Expired"] += expired
+            return report, outbox.backlog(conn, adopted=now.adopted)
+    finally:
+        endpoint.close()

@@ -1,0 +1,21 @@
+"""`ige migrate`: bring the database to this code's schema."""
+
+import click
+
+from ige_pipeline.cli.output import say
+from ige_pipeline.environment import Environment
+from ige_pipeline.postgres.connection import connect, describe
+from ige_pipeline.postgres.migrate import current
+from ige_pipeline.postgres.migrate import migrate as bring_up_to_date
+
+
+@click.command()
+def migrate() -> None:
+    """Create what is missing in the database; nothing that exists is changed. May be run at any time."""
+    database = Environment.of_process().database()
+    bring_up_to_date(database.url)
+    with connect(database.url) as conn:
+        say(f"The database {describe(database.url)} is at schema {current(conn)}.")
+        row = conn.execute("SELECT value FROM ige_switches WHERE name = 'adoption'").fetchone()
+    if row and row["value"]["state"] == "pending":
+        say("It holds work of the old system, which stays held until `ige adopt` has shown it to you.")

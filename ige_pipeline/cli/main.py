@@ -1,0 +1,75 @@
+"""The entry point `ige`: one group, a command a file; a refusal is one sentence and exit code 2."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from dotenv import load_dotenv
+
+from ige_pipeline.refusal import Refusal
+
+# Commands are imported when they are called: pandas, Dagster and the SDK of the model cost seconds.
+_COMMANDS = {
+    "adopt": "sending",
+    "demo": "machine",
+    "deliver": "run",
+    "migrate": "database",
+    "preview": "run",
+    "run": "run",
+    "start": "sending",
+    "status": "status",
+    "stop": "sending",
+    "triggers": "triggers",
+    "up": "machine",
+    "why": "why",
+}
+_SHOWN = ("up", "demo", "migrate", "adopt", "run", "preview", "status", "why", "triggers", "stop", "start")
+
+
+class Commands(click.Group):
+    """A group that imports a command's module only when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order a newcomer needs them."""
+        del ctx
+        return list(_SHOWN)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module that holds the command."""
+        del ctx
+        if cmd_name not in _SHOWN:
+            return None
+        module = importlib.import_module(f"ige_pipeline.cli.{_COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Print a refusal as one sentence; it is the only error that a person is meant to read."""
+        try:
+            return super().invoke(ctx)
+        except Refusal as refusal:
+            click.echo(f"ige: {refusal}", err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="ige_pipeline")
+def ige() -> None:
+    """Decide who should hear from the concierge, write it, check it, send it, and explain it.
+
+    Settings come from the environment (and from .env in this folder, which never overrides it), then from ige.toml.
+    Exit codes: 0 done, 1 done but something needs a look, 2 refused with one sentence.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; `.env` of the working folder fills what the environment leaves open."""
+    load_dotenv(os.path.join(os.getcwd(), ".env"), override=False)  # noqa: PTH109, PTH118 - as dotenv wants it
+    ige.main(args=list(sys.argv[1:] if arguments is None else arguments), prog_name="ige")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""`ige run schedule`, `ige run deliver` and `ige preview`: the two jobs by hand."""
+
+from datetime import UTC, datetime
+
+import click
+
+from ige_pipeline.cli.batch import deliver_once, schedule_batch
+from ige_pipeline.cli.output import as_json, counts, say
+from ige_pipeline.environment import Environment
+from ige_pipeline.refusal import Refusal
+
+
+def _moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise click.BadParameter("write a time as 2026-11-23T14:00:00Z") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _overrides(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    pairs = [each.partition("=") for each in given]
+    if any(not equals for _, equals, _ in pairs):
+        raise click.BadParameter("write a setting as name=value")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+as_of_option = click.option("--as-of", callback=_moment, help="Evaluate as of this time (ISO 8601, UTC by default).")
+set_option = click.option("--set", "overrides", multiple=True, callback=_overrides, help="Override: name=value.")
+json_option = click.option("--json", "json_wanted", is_flag=True, help="Print one JSON document.")
+
+
+@click.group()
+def run() -> None:
+    """Run one batch or one delivery, here and now."""
+
+
+@run.command()
+@as_of_option
+@set_option
+@click.option("--dry-run", is_flag=True, help="Decide and explain, but schedule nothing.")
+@json_option
+def schedule(as_of: datetime | None, overrides: dict[str, str], *, dry_run: bool, json_wanted: bool) -> None:
+    """Decide who should hear from the concierge, write it, check it, and put it into the outbox."""
+    _schedule(as_of, overrides, dry_run=dry_run, json_wanted=json_wanted)
+
+
+@click.command()
+@as_of_option
+@set_option
+@json_option
+def preview(as_of: datetime | None, overrides: dict[str, str], *, json_wanted: bool) -> None:
+    """Run a whole batch without scheduling anything: the same as `ige run schedule --dry-run`."""
+    _schedule(as_of, overrides, dry_run=True, json_wanted=json_wanted)
+
+
+@run.command()
+@set_option
+@json_option
+@click.pass_context
+def deliver(context: click.Context, overrides: dict[str, str], *, json_wanted: bool) -> None:
+    """Empty the outbox through the webhook: what is due now, at the pace that is set."""
+    environment = Environment.of_process()
+    settings = environment.settings(overrides)
+    report, left = deliver_once(environment, settings=settings)
+    if json_wanted:
+        as_json({"posted": report.posted, "outcomes": dict(report.counts), "fault": report.fault, "backlog": left})
+    else:
+        counts("Outcomes", report.counts)
+        say(f"Still unsent: {left['unsent']} ({left['due']} due now, {left['waiting']} waiting for their time).")
+    if report.fault is not None:
+        raise Refusal(
+            f"The webhook answered {report.fault}, so the endpoint is wrong and not the messages: check "
+            "N8N_OUTBOUND_WEBHOOK_URL and that the n8n workflow is active; nothing was lost.",
+        )
+    context.exit(1 if report.counts["Dead"] else 0)
+
+
+def _schedule(as_of: datetime | None, overrides: dict[str, str], *, dry_run: bool, json_wanted: bool) -> None:
+    environment = Environment.of_process()
+    batch, closed = schedule_batch(environment, settings=environment.settings(overrides), as_of=as_of, dry_run=dry_run)
+    if json_wanted:
+        as_json(
+            {
+                "batch": batch.id,
+                "as_of": batch.as_of,
+                "dry_run": dry_run,
+                "verdicts": closed["counts"],
+                "tokens": closed["tokens_in"] + closed["tokens_out"],
+                "cost_usd": closed["cost_usd"],
+            },
+        )
+        return
+    kind = " (dry run)" if dry_run else ""
+    counts(f"Batch {batch.id} as of {batch.as_of:%Y-%m-%d %H:%M %Z}{kind}", closed["counts"])

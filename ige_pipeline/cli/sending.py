@@ -1,0 +1,56 @@
+"""`ige stop`, `ige start` and `ige adopt`: what a person decides about all sending."""
+
+import getpass
+
+import click
+
+from ige_pipeline.cli.output import as_json, say
+from ige_pipeline.cli.run import json_option
+from ige_pipeline.delivery import switches
+from ige_pipeline.delivery.outbox import standing
+from ige_pipeline.environment import Environment
+
+
+def _who() -> str:
+    return f"ige ({getpass.getuser()})"
+
+
+@click.command()
+@click.option("--reason", required=True, help="Why; shown to whoever looks next.")
+def stop(reason: str) -> None:
+    """Halt all sending within one message, on all machines, until `ige start`."""
+    with Environment.of_process().checked_database().connect() as conn:
+        switches.set_stop(conn, on=True, reason=reason, who=_who())
+    say("All sending is stopped. Batches still decide and schedule; nothing leaves until `ige start`.")
+
+
+@click.command()
+def start() -> None:
+    """Lift `ige stop`."""
+    with Environment.of_process().checked_database().connect() as conn:
+        switches.set_stop(conn, on=False, reason=None, who=_who())
+    say("Sending is on.")
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
+@json_option
+def adopt(*, yes: bool, json_wanted: bool) -> None:
+    """Show what the old system left in the outbox and, once you confirm, deliver what is still fresh."""
+    environment = Environment.of_process()
+    with environment.checked_database().connect() as conn:
+        if standing(conn).adopted:
+            say("There is nothing to adopt.")
+            return
+        found = switches.to_adopt(conn, environment.settings())
+        if json_wanted:
+            as_json(found)
+        else:
+            say(f"Unsent rows of the old system: {found['would_expire']} too old, which would expire unsent,")
+            say(f"and {found['would_send']} still fresh, which would be sent after every safeguard was asked again.")
+            say(f"Follow-ups due: {found['follow_ups']}; event messages due: {found['event_messages']}.")
+        if not yes:
+            click.confirm("Adopt them?", abort=True, err=True)
+        switches.adopt(conn, who=_who(), seen=found)
+    if not json_wanted:
+        say("Adopted: the next delivery run takes them.")

@@ -1,0 +1,49 @@
+"""`ige status`: the ten-second view."""
+
+import click
+
+from ige_pipeline.cli.output import as_json, counts, say
+from ige_pipeline.cli.run import json_option
+from ige_pipeline.delivery import outbox
+from ige_pipeline.delivery.switches import last_day
+from ige_pipeline.environment import Environment
+from ige_pipeline.postgres.connection import describe
+
+
+@click.command()
+@json_option
+@click.pass_context
+def status(context: click.Context, *, json_wanted: bool) -> None:
+    """Show the outbox, the last batch, and whether sending is allowed. Exits with 1 when something needs a look."""
+    database = Environment.of_process().checked_database()
+    with database.connect() as conn:
+        now = outbox.standing(conn)
+        left = outbox.backlog(conn, adopted=now.adopted)
+        day = last_day(conn)
+    needs_a_look = now.stopped or not now.adopted or now.other_sender
+    if json_wanted:
+        as_json({"standing": vars(now), "backlog": left, **day})
+    else:
+        say(f"Database:   {describe(database.url)}")
+        say(f"Sending:    {_sending(now)}")
+        say(
+            f"Outbox:     {left['unsent']} unsent ({left['due']} due now, {left['waiting']} waiting, "
+            f"{left['leased']} being sent), the oldest {left['oldest_minutes']:.0f} min old",
+        )
+        batch = day["last_batch"]
+        if batch is None:
+            say("Last batch: none yet")
+        else:
+            counts(f"Last batch: {batch['id']} at {batch['opened_at']:%Y-%m-%d %H:%M %Z}", batch["counts"])
+        counts("Last 24 h", day["outcomes_24h"])
+    context.exit(1 if needs_a_look else 0)
+
+
+def _sending(now: outbox.Standing) -> str:
+    if now.stopped:
+        return f"STOPPED ({now.stop_reason}); `ige start` lifts it"
+    if now.other_sender:
+        return "held: another program marked messages as sent within the last hour"
+    if not now.adopted:
+        return "ours only; work of the old system is held until `ige adopt`"
+    return "on"

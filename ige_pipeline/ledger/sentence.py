@@ -1,0 +1,55 @@
+"""A decision in plain words, for somebody who has never seen the code."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_REASONS = {
+    "unknown_contractor": "the contractor's row is gone",
+    "no_phone": "there is no phone number",
+    "impossible_phone": "the phone number cannot be dialled",
+    "paused": "messages are paused until {observed}",
+    "undelivered": "an earlier one is still waiting to be sent ({observed})",
+    "gap": "the last one was {observed} h ago, and {limit} h must lie between two",
+    "ignored": "the last {observed} were not answered",
+    "low_trust": "trust is {observed}, and {limit} is the least",
+    "changed_since": "the row changed after the hour that was asked about",
+    "quiet_hours": "it is outside of {limit} there ({observed})",
+    "unevaluated": "the safeguard {observed} could not be evaluated, which counts as no",
+    "outranked": "{observed} was more important",
+    "stale": "it was too old to be sent",
+    "stopped": "all sending was stopped",
+}
+
+
+def of_reason(reason: Mapping[str, Any]) -> str:
+    """Say one reason; a word that has no sentence yet is shown with what was seen and the limit."""
+    word = str(reason.get("reason"))
+    if word in _REASONS:
+        return _REASONS[word].format(observed=reason.get("observed"), limit=reason.get("limit"))
+    seen = ", ".join(f"{name} {reason[name]}" for name in ("observed", "limit") if reason.get(name) is not None)
+    return word.replace("_", " ") + (f" ({seen})" if seen else "")
+
+
+def of_decision(row: Mapping[str, Any]) -> str:
+    """Say what became of one candidate, as one sentence."""
+    because = "; ".join(of_reason(reason) for reason in row["reasons"])
+    if row["verdict"] == "undecided":
+        return "Not decided: the batch has not finished; re-execute its run from failure."
+    if row["verdict"] != "scheduled":
+        return f"Not written to: {because or row['verdict']}."
+    if row["dry_run"]:
+        return "Would have been written to (dry run)."
+    return _of_message(row, because)
+
+
+def _of_message(row: Mapping[str, Any], because: str) -> str:
+    match row["state"]:
+        case "sent":
+            return f"Message {row['message_id']} was sent at {row['sent_at']:%Y-%m-%d %H:%M %Z}."
+        case "waiting" if row["attempts"]:
+            return f"Message {row['message_id']} waits; last try: {row['state_reason']}."
+        case "waiting":
+            return f"Message {row['message_id']} waits to be sent" + (f": {because}." if because else ".")
+        case state:
+            why = f": {row['state_reason']}" if row["state_reason"] else ""
+            return f"Message {row['message_id']} is {state}{why}."
