@@ -71,10 +71,13 @@ class ModelWriter:
         self._concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
         self._client: AsyncOpenAI | None = None
+        self._answer_type: type[Any] = object
 
     async def __aenter__(self) -> Self:
         from openai import AsyncOpenAI  # noqa: PLC0415 - importing it costs a second
+        from openai.types.chat import ChatCompletion  # noqa: PLC0415 - as above, and not within the first call's time
 
+        self._answer_type = ChatCompletion
         # At debug level the SDK logs whole requests, and ours hold what contractors wrote.
         logging.getLogger("openai").setLevel(logging.WARNING)
         # A semaphore belongs to the loop in which it was first waited for.
@@ -134,8 +137,14 @@ class ModelWriter:
     async def _complete(self, messages: list[dict[str, str]]) -> Any:
         if self._client is None:
             raise RuntimeError("A ModelWriter writes only inside of `async with`")
-        asked: Any = {"messages": messages, "response_format": answer.RESPONSE_FORMAT}
-        return await self._client.chat.completions.create(model=self.model, max_completion_tokens=_MAX_TOKENS, **asked)
+        asked = {
+            "model": self.model,
+            "messages": messages,
+            "response_format": answer.RESPONSE_FORMAT,
+            "max_completion_tokens": _MAX_TOKENS,
+        }
+        # `chat.completions.create` walks every value through its type hints first: a quarter of a call's CPU time.
+        return await self._client.post("/chat/completions", body=asked, cast_to=self._answer_type)
 
     def _pause(self, retry: int) -> float:
         return min(self._first_pause_seconds * 2.0**retry, _LONGEST_PAUSE) * (1 - self._jitter() / 4)

@@ -151,6 +151,17 @@ def test_what_is_asked_has_a_strict_schema_and_our_key_as_bearer(server: Server)
     assert server.keys == {f"Bearer {KEY}"}
 
 
+def test_no_other_key_of_the_environment_is_sent(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ADMIN_KEY", "sk-admin-of-somebody")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-another")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+
+    (outcome,) = ask(server, Reply())
+
+    assert isinstance(outcome, Written)
+    assert server.keys == {f"Bearer {KEY}"}
+
+
 def test_a_model_without_a_listed_price_costs_nothing_and_says_so(server: Server) -> None:
     (outcome,) = ask(server, Reply(), model="our-llama")
 
