@@ -53,9 +53,9 @@ def find(text: str, allow: AllowList = NOTHING) -> Contacts:
     """Look for contacts as a phone's screen would show them: wide letters and dots count as ordinary ones."""
     seen = _DOTS.sub(".", unicodedata.normalize("NFKC", text))
     emails = [found.group() for found in _EMAIL.finditer(seen)]
-    seen = _EMAIL.sub(" ", seen)
+    seen = _EMAIL.sub(_without, seen)
     links = [found.group() for found in _LINK.finditer(seen)]
-    seen = _LINK.sub(" ", seen)
+    seen = _LINK.sub(_without, seen)
     phones = [found.group() for found in _PHONE.finditer(seen) if not _DATE.fullmatch(found.group())]
     return Contacts(
         links=sum(not _link_allowed(link, allow) for link in links),
@@ -63,6 +63,12 @@ def find(text: str, allow: AllowList = NOTHING) -> Contacts:
         phones=sum(_digits(phone) not in {_digits(each) for each in allow.phones} for phone in phones),
         rest=_PHONE.sub(lambda found: found.group() if _DATE.fullmatch(found.group()) else " ", seen),
     )
+
+
+def _without(found: re.Match[str]) -> str:
+    """Keep the punctuation behind it: what follows is still the start of a sentence."""
+    contact = found.group()
+    return " " + contact[len(contact.rstrip(_CLOSING)) :]
 
 
 def _link_allowed(link: str, allow: AllowList) -> bool:

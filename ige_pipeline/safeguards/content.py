@@ -18,7 +18,7 @@ from ige_pipeline.settings import Settings
 _PHRASES = Path(__file__).with_name("phrases.toml")
 
 _PLACEHOLDER = re.compile(
-    r"[{}]|\[[^\[\]]*\]|<[^<>]*>|%\w+%|\*\|\w+\|\*|__\w+__|\$\w*[A-Za-z]\w*"
+    r"[{}]|\[[^\[\]]*\]|<[^<>]*>|%\w+%|\*\|\w+\|\*|__\w+__|\$[A-Za-z_]\w*"
     r"|\b(?:null|undefined|NaN|TBD|TODO|XX+|xxx+)\b|\bNone\b(?! of)|lorem ipsum|(?i:\b(?:your|insert) name\b)"
 )
 # Invisible characters, too: they hide links from this page's checks and letters from the reader.

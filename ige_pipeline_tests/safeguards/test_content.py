@@ -10,7 +10,7 @@ from ige_pipeline.safeguards.contacts import AllowList
 from ige_pipeline.safeguards.content import ContentReason, phrases, review
 from ige_pipeline.settings import Settings
 
-FACTS = ("Maria", "Vega Roofing", "Send 3 quotes by March 9, worth $1,500 in all", "2026-04-02")
+FACTS = ("Maria", "Vega Roofing", "Send 3 quotes by March 9, worth $1,500 in all", "2026-04-02", "$50k")
 SETTINGS = Settings()
 
 
@@ -22,6 +22,7 @@ def reasons(text: str, facts: Sequence[str] = FACTS, allow: AllowList = contacts
     "text",
     [
         "Hi Maria, how are the 3 quotes coming along? Happy to look at one with you.",
+        "Hi Maria, one step closer to $50k a month. How does it feel?",
         "Hi Maria, those quotes come to 1500 in all. Shall we get them out by March 9?",
         "Hello, Vega Roofing's quotes are nearly there. I'd say one more push. OK?",
         "Hi there, is it still April that you're aiming for? I'm happy either way.",
@@ -120,7 +121,7 @@ def test_an_allow_list_lets_exactly_its_own_through() -> None:
         phones=frozenset({"+1 555 010 1234"}),
         names=frozenset({"Acme"}),
     )
-    good = "Hi Maria, it is Acme. See https://www.vega.example/q?a=17, hi@vega.example or +1 (555) 010-1234."
+    good = "Hi Maria, it is Acme. Write hi@vega.example. See https://vega.example. Or www.vega.example/q?a=17 or +1 (555) 010-1234."
     sly = ["vega.example.evil.io", "x.vega.example", "https://vega.example@evil.io", "ftp://vega.example"]
 
     assert reasons(good, allow=allow) == set()
