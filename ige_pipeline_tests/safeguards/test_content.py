@@ -121,7 +121,9 @@ def test_an_allow_list_lets_exactly_its_own_through() -> None:
         phones=frozenset({"+1 555 010 1234"}),
         names=frozenset({"Acme"}),
     )
-    good = "Hi Maria, Acme. Ask hi@vega.example. See https://vega.example. Or www.vega.example/q?a=17 or +1 (555) 010-1234."
+    good = (
+        "Hi Maria, Acme. Try hi@vega.example. See http://vega.example. Or www.vega.example/q?a=17, +1 (555) 010-1234."
+    )
     sly = ["vega.example.evil.io", "x.vega.example", "https://vega.example@evil.io", "ftp://vega.example"]
 
     assert reasons(good, allow=allow) == set()
