@@ -9,7 +9,7 @@ from typing import Any
 from ige_pipeline.generation import template
 from ige_pipeline.generation.draft import Brief, Draft, Usage
 from ige_pipeline.generation.model import ModelWriter
-from ige_pipeline.generation.outcome import Written
+from ige_pipeline.generation.outcome import Failed, Outcome, Written
 from ige_pipeline.generation.variants import Templates
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
@@ -64,20 +64,25 @@ def count_drafts(conn: Connection, batch: Batch) -> dict[str, int]:
 async def _ask_for_all(
     conn: Connection, batch: Batch, briefs: Sequence[Brief], *, templates: Templates, model: ModelWriter
 ) -> None:
+    hopeless: list[Failed] = []
+
+    async def ask(brief: Brief) -> None:
+        """Each draft is stored the moment it exists: a batch that dies half way has paid for nothing twice."""
+        outcome = hopeless[0] if hopeless else await model.write(brief)
+        if isinstance(outcome, Failed) and outcome.hopeless:
+            hopeless.append(outcome)
+        store(conn, batch, [(brief, _draft_of(outcome, brief, templates))])
+
     async with model, asyncio.TaskGroup() as group:
         for brief in briefs:
-            group.create_task(_ask(conn, batch, brief, templates=templates, model=model))
+            group.create_task(ask(brief))
 
 
-async def _ask(conn: Connection, batch: Batch, brief: Brief, *, templates: Templates, model: ModelWriter) -> None:
-    """Each draft is stored the moment it exists: a batch that dies half way has paid for nothing twice."""
-    outcome = await model.write(brief)
+def _draft_of(outcome: Outcome, brief: Brief, templates: Templates) -> Draft:
     if isinstance(outcome, Written):
-        draft = outcome.draft
-    else:
-        instead = template.write(brief, templates=templates)
-        draft = replace(instead, fallback_reason=outcome.reason, usage=outcome.usage)
-    store(conn, batch, [(brief, draft)])
+        return outcome.draft
+    instead = template.write(brief, templates=templates)
+    return replace(instead, fallback_reason=outcome.reason, usage=outcome.usage)
 
 
 def _as_json(usage: Usage | None) -> str | None:

@@ -12,6 +12,7 @@ from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.safeguards.content import Finding, review
+from ige_pipeline.safeguards.segments import downgrade
 from ige_pipeline.settings import Settings
 
 _QUERIES = load(__package__, "screen.sql")
@@ -33,6 +34,8 @@ def fittest(
     brief: Brief, written: Draft, settings: Settings, *, templates: Templates
 ) -> tuple[Draft, tuple[Finding, ...]]:
     """Return the first draft without findings, or the written one with its own findings when none is fit."""
+    # One typographic quote would turn the whole text into UCS-2 and halve what fits into a segment.
+    written = replace(written, text=downgrade(written.text))
     first = review(written.text, facts=brief.quotable(), settings=settings)
     if not first:
         return written, ()
@@ -43,7 +46,8 @@ def fittest(
 
 
 def _instead(brief: Brief, written: Draft, templates: Templates) -> Iterator[Draft]:
-    return (draft for draft in template.drafts(brief, templates=templates) if draft.source != written.source)
+    others = (draft for draft in template.drafts(brief, templates=templates) if draft.source != written.source)
+    return (replace(draft, text=downgrade(draft.text)) for draft in others)
 
 
 def _words(findings: tuple[Finding, ...]) -> str:
