@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ige_pipeline.refusal import Refusal
 
@@ -85,6 +85,15 @@ def end_all(children: Sequence[Child]) -> None:
         child.let_go()
     for child in children:
         child.end()
+
+
+def stay(children: Sequence[Child]) -> NoReturn:
+    """Stay until a signal raises KeyboardInterrupt; Refusal when one of the programs has ended by itself."""
+    while True:
+        for child in children:
+            if not child.running:
+                raise child.not_up("has ended")
+        time.sleep(0.5)
 
 
 def wait_until_up(child: Child, *, port: int, path: str, seconds: float) -> dict[str, Any]:
