@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 
+from ige_pipeline.safeguards.finding import Finding
 from ige_pipeline.safeguards.reason import Reason
-from ige_pipeline.safeguards.recipient import Finding
 
 
 def outranked(frame: pd.DataFrame, *, blocked: set[int]) -> dict[int, list[Finding]]:

@@ -5,48 +5,28 @@ waiting_message_id int?, last_message_id int?, last_sent_at, recent_sent int, re
 promised bool, changed_since bool; times are UTC.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime, time, timedelta
-from typing import Any
 
 import pandas as pd
 
+from ige_pipeline.safeguards.finding import Finding, Safeguard, certain_moment, iso, moment_of, rows_of
 from ige_pipeline.safeguards.phone import PhoneVerdict, read_phone
 from ige_pipeline.safeguards.quiet_hours import first_allowed, zones_of
 from ige_pipeline.safeguards.reason import RULES, Reason
 from ige_pipeline.settings import Settings
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One reason against one message: what was seen, what the limit is, and when it clears by itself, if it does."""
-
-    reason: Reason
-    observed: Any
-    limit: Any
-    clears_at: datetime | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """Write it as the ledger keeps it."""
-        seen = {"reason": self.reason.value, "observed": self.observed, "limit": self.limit}
-        return seen if self.clears_at is None else seen | {"clears_at": self.clears_at.isoformat()}
-
-
-Row = Any  # one row of the frame, as a named tuple
-Check = Callable[[pd.DataFrame, Settings, datetime], Iterator[tuple[int, Finding]]]
-
-
 def unknown_contractor(frame: pd.DataFrame, _settings: Settings, _now: datetime) -> Iterator[tuple[int, Finding]]:
     """Nobody can be written to whose row is gone."""
-    for row in _rows(frame[~frame["known"].astype(bool)]):
+    for row in rows_of(frame[~frame["known"].astype(bool)]):
         yield row.Index, Finding(Reason.UNKNOWN_CONTRACTOR, observed=None, limit="a row in contractors")
 
 
 def phone(frame: pd.DataFrame, settings: Settings, _now: datetime) -> Iterator[tuple[int, Finding]]:
     """A number must be there and possible; a local one without area code passes unless the check is strict."""
     allowed = {PhoneVerdict.POSSIBLE} if settings.phone_check == "strict" else _DIALLABLE
-    for row in _rows(frame):
+    for row in rows_of(frame):
         verdict = read_phone(row.phone if isinstance(row.phone, str) else None, region=settings.default_region).verdict
         if verdict not in allowed:
             reason = Reason.NO_PHONE if verdict is PhoneVerdict.NONE else Reason.IMPOSSIBLE_PHONE
@@ -56,22 +36,22 @@ def phone(frame: pd.DataFrame, settings: Settings, _now: datetime) -> Iterator[t
 def paused(frame: pd.DataFrame, _settings: Settings, now: datetime) -> Iterator[tuple[int, Finding]]:
     """A pause holds until its end; without an end, until somebody lifts it."""
     lifted = frame["paused_until"] <= now
-    for row in _rows(frame[frame["paused"].astype(bool) & ~lifted]):
-        until = _moment(row.paused_until)
-        yield row.Index, Finding(Reason.PAUSED, observed=_text(until) or "no end", limit=None, clears_at=until)
+    for row in rows_of(frame[frame["paused"].astype(bool) & ~lifted]):
+        until = moment_of(row.paused_until)
+        yield row.Index, Finding(Reason.PAUSED, observed=iso(until) or "no end", limit=None, clears_at=until)
 
 
 def undelivered(frame: pd.DataFrame, _settings: Settings, _now: datetime) -> Iterator[tuple[int, Finding]]:
     """A message that still waits counts as contact: nobody gets two at once."""
-    for row in _rows(frame[frame["waiting_message_id"].notna()]):
+    for row in rows_of(frame[frame["waiting_message_id"].notna()]):
         yield row.Index, Finding(Reason.UNDELIVERED, observed=f"message {int(row.waiting_message_id)}", limit=None)
 
 
 def gap(frame: pd.DataFrame, settings: Settings, now: datetime) -> Iterator[tuple[int, Finding]]:
     """At least `min_gap_hours` lie between two messages."""
     wait = timedelta(hours=settings.min_gap_hours)
-    for row in _rows(frame[frame["last_sent_at"] > now - wait]):
-        last = _certain(row.last_sent_at)
+    for row in rows_of(frame[frame["last_sent_at"] > now - wait]):
+        last = certain_moment(row.last_sent_at)
         hours = round((now - last).total_seconds() / 3600, 1)
         yield row.Index, Finding(Reason.GAP, observed=hours, limit=settings.min_gap_hours, clears_at=last + wait)
 
@@ -82,8 +62,8 @@ def ignored(frame: pd.DataFrame, settings: Settings, now: datetime) -> Iterator[
     all_unanswered = (frame["recent_sent"] >= settings.ignored_in_a_row) & (
         frame["recent_unanswered"] >= settings.ignored_in_a_row
     )
-    for row in _rows(frame[all_unanswered & (frame["last_sent_at"] > now - rest)]):
-        clears = _certain(row.last_sent_at) + rest
+    for row in rows_of(frame[all_unanswered & (frame["last_sent_at"] > now - rest)]):
+        clears = certain_moment(row.last_sent_at) + rest
         yield (
             row.Index,
             Finding(
@@ -104,7 +84,7 @@ def low_trust(frame: pd.DataFrame, settings: Settings, _now: datetime) -> Iterat
 
 def changed_since(frame: pd.DataFrame, _settings: Settings, _now: datetime) -> Iterator[tuple[int, Finding]]:
     """A backfill sees rows as they are now; one that changed after its hour says nothing about that hour."""
-    for row in _rows(frame[frame["changed_since"].astype(bool)]):
+    for row in rows_of(frame[frame["changed_since"].astype(bool)]):
         yield row.Index, Finding(Reason.CHANGED_SINCE, observed="changed after as-of", limit="unchanged since as-of")
 
 
@@ -120,14 +100,6 @@ def quiet_hours(frame: pd.DataFrame, settings: Settings, now: datetime) -> Itera
                     int(index),
                     Finding(Reason.QUIET_HOURS, observed=str(zone) or None, limit=window, clears_at=allowed),
                 )
-
-
-@dataclass(frozen=True)
-class Safeguard:
-    """A check, and the facts that must be there for it to say anything."""
-
-    check: Check
-    needs: tuple[str, ...]
 
 
 SAFEGUARDS = (
@@ -173,22 +145,3 @@ def _ask(safeguard: Safeguard, frame: pd.DataFrame, settings: Settings, now: dat
 
 def _unevaluated(safeguard: Safeguard) -> Finding:
     return Finding(Reason.UNEVALUATED, observed=safeguard.check.__name__, limit="an answer")
-
-
-def _rows(frame: pd.DataFrame) -> Iterator[Row]:
-    return iter(frame.itertuples())
-
-
-def _moment(value: Any) -> datetime | None:
-    return None if pd.isna(value) else value.to_pydatetime()
-
-
-def _certain(value: Any) -> datetime:
-    moment = _moment(value)
-    if moment is None:
-        raise ValueError("A time is missing that a safeguard needs.")
-    return moment
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()

@@ -10,9 +10,10 @@ import pandas as pd
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
+from ige_pipeline.safeguards.finding import Finding
 from ige_pipeline.safeguards.ranking import outranked
 from ige_pipeline.safeguards.reason import Reason
-from ige_pipeline.safeguards.recipient import Finding, screen
+from ige_pipeline.safeguards.recipient import screen
 from ige_pipeline.settings import Settings
 
 _FACTS = load(__package__, "facts.sql")
