@@ -4,6 +4,7 @@ its id. A dict is written as JSON; a time may be aware whatever the column is.""
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,11 +17,18 @@ from ige_pipeline.ledger.batch import Batch, open_batch
 Conn = psycopg.Connection[DictRow]
 
 _numbers = count(1)
+_OLD_SYSTEM = Path(__file__).with_name("old_system.sql")
 
 
 def ago(**amount: float) -> datetime:
     """Return the moment that lies so far back: `ago(hours=49)`."""
     return datetime.now(UTC) - timedelta(**amount)
+
+
+def build_old_system(url: str) -> None:
+    """Make the old system's tables and rows in an empty database."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(_OLD_SYSTEM.read_bytes())
 
 
 def make_contractor(conn: Conn, **over: Any) -> int:

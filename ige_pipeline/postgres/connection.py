@@ -14,6 +14,10 @@ from ige_pipeline.refusal import Refusal
 Connection = psycopg.Connection[DictRow]
 
 _SCHEMES = ("postgresql+psycopg2://", "postgresql+psycopg://", "postgresql+asyncpg://", "postgres://")
+_UNREADABLE = (
+    "IGE_DATABASE_URL cannot be read: write it as postgresql://user:password@host:5432/name, with %40 for an @ and "
+    "%2F for a / in the password."
+)
 
 
 def normalise_url(url: str) -> str:
@@ -54,9 +58,11 @@ def connect(url: str, *, connect_timeout_s: int = 5, **options: Any) -> Connecti
 
     TCP keepalives end a half-open connection after about 25 s, so that no run waits for a server that is gone.
     """
+    plain = normalise_url(url)
+    _require_legible(plain)
     try:
         return psycopg.connect(
-            normalise_url(url),
+            plain,
             autocommit=True,
             row_factory=dict_row,
             connect_timeout=connect_timeout_s,
@@ -68,8 +74,17 @@ def connect(url: str, *, connect_timeout_s: int = 5, **options: Any) -> Connecti
         )
     except psycopg.OperationalError as error:
         raise Refusal(f"Postgres at {describe(url)} cannot be reached ({_first_line(error)}).") from error
+
+
+def _require_legible(url: str) -> None:
+    """Refuse a URL in which a piece of the password would be taken for a host, a port or a name, and so be shown."""
+    try:
+        parts = {key: str(value or "") for key, value in conninfo.conninfo_to_dict(url).items()}
     except psycopg.ProgrammingError as error:
-        raise Refusal("IGE_DATABASE_URL cannot be read: write it as postgresql://user:password@host/name.") from error
+        raise Refusal(_UNREADABLE) from error
+    shown = [parts.get(key, "") for key in ("host", "port", "dbname")]
+    if any("@" in part for part in shown) or not all(port.isdecimal() for port in parts.get("port", "0").split(",")):
+        raise Refusal(_UNREADABLE)
 
 
 def _first_line(error: Exception) -> str:

@@ -9,23 +9,27 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from ige_pipeline.postgres.connection import Connection, connect, normalise_url
+from ige_pipeline.postgres.schema_change import Patience
 from ige_pipeline.refusal import Refusal
 
 VERSION_TABLE = "ige_alembic_version"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ONE_AT_A_TIME = 0x1_6E_01  # advisory lock: two migrating processes take turns
+_PATIENCE = Patience()
+_NO_RIGHT = "This database role lacks a right ({}): use the owner of the tables, or let the owner grant it."
 
 
-def migrate(url: str) -> None:
+def migrate(url: str, *, patience: Patience = _PATIENCE) -> None:
     """Upgrade the database at `url` to this code's schema. It only adds, and may be run again at any time.
 
-    Raises Refusal when the database is newer than the code, not reachable, or when a table stays locked.
+    Raises Refusal when the database is newer than the code, not reachable, when a right is missing,
+    or when a table stays locked.
     """
     with connect(url) as conn:
         conn.execute("SELECT pg_advisory_lock(%s)", [_ONE_AT_A_TIME])
         _require_version_13(conn)
         _require_known(conn)
-        _upgrade(url)
+        _upgrade(url, patience)
 
 
 def require_schema(conn: Connection) -> None:
@@ -44,6 +48,8 @@ def current(conn: Connection) -> str | None:
         row = conn.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()  # noqa: S608 - our own constant
     except psycopg.errors.UndefinedTable:
         return None
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise Refusal(_NO_RIGHT.format(error.diag.message_primary)) from error
     return row["version_num"] if row else None
 
 
@@ -70,9 +76,12 @@ def _require_known(conn: Connection) -> None:
         )
 
 
-def _upgrade(url: str) -> None:
+def _upgrade(url: str, patience: Patience) -> None:
+    config = _config()
+    config.attributes["url"] = normalise_url(url).replace("postgresql://", "postgresql+psycopg://", 1)
+    config.attributes["patience"] = patience
     try:
-        command.upgrade(_config(url), "head")
+        command.upgrade(config, "head")
     except CommandError as error:
         raise Refusal(f"The migrations cannot be read: {error}.") from error
     except Exception as error:
@@ -83,13 +92,11 @@ def _upgrade(url: str) -> None:
                 "again at a quieter time.",
             ) from error
         if isinstance(locked, psycopg.errors.InsufficientPrivilege):
-            raise Refusal(f"This database role may not migrate ({locked}): run `ige migrate` as the owner.") from error
+            raise Refusal(_NO_RIGHT.format(locked.diag.message_primary)) from error
         raise
 
 
-def _config(url: str | None = None) -> Config:
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    if url is not None:
-        config.attributes["url"] = normalise_url(url).replace("postgresql://", "postgresql+psycopg://", 1)
     return config

@@ -5,31 +5,28 @@ Each statement commits by itself, so that no lock outlives it, and a migration t
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from alembic import op
+from alembic import context, op
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 log = logging.getLogger(__name__)
 
-_ATTEMPTS = 20
-_PAUSE_S = 1.0
+
+@dataclass(frozen=True)
+class Patience:
+    """How a locked table is waited for: in so many short tries, so that nobody has to wait behind us for long."""
+
+    attempts: int = 20
+    try_for_s: float = 3
+    pause_s: float = 1
 
 
 def execute(statement: str) -> None:
-    """Run one statement outside a transaction, again while a lock is held by others (3 s each, 20 times)."""
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            with op.get_context().autocommit_block():
-                op.get_bind().execute(text(statement.replace(":", r"\:")))
-        except OperationalError as error:
-            if "lock timeout" not in str(error) or attempt == _ATTEMPTS:
-                raise
-            log.warning("A table is locked by another program; trying again (%d of %d).", attempt, _ATTEMPTS)
-            time.sleep(_PAUSE_S)
-        else:
-            return
+    """Run one statement outside a transaction, again while a lock is held by others (see `Patience`)."""
+    _patiently(lambda: _run(statement))
 
 
 def create_table(table: str, columns: Mapping[str, str]) -> None:
@@ -58,16 +55,38 @@ def add_check(table: str, name: str, condition: str) -> None:
 def create_index(name: str, definition: str, *, unique: bool = False) -> None:
     """Create an index CONCURRENTLY; an invalid one that an interrupted build left behind is dropped first."""
     broken = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(:name) AND NOT indisvalid"
-    if _exists(broken, name):
-        execute(f"DROP INDEX CONCURRENTLY {name}")
     kind = "UNIQUE INDEX" if unique else "INDEX"
-    execute(f"CREATE {kind} CONCURRENTLY IF NOT EXISTS {name} ON {definition}")
+
+    def build() -> None:
+        # A build that gave up on a lock leaves an invalid index, too: each try has to look.
+        if _exists(broken, name):
+            _run(f"DROP INDEX CONCURRENTLY {name}")
+        _run(f"CREATE {kind} CONCURRENTLY IF NOT EXISTS {name} ON {definition}")
+
+    _patiently(build)
+
+
+def _patiently(step: Callable[[], None]) -> None:
+    patience: Patience = context.config.attributes["patience"]
+    for attempt in range(1, patience.attempts + 1):
+        try:
+            step()
+        except OperationalError as error:
+            if "lock timeout" not in str(error) or attempt == patience.attempts:
+                raise
+            log.warning("A table is locked by another program; trying again (%d of %d).", attempt, patience.attempts)
+            time.sleep(patience.pause_s)
+        else:
+            return
+
+
+def _run(statement: str) -> None:
+    with op.get_context().autocommit_block():
+        op.get_bind().execute(text(statement.replace(":", r"\:")))
 
 
 def _columns(table: str) -> set[str]:
-    query = (
-        "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:table) AND attnum > 0 AND NOT attisdropped"
-    )
+    query = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:table) AND attnum > 0 AND NOT attisdropped"
     return set(op.get_bind().execute(text(query), {"table": table}).scalars())
 
 

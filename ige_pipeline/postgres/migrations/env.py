@@ -11,7 +11,8 @@ def run() -> None:
     engine = create_engine(context.config.attributes["url"], poolclass=pool.NullPool)
     with engine.connect() as connection:
         # A migration that waits for a lock makes every statement of the other programs wait behind it.
-        connection.execute(text("SET lock_timeout = '3s'"))
+        tries_ms = round(context.config.attributes["patience"].try_for_s * 1000)
+        connection.execute(text("SELECT set_config('lock_timeout', :ms, false)"), {"ms": str(tries_ms)})
         connection.commit()
         context.configure(connection=connection, version_table=VERSION_TABLE, transaction_per_migration=True)
         with context.begin_transaction():
