@@ -5,7 +5,7 @@ Defaults marked "old system" are what the application did before us.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 Hours = Annotated[float, Field(ge=0, le=24 * 365)]
 Days = Annotated[float, Field(ge=0, le=365)]
@@ -29,6 +29,19 @@ class Settings(BaseModel):
     stalled_at_most: int = Field(2, ge=1, le=20, description="Stalled goals considered per contractor.")
     celebrate_within_days: Days = Field(2, description="Days within which a completed item is worth a celebration.")
     celebrate_at_most: int = Field(2, ge=1, le=20, description="Completed items considered per contractor.")
+
+    approaching_within_days: Days = Field(3, description="Days before a due date in which it is near.")
+    approaching_min_progress: int = Field(80, ge=0, le=100, description="Progress (%) from which a milestone is near.")
+    approaching_repeat_days: Days = Field(7, description="Days between two messages about one approaching milestone.")
+    approaching_at_most: int = Field(1, ge=1, le=20, description="Approaching milestones considered per contractor.")
+    overdue_within_days: Days = Field(30, description="Days after which an overdue action item is history.")
+    overdue_repeat_days: Days = Field(7, description="Days between two messages about one overdue action item.")
+    overdue_at_most: int = Field(1, ge=1, le=20, description="Overdue action items considered per contractor.")
+    data_gap_repeat_days: Days = Field(14, description="Days between two questions about one goal.")
+    data_gap_at_most: int = Field(1, ge=1, le=20, description="Goals with open questions considered per contractor.")
+    suggestion_min_confidence: Share = Field(0.7, description="Confidence from which a pattern is worth a suggestion.")
+    suggestion_at_most: int = Field(1, ge=1, le=20, description="Suggestions considered per contractor.")
+    promised_late_hours: Hours = Field(24, description="Hours after which a promised message is not sent any more.")
 
     # Whether they may be contacted
     min_gap_hours: Hours = Field(48, description="Hours between two messages to one contractor (old system: 48).")
@@ -72,3 +85,11 @@ class Settings(BaseModel):
         description="Deliver although a row became sent within the hour without us: the old worker may be running.",
     )
     webhook_format: Literal["flat", "ghl"] = Field("flat", description="The body: seven fields, or nested for GHL.")
+
+    @field_validator("post_timeout_seconds")
+    @classmethod
+    def _fits_into_a_lease(cls, seconds: float, given: ValidationInfo) -> float:
+        """A POST begins only if the lease outlasts it; ten seconds are for the safeguards before it."""
+        if seconds + 10 > given.data.get("lease_seconds", seconds + 10):
+            raise ValueError("it must be at least 10 less than lease_seconds")
+        return seconds

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 # These shape what is said and are never said: to quote one would show that a hidden goal or score exists.
-PRIVATE_FACTS = frozenset({"goal", "gap", "pattern", "progress", "days_quiet"})
+PRIVATE_FACTS = frozenset({"goal", "pattern", "progress", "days_quiet"})
 
 
 @dataclass(frozen=True, slots=True)

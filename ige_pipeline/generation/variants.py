@@ -16,7 +16,7 @@ MESSAGE_TYPES = (
 STYLES = ("casual", "professional", "friendly")
 
 # What a message is about; a variant that names one says more than one that does not.
-SUBJECTS = ("item", "next_milestone", "target", "completed_item", "action_item", "event_name")
+SUBJECTS = ("item", "next_milestone", "target", "completed_item", "action_item", "event_name", "gap")
 PLACEHOLDERS = frozenset({"greeting", "first_name", "company_name", *SUBJECTS})
 
 

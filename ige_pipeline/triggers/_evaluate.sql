@@ -54,6 +54,14 @@ SELECT m.id, m.sent_at IS NULL AS live, COALESCE(m.sent_at, m.created_at)::times
  ORDER BY m.id DESC
  LIMIT 1
 
+-- name: last_message_of_occurrence
+-- The subject may be written about again, but not about the same occurrence.
+SELECT m.id, m.sent_at IS NULL AS live, COALESCE(m.sent_at, m.created_at)::timestamptz AS at
+  FROM ai_proactive_messages m
+ WHERE m.dedupe_key = concat_ws(':', %(trigger)s::text, {subject}, candidate.subject_id::text, candidate.occurrence)
+   AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
+ LIMIT 1
+
 -- name: count_candidates
 -- What this batch found, by trigger; a repeated run of the op finds what the first one wrote.
 SELECT trigger_name, count(*) AS candidates

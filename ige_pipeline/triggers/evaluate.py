@@ -12,6 +12,7 @@ from ige_pipeline.settings import Settings
 from ige_pipeline.triggers.trigger import Trigger
 
 _QUERIES = load(__package__, "_evaluate.sql")
+_PROMISED = load(__package__, "_promised.sql")
 # Where the old application kept the id of what a message was about.
 _OLD_KEYS = {"ai_concierge_goals": "goal_id", "ai_concierge_checklist_items": "item_id"}
 
@@ -30,8 +31,10 @@ def evaluate(conn: Connection, batch: Batch, triggers: Iterable[Trigger], settin
 
 def statement(trigger: Trigger) -> sql.Composed:
     """Compose the statement that records a trigger's candidates."""
+    if trigger.promised:
+        return _sql(_PROMISED["record_promised"]).format(selects=_sql(trigger.selects + "\n"))
     old_key = _OLD_KEYS.get(trigger.subject)
-    last = _part("last_message" if old_key is None else "last_message_with_old")
+    last = _part(_last_message(trigger))
     about = last.format(subject=sql.Literal(trigger.subject), old_key=sql.Literal(old_key))
     return _part("record_candidates").format(selects=_sql(trigger.selects + "\n"), last_message=about)
 
@@ -47,10 +50,16 @@ def parameters(trigger: Trigger, batch: Batch, settings: Settings) -> dict[str, 
         "message_type": trigger.message_type,
         "priority": trigger.priority,
         "subject": trigger.subject,
-        "at_most": values[trigger.at_most],
+        "at_most": values.get(trigger.at_most),
         # Without an end: `last.at <= as_of - infinite` is never true, and make_interval refuses infinity.
-        "repeat_days": None if trigger.repeat_days == "never" else values[trigger.repeat_days],
+        "repeat_days": None if trigger.repeat_days in {"never", "each"} else values[trigger.repeat_days],
     }
+
+
+def _last_message(trigger: Trigger) -> str:
+    if trigger.repeat_days == "each":
+        return "last_message_of_occurrence"
+    return "last_message_with_old" if trigger.subject in _OLD_KEYS else "last_message"
 
 
 def _part(name: str) -> sql.SQL:

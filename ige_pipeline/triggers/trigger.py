@@ -16,7 +16,11 @@ _REQUIRED = ("trigger", "message_type", "priority", "subject", "repeat_days", "a
 
 @dataclass(frozen=True)
 class Trigger:
-    """Who is due, and why. `repeat_days` (or "never") and `at_most` name the settings that hold the figures."""
+    """Who is due, and why.
+
+    `at_most` names the setting that holds the figure, and so does `repeat_days`, or it is "never" (once for each
+    subject) or "each" (once for each occurrence). A promised one keeps a word that somebody gave.
+    """
 
     name: str
     message_type: str
@@ -25,6 +29,7 @@ class Trigger:
     repeat_days: str
     at_most: str
     selects: str
+    promised: bool = False
 
 
 def parse(text: str, *, file: str) -> Trigger:
@@ -45,6 +50,7 @@ def parse(text: str, *, file: str) -> Trigger:
         repeat_days=head["repeat_days"],
         at_most=head["at_most"],
         selects=text.strip().rstrip(";"),
+        promised=head.get("promised") == "yes",
     )
 
 

@@ -21,6 +21,7 @@ FACTS = {
     "completed_item": "Signed the supplier contract",
     "action_item": "Renew the trade licence",
     "event_name": "Spring Contractor Meetup",
+    "gap": "How many people work with you?",
     "goal": "Find out whether Maria wants to sell to Hidden Holdings",
     "progress": 40,
 }
@@ -136,7 +137,7 @@ def test_a_style_that_does_not_exist_is_an_error() -> None:
 def test_no_value_changes_the_structure_or_gets_a_link_past_the_review(
     first_name: str, company_name: str, item: str, message_type: str
 ) -> None:
-    facts = dict.fromkeys(("item", "next_milestone", "completed_item", "action_item", "event_name"), item)
+    facts = dict.fromkeys(("item", "next_milestone", "completed_item", "action_item", "event_name", "gap"), item)
     about = brief(first_name=first_name, company_name=company_name, facts=facts, message_type=message_type)
 
     drafts = list(template.drafts(about, templates=TEMPLATES))

@@ -1,0 +1,20 @@
+-- name: record_promised
+-- What was promised for a time that has come. While adoption is pending nothing from before us is touched. One whose
+-- message waits or was sent is not promised again, and one that died waits for a person, not for the next batch.
+INSERT INTO ige_decisions (decided_on, batch_id, contractor_id, trigger_name, message_type, source_message_type,
+                           promised, priority, urgency, subject_table, subject_id, occurrence, dedupe_key, reason,
+                           facts, due_at, dry_run)
+SELECT %(decided_on)s, %(batch_id)s, due.contractor_id, %(trigger)s, due.message_type, due.source_message_type,
+       true, %(priority)s, due.urgency, %(subject)s, due.subject_id, due.occurrence, due.dedupe_key, due.reason,
+       due.facts, due.due_at, %(dry_run)s
+  FROM (SELECT candidate.*,
+               concat_ws(':', %(trigger)s::text, %(subject)s::text, candidate.subject_id::text, candidate.occurrence)
+                   AS dedupe_key
+          FROM ({selects}) AS candidate) AS due
+ WHERE due.contractor_id IS NOT NULL
+   AND (SELECT value ->> 'state' = 'done' FROM ige_switches WHERE name = 'adoption')
+   AND NOT EXISTS (SELECT 1
+                     FROM ai_proactive_messages m
+                    WHERE m.dedupe_key = due.dedupe_key
+                      AND m.cancelled_at IS NULL AND m.expired_at IS NULL)
+ON CONFLICT (batch_id, dedupe_key, decided_on) DO NOTHING

@@ -1,0 +1,21 @@
+-- trigger:      action_item_overdue
+-- message_type: course_correction
+-- priority:     65
+-- subject:      contractor_action_items
+-- repeat_days:  overdue_repeat_days
+-- at_most:      overdue_at_most
+-- Something the contractor took on is past its date and not done: help to set a new course. Long ago is history.
+SELECT a.contractor_id,
+       a.id AS subject_id,
+       NULL AS occurrence,
+       EXTRACT(EPOCH FROM %(as_of)s::timestamptz - a.due_date) / 86400 AS urgency,
+       a.updated_at AS changed_at,
+       format('Action item #%%s is %%s days past its due date.', a.id,
+              EXTRACT(DAY FROM %(as_of)s::timestamptz - a.due_date)) AS reason,
+       jsonb_build_object('action_item', a.title, 'days_overdue',
+                          EXTRACT(DAY FROM %(as_of)s::timestamptz - a.due_date)) AS facts
+  FROM contractor_action_items a
+ WHERE a.status NOT IN ('completed', 'cancelled')
+   AND a.completed_at IS NULL
+   AND a.due_date < %(as_of)s
+   AND a.due_date >= %(as_of)s::timestamptz - make_interval(secs => %(overdue_within_days)s * 86400)

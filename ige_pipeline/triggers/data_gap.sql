@@ -1,0 +1,21 @@
+-- trigger:      data_gap
+-- message_type: check_in
+-- priority:     30
+-- subject:      ai_concierge_goals
+-- repeat_days:  data_gap_repeat_days
+-- at_most:      data_gap_at_most
+-- Something we would need to know to help with a goal: ask one question, the first that is open.
+SELECT g.contractor_id,
+       g.id AS subject_id,
+       NULL AS occurrence,
+       g.priority_score AS urgency,
+       g.updated_at AS changed_at,
+       format('Goal #%%s has %%s open data gaps.', g.id, jsonb_array_length(g.data_gaps)) AS reason,
+       jsonb_build_object('goal', g.goal_description,
+                          'gap', COALESCE(g.data_gaps -> 0 ->> 'question', g.data_gaps -> 0 ->> 'description',
+                                          g.data_gaps -> 0 ->> 'field', g.data_gaps ->> 0)) AS facts
+  FROM ai_concierge_goals g
+ WHERE g.status = 'active'
+   AND g.created_at <= %(as_of)s
+   AND jsonb_typeof(g.data_gaps) = 'array'
+   AND g.data_gaps <> '[]'

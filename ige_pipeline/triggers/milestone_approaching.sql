@@ -1,0 +1,34 @@
+-- trigger:      milestone_approaching
+-- message_type: milestone_follow_up
+-- priority:     60
+-- subject:      ai_concierge_goals
+-- repeat_days:  approaching_repeat_days
+-- at_most:      approaching_at_most
+-- Goals whose next milestone is near: progress says so, or something of the contractor's falls due within days.
+SELECT g.contractor_id,
+       g.id AS subject_id,
+       NULL AS occurrence,
+       g.current_progress AS urgency,
+       GREATEST(g.updated_at, due.updated_at) AS changed_at,
+       CASE WHEN due.id IS NOT NULL
+            THEN format('Action item #%%s is due in %%s days while goal #%%s is active.', due.id, due.days, g.id)
+            ELSE format('Goal #%%s is at %%s%%%% and its next milestone is near.', g.id, g.current_progress)
+       END AS reason,
+       jsonb_build_object('goal', g.goal_description, 'next_milestone', g.next_milestone,
+                          'progress', g.current_progress, 'action_item', due.title, 'due_in_days', due.days) AS facts
+  FROM ai_concierge_goals g
+  LEFT JOIN LATERAL (SELECT a.id, a.title, a.updated_at,
+                            CEIL(EXTRACT(EPOCH FROM a.due_date - %(as_of)s::timestamptz) / 86400) AS days
+                       FROM contractor_action_items a
+                      WHERE a.contractor_id = g.contractor_id
+                        AND a.status NOT IN ('completed', 'cancelled')
+                        AND a.completed_at IS NULL
+                        AND a.due_date > %(as_of)s
+                        AND a.due_date <= %(as_of)s::timestamptz
+                                          + make_interval(secs => %(approaching_within_days)s * 86400)
+                      ORDER BY a.due_date, a.id
+                      LIMIT 1) due ON true
+ WHERE g.status = 'active'
+   AND g.created_at <= %(as_of)s
+   AND (due.id IS NOT NULL
+        OR (NULLIF(btrim(g.next_milestone), '') IS NOT NULL AND g.current_progress >= %(approaching_min_progress)s))
