@@ -26,11 +26,15 @@ _TOO_MANY = 429
 
 @dataclass(frozen=True)
 class Try:
-    """Where in its life a message is: `attempt` counts from 1 and includes this one; `jitter` lies in [0, 1)."""
+    """Where in its life a message is: `attempt` counts from 1 and includes this one; `jitter` lies in [0, 1).
+
+    `rate_limited` counts the 429s it met before: they give their attempt back, so that `attempt` does not tell.
+    """
 
     attempt: int
     now: datetime
     jitter: float
+    rate_limited: int = 0
 
 
 def decide(reply: Reply, this: Try) -> Outcome:
@@ -68,7 +72,7 @@ def _again(reason: str, this: Try, *, at_least: timedelta | None = None) -> Outc
 
 
 def _rate_limited(this: Try) -> timedelta:
-    doubled = timedelta(seconds=_RATE_LIMITED_FIRST.total_seconds() * 2.0 ** (this.attempt - 1))
+    doubled = timedelta(seconds=_RATE_LIMITED_FIRST.total_seconds() * 2.0 ** min(this.rate_limited, 9))
     return min(doubled, _RATE_LIMITED_LAST)
 
 

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ige_pipeline.delivery.backoff import MAX_ATTEMPTS, Try, decide
 from ige_pipeline.delivery.endpoint import Endpoint
@@ -19,7 +19,10 @@ from ige_pipeline.settings import Settings
 
 Screen = Callable[[Lease], Outcome | None]
 Progress = Callable[[Lease, Outcome], None]
-_STOPPED = {"reason": "stopped", "observed": "all sending was stopped", "limit": "ige start"}
+_STOPPED = Postponed(
+    ({"reason": "stopped", "observed": "all sending was stopped", "limit": "ige start"},), delay=timedelta(0)
+)
+_LEASE_LOST = Postponed(({"reason": "lease_lost", "observed": None, "limit": None},))
 
 
 @dataclass
@@ -30,6 +33,7 @@ class DeliveryReport:
     posted: int = 0
     delivered_by_hour: Counter[datetime] = field(default_factory=Counter)
     fault: str | None = None
+    stopped: bool = False
 
 
 def require_permission(now: Standing, settings: Settings) -> None:
@@ -82,12 +86,12 @@ def run(
     progress: Progress,
     sleep: Callable[[float], None],
 ) -> None:
-    """Work until nothing is due, the limit is reached, or the endpoint turns out to be wrong.
+    """Work until nothing is due, the limit is reached, all sending is stopped, or the endpoint turns out to be wrong.
 
     A row that ends without a POST uses up neither the limit nor the moment that was waited for.
     """
     paced = False
-    while report.posted < limit and report.fault is None:
+    while report.posted < limit and report.fault is None and not report.stopped:
         if not paced:
             sleep(outbox.reserve_pace(endpoint.name))
             paced = True
@@ -107,12 +111,13 @@ def attempt(outbox: Outbox, lease: Lease, endpoint: Endpoint, screen: Screen) ->
         return stopped_by, None
     leased, halted = outbox.may_post(lease)
     if halted or not leased:
-        return Postponed((_STOPPED if halted else {"reason": "lease_lost"},)), None
+        return (_STOPPED if halted else _LEASE_LOST), None
     began = time.monotonic()
     reply = endpoint.post(lease, key=str(lease.idempotency_key), now=lease.now)
     sent = Sent(at=lease.now, duration_ms=round((time.monotonic() - began) * 1000), reply=reply)
     # Jitter only has to differ between messages; nothing secret hangs on it.
-    return decide(reply, Try(lease.attempt, lease.now, random.random())), sent  # noqa: S311
+    jitter = random.random()  # noqa: S311
+    return decide(reply, Try(lease.attempt, lease.now, jitter, lease.rate_limited)), sent
 
 
 def _unfit(lease: Lease) -> Outcome | None:
@@ -127,6 +132,7 @@ def _unfit(lease: Lease) -> Outcome | None:
 def _count(report: DeliveryReport, lease: Lease, outcome: Outcome, sent: Sent | None, *, settled: bool) -> None:
     report.counts[type(outcome).__name__ if settled else "LeaseLost"] += 1
     report.posted += sent is not None
+    report.stopped |= outcome == _STOPPED
     if isinstance(outcome, EndpointFault):
         report.fault = outcome.reason
     if isinstance(outcome, Delivered) and settled:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class Lease:
-    """One message in our hands. `attempt` counts from 1 and includes this one."""
+    """One message in our hands. `attempt` counts from 1 and includes this one; `rate_limited`: its 429s so far."""
 
     message_id: int
     token: UUID
@@ -24,6 +24,7 @@ class Lease:
     phone: str
     batch_hour: datetime
     now: datetime
+    rate_limited: int = 0
 
     @property
     def who(self) -> dict[str, Any]:

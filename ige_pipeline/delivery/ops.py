@@ -1,5 +1,7 @@
 """Dagster glue of this room: put a batch into the outbox; empty the outbox; say how it stands."""
 
+from contextlib import closing
+
 import dagster as dg
 
 from ige_pipeline.delivery import outbox, report
@@ -67,8 +69,7 @@ def deliver_messages(
     if request.dry_run:
         context.log.info("Dry run: nothing is claimed and nothing is sent.")
         return
-    webhook = endpoint(settings)
-    with database().connect() as conn:
+    with closing(endpoint(settings)) as webhook, database().connect() as conn:
         done = deliver(
             conn,
             webhook,
@@ -78,7 +79,6 @@ def deliver_messages(
                 "Message %d, attempt %d: %s", lease.message_id, lease.attempt, type(outcome).__name__
             ),
         )
-    webhook.close()
     for materialization in report.of_delivery(done, run_id=context.run_id):
         context.log_event(materialization)
     context.add_output_metadata({"posted": done.posted, **counts_as_metadata("outcome", dict(done.counts))})

@@ -1,11 +1,12 @@
 """The outbox in Postgres: claim with a lease, settle only with its token, recover what a dead run left behind."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
+from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
 from ige_pipeline.delivery.lease import Lease
@@ -90,7 +91,15 @@ class Outbox:
         return float(row["wait_s"]) if row else 0.0
 
     def claim(self) -> Lease | None:
-        """Lease the most important message that is due, or None when there is none."""
+        """Lease the most important message that is due, or None when there is none.
+
+        Two runs may at the same moment pick two messages to one person: the table refuses one, which looks again.
+        """
+        while True:
+            with suppress(UniqueViolation):
+                return self._claim_once()
+
+    def _claim_once(self) -> Lease | None:
         with self._conn.transaction():
             row = self._conn.execute(_QUERIES["claim_next"], self._values).fetchone()
             if row is None:

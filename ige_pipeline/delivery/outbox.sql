@@ -104,7 +104,10 @@ UPDATE ai_proactive_messages m
 -- Who it goes to, by the name and number of this moment, and the hour its batch belongs to.
 SELECT COALESCE(NULLIF(concat_ws(' ', c.first_name, c.last_name), ''), '') AS contractor_name,
        COALESCE(c.phone, '') AS phone,
-       COALESCE(b.batch_hour, date_trunc('hour', m.created_at::timestamptz, 'UTC')) AS batch_hour,
+       COALESCE(b.batch_hour,
+                date_trunc('hour', CASE WHEN isfinite(m.created_at) THEN m.created_at::timestamptz ELSE now() END,
+                           'UTC')) AS batch_hour,
+       (SELECT count(*) FROM ige_delivery_attempts a WHERE a.message_id = m.id AND a.status_code = 429) AS rate_limited,
        now() AS now
   FROM ai_proactive_messages m
   LEFT JOIN contractors c ON c.id = m.contractor_id

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+import psycopg
+
 from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.outcome import Cancelled, Dead, Outcome, Postponed
 from ige_pipeline.postgres.connection import Connection
@@ -12,7 +14,20 @@ _LOOK_AGAIN = timedelta(minutes=15)
 
 
 def rescreen(conn: Connection, lease: Lease, settings: Settings) -> Outcome | None:
-    """Return what stops this message now, or None when it may go. Other waiting messages do not count, sent ones do."""
+    """Return what stops this message now, or None when it may go. Other waiting messages do not count, sent ones do.
+
+    What cannot be evaluated for this one message postpones it and no other. Raises psycopg.OperationalError when the
+    database is gone.
+    """
+    try:
+        return _screen(conn, lease, settings)
+    except (psycopg.OperationalError, psycopg.InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
+        return Postponed(({"reason": "unevaluated", "observed": type(error).__name__, "limit": "an answer"},))
+
+
+def _screen(conn: Connection, lease: Lease, settings: Settings) -> Outcome | None:
     # pandas costs a second to import; a delivery run that has nothing to send never pays it.
     from ige_pipeline.safeguards.recipient import screen  # noqa: PLC0415
     from ige_pipeline.safeguards.screen import with_facts  # noqa: PLC0415

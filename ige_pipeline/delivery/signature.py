@@ -1,7 +1,6 @@
 """Sign a request as Standard Webhooks describes (specification 1.0: HMAC-SHA256 over id, timestamp and body)."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 
@@ -19,9 +18,12 @@ def sign(secrets: str, *, message_id: str, timestamp: int, body: bytes) -> str:
 
 def _key(secret: str) -> bytes:
     try:
-        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except binascii.Error as error:
-        raise Refusal("IGE_WEBHOOK_SECRET is not whsec_ and base64: copy it again from the receiving side.") from error
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    if not key:
+        raise Refusal("IGE_WEBHOOK_SECRET is not whsec_ and base64: copy it again from the receiving side.")
+    return key
 
 
 def _digest(key: bytes, content: bytes) -> str:
