@@ -126,3 +126,13 @@ def conn(database_url: str) -> Iterator[psycopg.Connection[DictRow]]:
     """A connection to the test's migrated database, each statement its own transaction."""
     with psycopg.connect(database_url, autocommit=True, row_factory=dict_row) as connection:
         yield connection
+
+
+@pytest.fixture(scope="module")
+def shared_conn(server_url: str, template_database: str) -> Iterator[psycopg.Connection[DictRow]]:
+    """A connection to a migrated database that a module's tests share: each leaves it as it found it."""
+    with (
+        _database(server_url, template=template_database) as url,
+        psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection,
+    ):
+        yield connection

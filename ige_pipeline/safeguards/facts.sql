@@ -1,18 +1,21 @@
 -- name: recipient_facts
 -- What the safeguards need to know of each contractor, as of the database's now: one row for each id asked for.
 -- At scheduling, everything sent or still to be sent counts. At sending (`sending`), of the other messages only those
--- that were sent or are leased count, so that two waiting messages do not block one another for ever.
+-- that were sent or are leased count, so that two waiting messages do not block one another for ever. Times that no
+-- calendar has (infinity, year 9999) are brought into reach: one such row must not end the batch.
 SELECT asked.id AS contractor_id,
        c.id IS NOT NULL AS known,
        c.phone,
        c.timezone,
        COALESCE(c.ai_proactive_paused, false) AS paused,
-       CASE WHEN isfinite(c.ai_pause_until) THEN c.ai_pause_until::timestamptz END AS paused_until,
+       CASE WHEN c.ai_pause_until BETWEEN '1970-01-01' AND '2200-01-01' THEN c.ai_pause_until::timestamptz END
+           AS paused_until,
        waiting.id AS waiting_message_id,
        contact.id AS last_message_id,
        contact.sent_at::timestamptz AS last_sent_at,
        recent.sent AS recent_sent,
        recent.unanswered AS recent_unanswered,
+       recent.last_sent_at::timestamptz AS recent_last_sent_at,
        trust.score AS trust_score,
        now() AS asked_at
   FROM unnest(%(contractor_ids)s::bigint[]) AS asked (id)
@@ -26,7 +29,7 @@ SELECT asked.id AS contractor_id,
                         AND (NOT %(sending)s OR m.lease_token IS NOT NULL)
                       ORDER BY m.id
                       LIMIT 1) waiting ON true
-  LEFT JOIN LATERAL (SELECT m.id, m.sent_at
+  LEFT JOIN LATERAL (SELECT m.id, GREATEST('1970-01-01', LEAST('2200-01-01', m.sent_at)) AS sent_at
                        FROM ai_proactive_messages m
                       WHERE m.contractor_id = asked.id
                         AND m.sent_at IS NOT NULL
@@ -35,8 +38,10 @@ SELECT asked.id AS contractor_id,
                       LIMIT 1) contact ON true
   LEFT JOIN LATERAL (SELECT count(*) AS sent,
                             count(*) FILTER (WHERE newest.contractor_response IS NULL
-                                               AND newest.response_received_at IS NULL) AS unanswered
-                       FROM (SELECT m.contractor_response, m.response_received_at
+                                               AND newest.response_received_at IS NULL) AS unanswered,
+                            max(newest.sent_at) AS last_sent_at
+                       FROM (SELECT GREATEST('1970-01-01', LEAST('2200-01-01', m.sent_at)) AS sent_at,
+                                    m.contractor_response, m.response_received_at
                                FROM ai_proactive_messages m
                               WHERE m.contractor_id = asked.id
                                 AND m.sent_at IS NOT NULL
@@ -46,5 +51,6 @@ SELECT asked.id AS contractor_id,
   LEFT JOIN LATERAL (SELECT t.cumulative_trust_score AS score
                        FROM ai_trust_indicators t
                       WHERE t.contractor_id = asked.id
+                        AND t.cumulative_trust_score IS NOT NULL
                       ORDER BY t.recorded_at DESC, t.id DESC
                       LIMIT 1) trust ON true

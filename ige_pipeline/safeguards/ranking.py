@@ -14,7 +14,7 @@ def outranked(frame: pd.DataFrame, *, blocked: set[int]) -> dict[int, list[Findi
     Promised messages neither win nor lose; blocked ones do not compete. Ties go to the more urgent, then the older row,
     so that a repeated run agrees with the first.
     """
-    rivals = frame[~frame.index.isin(blocked) & ~frame["promised"].astype(bool)]
+    rivals = frame[~frame.index.isin(blocked) & frame["promised"].ne(other=True)]
     order = rivals.sort_values(["priority", "urgency", "id"], ascending=[False, False, True])
     winners = order.drop_duplicates("contractor_id").set_index("contractor_id")
     losers = order[order.duplicated("contractor_id")]

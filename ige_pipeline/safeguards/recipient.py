@@ -1,8 +1,9 @@
 """Whether contractors may be contacted: pure functions over a frame of facts, one row a contractor and candidate.
 
 The frame's columns (see facts.sql): known bool, phone str?, timezone str?, paused bool, paused_until,
-waiting_message_id int?, last_message_id int?, last_sent_at, recent_sent int, recent_unanswered int, trust_score int?,
-promised bool, changed_since bool; times are UTC.
+waiting_message_id int?, last_message_id int?, last_sent_at, recent_sent int, recent_unanswered int,
+recent_last_sent_at, trust_score int?, promised bool, changed_since bool; times are UTC. A flag that is neither true nor
+false stands against sending, and so does a message whose time is missing.
 """
 
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from ige_pipeline.settings import Settings
 
 def unknown_contractor(frame: pd.DataFrame, _settings: Settings, _now: datetime) -> Iterator[tuple[int, Finding]]:
     """Nobody can be written to whose row is gone."""
-    for row in rows_of(frame[~frame["known"].astype(bool)]):
+    for row in rows_of(frame[frame["known"].ne(other=True)]):
         yield row.Index, Finding(Reason.UNKNOWN_CONTRACTOR, observed=None, limit="a row in contractors")
 
 
@@ -36,7 +37,7 @@ def phone(frame: pd.DataFrame, settings: Settings, _now: datetime) -> Iterator[t
 def paused(frame: pd.DataFrame, _settings: Settings, now: datetime) -> Iterator[tuple[int, Finding]]:
     """A pause holds until its end; without an end, until somebody lifts it."""
     lifted = frame["paused_until"] <= now
-    for row in rows_of(frame[frame["paused"].astype(bool) & ~lifted]):
+    for row in rows_of(frame[frame["paused"].ne(other=False) & ~lifted]):
         until = moment_of(row.paused_until)
         yield row.Index, Finding(Reason.PAUSED, observed=iso(until) or "no end", limit=None, clears_at=until)
 
@@ -50,7 +51,9 @@ def undelivered(frame: pd.DataFrame, _settings: Settings, _now: datetime) -> Ite
 def gap(frame: pd.DataFrame, settings: Settings, now: datetime) -> Iterator[tuple[int, Finding]]:
     """At least `min_gap_hours` lie between two messages."""
     wait = timedelta(hours=settings.min_gap_hours)
-    for row in rows_of(frame[frame["last_sent_at"] > now - wait]):
+    never = frame["last_message_id"].isna() & frame["last_sent_at"].isna()
+    clear = never | (frame["last_sent_at"] <= now - wait)
+    for row in rows_of(frame[~clear]):
         last = certain_moment(row.last_sent_at)
         hours = round((now - last).total_seconds() / 3600, 1)
         yield row.Index, Finding(Reason.GAP, observed=hours, limit=settings.min_gap_hours, clears_at=last + wait)
@@ -62,8 +65,9 @@ def ignored(frame: pd.DataFrame, settings: Settings, now: datetime) -> Iterator[
     all_unanswered = (frame["recent_sent"] >= settings.ignored_in_a_row) & (
         frame["recent_unanswered"] >= settings.ignored_in_a_row
     )
-    for row in rows_of(frame[all_unanswered & (frame["last_sent_at"] > now - rest)]):
-        clears = certain_moment(row.last_sent_at) + rest
+    rested = frame["recent_last_sent_at"] <= now - rest
+    for row in rows_of(frame[all_unanswered & ~rested]):
+        clears = certain_moment(row.recent_last_sent_at) + rest
         yield (
             row.Index,
             Finding(
@@ -84,7 +88,7 @@ def low_trust(frame: pd.DataFrame, settings: Settings, _now: datetime) -> Iterat
 
 def changed_since(frame: pd.DataFrame, _settings: Settings, _now: datetime) -> Iterator[tuple[int, Finding]]:
     """A backfill sees rows as they are now; one that changed after its hour says nothing about that hour."""
-    for row in rows_of(frame[frame["changed_since"].astype(bool)]):
+    for row in rows_of(frame[frame["changed_since"].ne(other=False)]):
         yield row.Index, Finding(Reason.CHANGED_SINCE, observed="changed after as-of", limit="unchanged since as-of")
 
 
@@ -123,7 +127,7 @@ def screen(frame: pd.DataFrame, settings: Settings, *, now: datetime) -> dict[in
     Nothing is stopped at the first reason, and what cannot be evaluated counts against sending.
     """
     found: dict[int, list[Finding]] = {}
-    promised = frame["promised"].astype(bool)
+    promised = frame["promised"].eq(other=True)
     for safeguard in SAFEGUARDS:
         for index, finding in _ask(safeguard, frame, settings, now):
             if RULES[finding.reason].promised_too or not promised[index]:

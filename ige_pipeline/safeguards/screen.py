@@ -18,7 +18,7 @@ from ige_pipeline.settings import Settings
 
 _FACTS = load(__package__, "facts.sql")
 _QUERIES = load(__package__, "screen.sql")
-_TIMES = ("paused_until", "last_sent_at", "asked_at")
+_TIMES = ("paused_until", "last_sent_at", "recent_last_sent_at", "asked_at")
 # A reason that clears by itself and only delays: it moves the message, it does not end it.
 _MOVES = {Reason.QUIET_HOURS}
 
@@ -31,7 +31,8 @@ def screen_recipients(conn: Connection, batch: Batch, settings: Settings) -> Non
     frame = with_facts(conn, candidates, settings)
     now = frame["asked_at"].iloc[0].to_pydatetime()
     findings = screen(frame, settings, now=now)
-    findings |= outranked(frame, blocked=_blocked(findings))
+    for index, lost in outranked(frame, blocked=_blocked(findings)).items():
+        findings[index] = findings.get(index, []) + lost
     rows = [_record(row, findings.get(row["index"], []), settings, now) for row in _as_dicts(frame)]
     conn.execute(_QUERIES["record_screening"], {**_columns(rows), "decided_on": batch.decided_on})
 

@@ -28,6 +28,13 @@ def named_queries() -> Iterator[tuple[str, str]]:
                 yield f"{file.relative_to(PACKAGE)}:{name}", statement
 
 
+@pytest.fixture
+def conn(shared_conn: Conn) -> Iterator[Conn]:
+    with shared_conn.transaction(force_rollback=True):
+        yield shared_conn
+    shared_conn.execute("DEALLOCATE ALL")
+
+
 def prepare(conn: Conn, statement: str) -> None:
     """Let Postgres read a statement without being told a single type."""
     names: dict[str, int] = {}
@@ -73,7 +80,7 @@ def test_a_name_that_is_not_in_the_file_is_an_error() -> None:
 
 
 def test_a_statement_that_does_not_prepare_is_noticed(conn: Conn) -> None:
-    with pytest.raises(psycopg.errors.IndeterminateDatatype):
+    with pytest.raises(psycopg.errors.IndeterminateDatatype), conn.transaction():
         prepare(conn, "SELECT jsonb_build_object('seen', %(seen)s)")
-    with pytest.raises(psycopg.errors.UndefinedColumn):
+    with pytest.raises(psycopg.errors.UndefinedColumn), conn.transaction():
         prepare(conn, sql.SQL("SELECT no_such_column FROM ai_proactive_messages").as_string(conn))
