@@ -21,7 +21,7 @@ from ige_pipeline_tests.delivery.loopback import Talk, receiving, talking
 TIMEOUT_S = 0.3
 SECRET = "whsec_" + base64.b64encode(b"a new secret of 24 bytes").decode()
 CERTIFICATE = Path(__file__).with_name("self_signed.pem")
-EMPTY_200 = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+EMPTY_200 = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 def post(url: str, **over: Any) -> Reply:
