@@ -1,0 +1,364 @@
+"""Whether somebody may be contacted: each reason at its edge, all reasons together, and what cannot be found out."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ige_pipeline.safeguards.finding import Finding
+from ige_pipeline.safeguards.reason import RULES, Reason
+from ige_pipeline.safeguards.recipient import SAFEGUARDS, screen
+from ige_pipeline.settings import Settings
+
+NOW = datetime(2026, 1, 14, 19, 0, tzinfo=UTC)  # two in the afternoon in New York, nine in the morning in Honolulu
+TIMES = ("paused_until", "last_sent_at", "recent_last_sent_at")
+
+# Everything wrong at once, with a number that is not there and a zone in which it is night.
+ALL_WRONG = {
+    "known": False,
+    "phone": None,
+    "timezone": "Asia/Tokyo",
+    "paused": True,
+    "paused_until": NOW + timedelta(days=1),
+    "waiting_message_id": 7,
+    "last_message_id": 6,
+    "last_sent_at": NOW - timedelta(hours=1),
+    "recent_sent": 3,
+    "recent_unanswered": 3,
+    "recent_last_sent_at": NOW - timedelta(hours=1),
+    "trust_score": 10,
+    "changed_since": True,
+}
+
+
+def facts(**over: Any) -> dict[str, Any]:
+    """What is known of somebody against whom nothing speaks."""
+    return {
+        "contractor_id": 1,
+        "known": True,
+        "phone": "+12125550123",
+        "timezone": "America/New_York",
+        "paused": False,
+        "paused_until": None,
+        "waiting_message_id": None,
+        "last_message_id": None,
+        "last_sent_at": None,
+        "recent_sent": 0,
+        "recent_unanswered": 0,
+        "recent_last_sent_at": None,
+        "trust_score": None,
+        "promised": False,
+        "changed_since": False,
+    } | over
+
+
+def frame_of(*rows: dict[str, Any]) -> pd.DataFrame:
+    frame = pd.DataFrame(list(rows))
+    for column in TIMES:
+        frame[column] = pd.to_datetime(frame[column], utc=True)
+    return frame
+
+
+def breaking(frame: pd.DataFrame, column: str, *, index: int, garbage: Any) -> pd.DataFrame:
+    """Put something into one cell that does not belong there."""
+    values = list(frame[column].astype(object))
+    values[index] = garbage
+    return frame.assign(**{column: pd.Series(values, dtype=object)})
+
+
+def findings(row: dict[str, Any], **thresholds: Any) -> list[Finding]:
+    return screen(frame_of(row), Settings(**thresholds), now=NOW).get(0, [])
+
+
+def reasons(row: dict[str, Any], **thresholds: Any) -> set[Reason]:
+    return {finding.reason for finding in findings(row, **thresholds)}
+
+
+def sent(before: timedelta, **over: Any) -> dict[str, Any]:
+    return facts(last_message_id=6, last_sent_at=NOW - before, **over)
+
+
+def ignored(count: int, before: timedelta, **over: Any) -> dict[str, Any]:
+    last = NOW - before
+    shape = {"recent_sent": count, "recent_unanswered": count, "recent_last_sent_at": last}
+    return facts(**({"last_message_id": 6, "last_sent_at": last} | shape | over))
+
+
+def test_nothing_speaks_against_somebody_new_in_the_middle_of_their_day() -> None:
+    assert findings(facts()) == []
+
+
+def test_a_contractor_whose_row_is_gone_is_not_written_to() -> None:
+    assert Reason.UNKNOWN_CONTRACTOR in reasons(facts(known=False))
+
+
+@pytest.mark.parametrize(
+    ("phone", "thresholds", "expected"),
+    [
+        (None, {}, {Reason.NO_PHONE}),
+        ("  ", {}, {Reason.NO_PHONE}),
+        ("12", {}, {Reason.IMPOSSIBLE_PHONE}),
+        ("555-0123", {}, set()),
+        ("555-0123", {"phone_check": "strict"}, {Reason.IMPOSSIBLE_PHONE}),
+        ("+49 30 901820", {"phone_check": "strict"}, set()),
+        ("030 901820", {"default_region": "DE"}, set()),
+        (12125550123, {}, {Reason.NO_PHONE}),
+    ],
+)
+def test_a_number_must_be_there_and_possible(phone: Any, thresholds: dict[str, Any], expected: set[Reason]) -> None:
+    assert reasons(facts(phone=phone), **thresholds) == expected
+
+
+def test_no_finding_about_a_phone_shows_the_number() -> None:
+    (finding,) = findings(facts(phone="+1 99 8877"))
+
+    assert "8877" not in str(finding.as_json())
+
+
+def test_a_pause_without_an_end_holds() -> None:
+    (finding,) = findings(facts(paused=True))
+
+    assert (finding.reason, finding.observed, finding.clears_at) == (Reason.PAUSED, "no end", None)
+
+
+def test_a_pause_holds_until_its_last_microsecond() -> None:
+    until = NOW + timedelta(microseconds=1)
+
+    (finding,) = findings(facts(paused=True, paused_until=until))
+
+    assert (finding.reason, finding.clears_at) == (Reason.PAUSED, until)
+
+
+def test_a_pause_that_ends_now_is_over() -> None:
+    assert reasons(facts(paused=True, paused_until=NOW)) == set()
+
+
+def test_the_end_of_a_pause_that_was_lifted_says_nothing() -> None:
+    assert reasons(facts(paused=False, paused_until=NOW + timedelta(days=9))) == set()
+
+
+def test_a_message_that_still_waits_blocks() -> None:
+    (finding,) = findings(facts(waiting_message_id=7))
+
+    assert (finding.reason, finding.observed) == (Reason.UNDELIVERED, "message 7")
+
+
+def test_after_exactly_forty_eight_hours_the_next_message_may_go() -> None:
+    assert reasons(sent(timedelta(hours=48))) == set()
+
+
+def test_a_microsecond_before_it_may_not_and_it_is_known_when_it_may() -> None:
+    (finding,) = findings(sent(timedelta(hours=48) - timedelta(microseconds=1)))
+
+    assert (finding.reason, finding.observed, finding.limit) == (Reason.GAP, 48.0, 48)
+    assert finding.clears_at == NOW + timedelta(microseconds=1)
+
+
+def test_a_message_from_the_future_counts_as_contact() -> None:
+    assert reasons(sent(timedelta(hours=-1))) == {Reason.GAP}
+
+
+def test_three_ignored_in_a_row_pause_for_seven_days_from_the_last_of_them() -> None:
+    (finding,) = findings(ignored(3, timedelta(days=7) - timedelta(microseconds=1)))
+
+    assert (finding.reason, finding.observed, finding.limit) == (Reason.IGNORED, 3, 3)
+    assert finding.clears_at == NOW + timedelta(microseconds=1)
+
+
+def test_after_exactly_seven_days_they_are_asked_again() -> None:
+    assert reasons(ignored(3, timedelta(days=7))) == set()
+
+
+def test_two_ignored_are_not_three() -> None:
+    assert reasons(ignored(2, timedelta(days=3))) == set()
+
+
+def test_one_response_among_the_last_three_starts_the_count_again() -> None:
+    assert reasons(ignored(3, timedelta(days=3), recent_unanswered=2)) == set()
+
+
+def test_a_promised_message_since_then_does_not_lengthen_the_pause() -> None:
+    assert reasons(ignored(3, timedelta(days=7), last_sent_at=NOW - timedelta(days=3))) == set()
+
+
+@pytest.mark.parametrize(
+    ("score", "expected"),
+    [(20, set()), (19, {Reason.LOW_TRUST}), (0, {Reason.LOW_TRUST}), (100, set()), (None, set())],
+)
+def test_trust_below_twenty_blocks_and_none_counts_as_fifty(score: int | None, expected: set[Reason]) -> None:
+    assert reasons(facts(trust_score=score)) == expected
+
+
+def test_what_counts_without_a_score_is_a_setting() -> None:
+    (finding,) = findings(facts(), trust_without_record=10)
+
+    assert (finding.reason, finding.observed, finding.limit) == (Reason.LOW_TRUST, 10, 20)
+
+
+def test_a_row_that_changed_after_its_hour_says_nothing_about_it() -> None:
+    assert reasons(facts(changed_since=True)) == {Reason.CHANGED_SINCE}
+
+
+def test_at_night_a_message_waits_for_eight_o_clock() -> None:
+    (finding,) = findings(facts(timezone="Asia/Tokyo"))
+
+    assert (finding.reason, finding.observed, finding.limit) == (Reason.QUIET_HOURS, "Asia/Tokyo", "08:00-21:00")
+    assert finding.clears_at == datetime(2026, 1, 14, 23, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("zone", [None, "", "Mars/Olympus"])
+def test_without_a_zone_a_message_waits_until_it_is_day_everywhere(zone: str | None) -> None:
+    frame = frame_of(facts(timezone=zone))
+
+    early = screen(frame, Settings(), now=datetime(2026, 1, 14, 17, 59, tzinfo=UTC))
+    late = screen(frame, Settings(), now=datetime(2026, 1, 14, 18, 0, tzinfo=UTC))
+
+    assert [finding.clears_at for finding in early[0]] == [datetime(2026, 1, 14, 18, tzinfo=UTC)]
+    assert late == {}
+
+
+def test_every_reason_is_found_and_not_only_the_first() -> None:
+    found = reasons(facts(**ALL_WRONG))
+
+    assert found == set(Reason) - {Reason.UNEVALUATED, Reason.OUTRANKED, Reason.IMPOSSIBLE_PHONE}
+
+
+def test_a_promised_message_is_kept_back_by_these_only() -> None:
+    found = reasons(facts(**ALL_WRONG, promised=True))
+
+    assert found == {
+        Reason.UNKNOWN_CONTRACTOR,
+        Reason.NO_PHONE,
+        Reason.PAUSED,
+        Reason.CHANGED_SINCE,
+        Reason.QUIET_HOURS,
+    }
+
+
+def test_every_reason_that_is_given_says_what_it_does() -> None:
+    assert set(RULES) == set(Reason) - {Reason.OUTRANKED}
+
+
+def test_each_row_gets_its_own_answer() -> None:
+    frame = frame_of(facts(), facts(trust_score=1), facts(timezone="Asia/Tokyo"), facts(phone=None))
+
+    found = screen(frame, Settings(), now=NOW)
+
+    assert {index: [each.reason for each in said] for index, said in found.items()} == {
+        1: [Reason.LOW_TRUST],
+        2: [Reason.QUIET_HOURS],
+        3: [Reason.NO_PHONE],
+    }
+
+
+BREAKING = {
+    "unknown_contractor": ("known", None),
+    "paused": ("paused", None),
+    "undelivered": ("waiting_message_id", "seven"),
+    "gap": ("last_sent_at", "yesterday"),
+    "ignored": ("recent_sent", "three"),
+    "low_trust": ("trust_score", "low"),
+    "changed_since": ("changed_since", None),
+    "quiet_hours": ("timezone", ["no", "zone"]),
+}
+
+
+def test_every_safeguard_that_can_fail_is_broken_below() -> None:
+    assert set(BREAKING) == {safeguard.check.__name__ for safeguard in SAFEGUARDS} - {"phone"}
+
+
+@pytest.mark.parametrize(("name", "broken"), BREAKING.items(), ids=list(BREAKING))
+def test_a_safeguard_that_cannot_be_evaluated_blocks_that_row_and_no_other(name: str, broken: tuple[str, Any]) -> None:
+    column, garbage = broken
+    frame = frame_of(facts(), facts(), facts(phone=None))
+
+    found = screen(breaking(frame, column, index=1, garbage=garbage), Settings(), now=NOW)
+
+    assert [(each.reason, each.observed) for each in found[1]] == [(Reason.UNEVALUATED, name)]
+    assert set(found) == {1, 2}
+    assert [each.reason for each in found[2]] == [Reason.NO_PHONE]
+
+
+@pytest.mark.parametrize("column", sorted(set(facts()) - {"contractor_id", "promised"}))
+def test_without_a_column_nobody_is_written_to(column: str) -> None:
+    frame = frame_of(facts(), facts()).drop(columns=[column])
+
+    found = screen(frame, Settings(), now=NOW)
+
+    assert set(found) == {0, 1}
+
+
+def test_a_message_whose_time_is_missing_counts_as_contact() -> None:
+    (finding,) = findings(facts(last_message_id=6))
+
+    assert (finding.reason, finding.observed) == (Reason.UNEVALUATED, "gap")
+
+
+def test_ignored_messages_whose_time_is_missing_count_as_new() -> None:
+    found = findings(ignored(3, timedelta(days=30), recent_last_sent_at=None))
+
+    assert [(each.reason, each.observed) for each in found] == [(Reason.UNEVALUATED, "ignored")]
+
+
+WRONG_FOR: dict[str, dict[str, Any]] = {
+    "unknown_contractor": {"known": False},
+    "phone": {"phone": None},
+    "paused": {"paused": True, "paused_until": NOW + timedelta(days=1)},
+    "undelivered": {"waiting_message_id": 7},
+    "gap": {"last_message_id": 6, "last_sent_at": NOW - timedelta(hours=1)},
+    "ignored": {
+        "last_message_id": 6,
+        "last_sent_at": NOW - timedelta(days=3),
+        "recent_sent": 3,
+        "recent_unanswered": 3,
+        "recent_last_sent_at": NOW - timedelta(days=3),
+    },
+    "low_trust": {"trust_score": 3},
+    "changed_since": {"changed_since": True},
+}
+# Where nothing is an answer of its own: nothing waits, no score was ever given.
+NONE_IS_AN_ANSWER = {("undelivered", "waiting_message_id"), ("low_trust", "trust_score")}
+GARBAGE = st.one_of(
+    st.none(),
+    st.text(max_size=5),
+    st.lists(st.integers(), max_size=2),
+    st.dictionaries(st.text(max_size=2), st.none(), max_size=1),
+    st.just(float("nan")),
+    st.binary(max_size=3),
+    st.just(object()),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    wrong=st.sampled_from(sorted(WRONG_FOR)),
+    column=st.sampled_from(sorted(set(facts()) - {"contractor_id", "timezone"})),
+    garbage=GARBAGE,
+    others=st.integers(0, 2),
+)
+def test_no_garbage_in_any_column_frees_a_blocked_row_or_touches_another(
+    wrong: str, column: str, garbage: Any, others: int
+) -> None:
+    missing = garbage is None or isinstance(garbage, float)
+    frame = frame_of(facts(**WRONG_FOR[wrong]), *[facts() for _ in range(others)])
+
+    found = screen(breaking(frame, column, index=0, garbage=garbage), Settings(), now=NOW)
+
+    assert found.get(0) or (missing and (wrong, column) in NONE_IS_AN_ANSWER)
+    assert set(found) <= {0}
+
+
+@pytest.mark.parametrize("column", sorted(set(facts()) - {"contractor_id", "timezone", "promised"}))
+@pytest.mark.parametrize("wrong", sorted(WRONG_FOR))
+def test_no_missing_column_frees_a_blocked_row(wrong: str, column: str) -> None:
+    frame = frame_of(facts(**WRONG_FOR[wrong])).drop(columns=[column])
+
+    assert screen(frame, Settings(), now=NOW)[0]
+
+
+def test_whether_a_message_is_promised_must_be_known() -> None:
+    with pytest.raises(KeyError, match="promised"):
+        screen(frame_of(facts()).drop(columns=["promised"]), Settings(), now=NOW)
