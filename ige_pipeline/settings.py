@@ -52,6 +52,8 @@ class Settings(BaseModel):
     min_trust_score: int = Field(20, ge=0, le=100, description="Trust below this blocks (old system: 20).")
     trust_without_record: int = Field(50, ge=0, le=100, description="The trust of a contractor who has no score yet.")
 
+    blast_radius_share: Share = Field(0.2, description="Share of contractors over which a batch waits for approval.")
+    blast_radius_at_least: int = Field(50, ge=0, description="Up to so many messages a batch never waits for approval.")
     quiet_until_hour: int = Field(8, ge=0, le=12, description="Local hour from which a text may arrive.")
     quiet_from_hour: int = Field(21, ge=13, le=23, description="Local hour from which none may arrive any more.")
     postpone_at_most_hours: Hours = Field(48, description="If the first allowed moment is later, look again then.")

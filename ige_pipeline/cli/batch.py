@@ -24,7 +24,8 @@ def schedule_batch(
     step: Step = lambda _name: None,
 ) -> tuple[Batch, dict[str, Any]]:
     """Run the five stages of one batch; return it and its closing row (counts by verdict, tokens, cost in USD)."""
-    from ige_pipeline.triggers.trigger import load_all  # noqa: PLC0415 - kept out of the other commands' start-up
+    from ige_pipeline.delivery.schedule import require_not_held  # noqa: PLC0415 - kept out of the others' start-up
+    from ige_pipeline.triggers.trigger import load_all  # noqa: PLC0415 - as above
 
     triggers = load_all()
     with environment.checked_database().connect() as conn:
@@ -37,7 +38,9 @@ def schedule_batch(
             dry_run=dry_run,
         )
         _stages(conn, batch, environment, settings, step)
-        return batch, close_batch(conn, batch)
+        closed = close_batch(conn, batch)
+    require_not_held(batch, closed["counts"])
+    return batch, closed
 
 
 def _stages(conn: Connection, batch: Batch, environment: Environment, settings: Settings, step: Step) -> None:

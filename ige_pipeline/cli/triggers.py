@@ -24,7 +24,7 @@ def list_triggers(*, json_wanted: bool) -> None:
             "message_type": trigger.message_type,
             "priority": trigger.priority,
             "repeat_days": values.get(trigger.repeat_days, trigger.repeat_days),
-            "at_most": values[trigger.at_most],
+            "at_most": values.get(trigger.at_most, trigger.at_most),
         }
         for trigger in load_all()
     ]

@@ -30,6 +30,7 @@ def schedule_messages(
             context.log_event(materialization)
     context.add_output_metadata({"scheduled": scheduled, **counts_as_metadata("verdict", closed["counts"])})
     context.log.info("Batch %d: %s", batch.id, closed["counts"])
+    schedule.require_not_held(batch, closed["counts"])
 
 
 @stage_op(kinds={"postgres"}, first=True)

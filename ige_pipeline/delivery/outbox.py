@@ -20,6 +20,7 @@ from ige_pipeline.delivery.outcome import (
     Postponed,
     Retry,
 )
+from ige_pipeline.delivery.promise import keep_promises
 from ige_pipeline.delivery.reply import Answered, Broken, Lost, Reply, Unreached
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
@@ -55,7 +56,8 @@ def standing(conn: Connection) -> Standing:
 
 
 def expire_stale(conn: Connection, settings: Settings, *, run_id: str, adopted: bool) -> int:
-    """End what did not leave in time, each with its reason; return how many."""
+    """End what did not leave in time, each with its reason; return how many. Mends promises that a dead run left."""
+    keep_promises(conn)
     values = {"expire_after_hours": settings.expire_after_hours, "run_id": run_id, "adopted": adopted}
     return conn.execute(_QUERIES["expire_stale"], values).rowcount
 
@@ -122,7 +124,11 @@ class Outbox:
             done = self._conn.execute(_QUERIES[query], lease.who | values)
             row = done.fetchone() if query == "settle_later" else None
             self._record(lease, outcome, sent, next_attempt_at=row["next_attempt_at"] if row else None)
-        return done.rowcount == 1
+        ours = done.rowcount == 1
+        if ours and lease.promised and isinstance(outcome, Delivered):
+            # After the commit: whatever is wrong with another table, a text that left must not count as unsent.
+            keep_promises(self._conn, lease.message_id)
+        return ours
 
     def _explain_external(self, message_id: int) -> None:
         self._conn.execute(_QUERIES["prepare_decisions"])

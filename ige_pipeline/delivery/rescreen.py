@@ -7,6 +7,7 @@ import psycopg
 
 from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.outcome import Cancelled, Dead, Outcome, Postponed
+from ige_pipeline.delivery.promise import no_longer_wanted
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.settings import Settings
 
@@ -28,6 +29,8 @@ def rescreen(conn: Connection, lease: Lease, settings: Settings) -> Outcome | No
 
 
 def _screen(conn: Connection, lease: Lease, settings: Settings) -> Outcome | None:
+    if (unwanted := no_longer_wanted(conn, lease.message_id)) is not None:
+        return unwanted
     # pandas costs a second to import; a delivery run that has nothing to send never pays it.
     from ige_pipeline.safeguards.recipient import screen  # noqa: PLC0415
     from ige_pipeline.safeguards.screen import with_facts  # noqa: PLC0415

@@ -2,23 +2,48 @@
 
 from typing import Any
 
+from ige_pipeline.delivery.promise import close_promises
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
+from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
 
 _QUERIES = load(__package__, "schedule.sql")
 
 
 def schedule_messages(conn: Connection, batch: Batch, settings: Settings) -> int:
-    """Insert what passed every safeguard with `sent_at` NULL and return how many; a dry run only says what it would."""
+    """Insert what passed every safeguard with `sent_at` NULL and return how many; a dry run only says what it would.
+
+    A batch that would reach too many at once is `held` as a whole, promised messages apart: see `held`.
+    """
     values = settings.model_dump() | batch.key | {"as_of": batch.as_of}
     with conn.transaction():
         conn.execute(_QUERIES["take_turns"])
         conn.execute(_QUERIES["expire_drafts"], values)
+        conn.execute(_QUERIES["hold_if_too_many"], values)
+        conn.execute(_QUERIES["postpone_backlog"], values)
         done = conn.execute(_QUERIES["schedule_nothing" if batch.dry_run else "schedule"], values)
         conn.execute(_QUERIES["explain_the_rest"], values)
+        close_promises(conn, batch)
     return done.rowcount
+
+
+def require_not_held(batch: Batch, counts: dict[str, Any]) -> None:
+    """Refuse to call a held batch done: somebody must look before so many people are written to."""
+    if counts.get("held"):
+        raise Refusal(
+            f"Batch {batch.id} would have written to {counts['held']} contractors at once and is held: look at it with "
+            f"`ige batches show {batch.id}`, then `ige batches approve {batch.id}` within 24 hours, or leave it.",
+        )
+
+
+def approve(conn: Connection, batch: Batch, settings: Settings, *, who: str) -> int:
+    """Schedule a held batch after all; every check that depends on now is made again. Return how many."""
+    with conn.transaction():
+        conn.execute(_QUERIES["approve"], batch.key | {"who": who})
+        conn.execute(_QUERIES["release_held"], batch.key)
+        return schedule_messages(conn, batch, settings)
 
 
 def preview(conn: Connection, batch: Batch) -> list[dict[str, Any]]:

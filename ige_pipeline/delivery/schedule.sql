@@ -13,8 +13,75 @@ UPDATE ige_decisions
    AND decided_on = %(decided_on)s
    AND verdict IS NULL
    AND reviewed_at IS NOT NULL
-   AND GREATEST(%(as_of)s::timestamptz, not_before)
-       + make_interval(secs => %(expire_after_hours)s::float8 * 3600) <= now()
+   AND CASE WHEN promised THEN due_at + make_interval(secs => %(promised_late_hours)s::float8 * 3600)
+            ELSE GREATEST(%(as_of)s::timestamptz, not_before)
+                 + make_interval(secs => %(expire_after_hours)s::float8 * 3600) END <= now()
+
+-- name: hold_if_too_many
+-- A batch that would reach an unusual share of everybody is a mistake until a person says that it is not.
+WITH proactive AS (
+    SELECT count(*) AS ready
+      FROM ige_decisions
+     WHERE batch_id = %(batch_id)s AND decided_on = %(decided_on)s AND verdict IS NULL AND reviewed_at IS NOT NULL
+       AND NOT promised
+), everybody AS (
+    SELECT count(*) AS people FROM contractors
+)
+UPDATE ige_decisions d
+   SET verdict = 'held',
+       decided_at = now(),
+       reasons = d.reasons || jsonb_build_array(jsonb_build_object(
+           'reason', 'blast_radius', 'observed', format('%%s of %%s contractors', p.ready, e.people),
+           'limit', format('ige batches approve %%s', d.batch_id)))
+  FROM proactive p, everybody e
+ WHERE d.batch_id = %(batch_id)s
+   AND d.decided_on = %(decided_on)s
+   AND d.verdict IS NULL
+   AND d.reviewed_at IS NOT NULL
+   AND NOT d.promised
+   AND NOT d.dry_run
+   AND p.ready > %(blast_radius_at_least)s
+   AND p.ready > %(blast_radius_share)s::float8 * e.people
+   AND NOT EXISTS (SELECT 1 FROM ige_batches b WHERE b.id = d.batch_id AND b.approved_at IS NOT NULL)
+
+-- name: approve
+-- Signed by a person; the batch is not held again.
+UPDATE ige_batches SET approved_at = now(), approved_by = %(who)s WHERE id = %(batch_id)s
+
+-- name: release_held
+-- Undecided again, with the reason it was held for left out; what is too old by now expires with its own reason.
+UPDATE ige_decisions
+   SET verdict = NULL, decided_at = NULL,
+       reasons = (SELECT COALESCE(jsonb_agg(each.reason), '[]')
+                    FROM jsonb_array_elements(reasons) AS each (reason)
+                   WHERE each.reason ->> 'reason' <> 'blast_radius')
+ WHERE batch_id = %(batch_id)s
+   AND decided_on = %(decided_on)s
+   AND verdict = 'held'
+
+-- name: postpone_backlog
+-- More in the outbox than the pace can clear before it expires helps nobody: the least important wait for a later batch.
+WITH room AS (
+    SELECT GREATEST(0, floor(%(messages_per_second)s::float8 * 3600 * %(expire_after_hours)s::float8)::bigint
+                       - count(*)) AS free,
+           count(*) AS waiting
+      FROM ai_proactive_messages
+     WHERE sent_at IS NULL AND dead_at IS NULL AND cancelled_at IS NULL AND expired_at IS NULL
+), ranked AS (
+    SELECT id, row_number() OVER (ORDER BY priority DESC, urgency DESC, id) AS place
+      FROM ige_decisions
+     WHERE batch_id = %(batch_id)s AND decided_on = %(decided_on)s AND verdict IS NULL AND reviewed_at IS NOT NULL
+       AND NOT promised
+)
+UPDATE ige_decisions d
+   SET verdict = 'postponed',
+       decided_at = now(),
+       reasons = d.reasons || jsonb_build_array(jsonb_build_object(
+           'reason', 'backlog', 'observed', room.waiting, 'limit', room.waiting + room.free))
+  FROM ranked, room
+ WHERE d.id = ranked.id
+   AND d.decided_on = %(decided_on)s
+   AND ranked.place > room.free
 
 -- name: schedule
 -- The outbox row and the ledger's verdict are one statement: there is no message that no decision explains. A contractor
@@ -45,7 +112,9 @@ WITH ready AS (
                ELSE '{}'::jsonb END,
            NOW(), NOW(), gen_random_uuid(), r.trigger_name, r.subject_table, r.subject_id, r.occurrence, r.dedupe_key,
            r.source_message_type, r.id, r.priority, r.not_before,
-           GREATEST(%(as_of)s::timestamptz, r.not_before) + make_interval(secs => %(expire_after_hours)s::float8 * 3600)
+           CASE WHEN r.promised THEN r.due_at + make_interval(secs => %(promised_late_hours)s::float8 * 3600)
+                ELSE GREATEST(%(as_of)s::timestamptz, r.not_before)
+                     + make_interval(secs => %(expire_after_hours)s::float8 * 3600) END
       FROM ready r
      ORDER BY r.priority DESC, r.id
     ON CONFLICT (dedupe_key) WHERE dead_at IS NULL AND cancelled_at IS NULL AND expired_at IS NULL DO NOTHING

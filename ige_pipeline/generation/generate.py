@@ -10,6 +10,7 @@ from ige_pipeline.generation import template
 from ige_pipeline.generation.draft import Brief, Draft, Usage
 from ige_pipeline.generation.model import ModelWriter
 from ige_pipeline.generation.outcome import Failed, Outcome, Written
+from ige_pipeline.generation.promised import own_words, wants_model
 from ige_pipeline.generation.variants import Templates
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
@@ -21,10 +22,16 @@ _QUERIES = load(__package__, "generate.sql")
 def generate_messages(conn: Connection, batch: Batch, *, templates: Templates, model: ModelWriter | None) -> None:
     """Give every contactable candidate of `batch` a draft. Running it again writes only what is missing."""
     briefs = [brief_of(row) for row in conn.execute(_QUERIES["undrafted"], batch.key)]
-    if model is None:
-        store(conn, batch, [(brief, template.write(brief, templates=templates)) for brief in briefs])
-    else:
-        asyncio.run(_ask_for_all(conn, batch, briefs, templates=templates, model=model))
+    by_model = [brief for brief in briefs if model is not None and wants_model(brief)]
+    asked = {brief.decision_id for brief in by_model}
+    store(conn, batch, [(brief, by_hand(brief, templates)) for brief in briefs if brief.decision_id not in asked])
+    if model is not None and by_model:
+        asyncio.run(_ask_for_all(conn, batch, by_model, templates=templates, model=model))
+
+
+def by_hand(brief: Brief, templates: Templates) -> Draft:
+    """Write without a model: in the given words where there are some, else from the templates."""
+    return own_words(brief) or template.write(brief, templates=templates)
 
 
 def brief_of(row: dict[str, Any]) -> Brief:
@@ -81,8 +88,7 @@ async def _ask_for_all(
 def _draft_of(outcome: Outcome, brief: Brief, templates: Templates) -> Draft:
     if isinstance(outcome, Written):
         return outcome.draft
-    instead = template.write(brief, templates=templates)
-    return replace(instead, fallback_reason=outcome.reason, usage=outcome.usage)
+    return replace(by_hand(brief, templates), fallback_reason=outcome.reason, usage=outcome.usage)
 
 
 def _as_json(usage: Usage | None) -> str | None:

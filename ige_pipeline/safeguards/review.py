@@ -4,18 +4,26 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ige_pipeline.generation import template
+from ige_pipeline.generation import promised, template
 from ige_pipeline.generation.draft import Brief, Draft
 from ige_pipeline.generation.generate import brief_of
 from ige_pipeline.generation.variants import Templates
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
-from ige_pipeline.safeguards.content import Finding, review
+from ige_pipeline.safeguards.content import ContentReason, Finding, review
 from ige_pipeline.safeguards.segments import downgrade
 from ige_pipeline.settings import Settings
 
 _QUERIES = load(__package__, "screen.sql")
+_BREAKS_ANY_TEXT = frozenset(
+    {
+        ContentReason.EMPTY,
+        ContentReason.PLACEHOLDER_LEFT,
+        ContentReason.CONTROL_CHARACTER,
+        ContentReason.NOT_EVALUATED,
+    },
+)
 
 
 def screen_content(conn: Connection, batch: Batch, settings: Settings, *, templates: Templates) -> None:
@@ -36,18 +44,28 @@ def fittest(
     """Return the first draft without findings, or the written one with its own findings when none is fit."""
     # One typographic quote would turn the whole text into UCS-2 and halve what fits into a segment.
     written = replace(written, text=downgrade(written.text))
-    first = review(written.text, facts=brief.quotable(), settings=settings)
+    first = _objections(written, brief, settings)
     if not first:
         return written, ()
     for draft in _instead(brief, written, templates):
-        if not review(draft.text, facts=brief.quotable(), settings=settings):
+        if not _objections(draft, brief, settings):
             return replace(draft, fallback_reason=f"rejected: {_words(first)}"), ()
     return written, first
 
 
 def _instead(brief: Brief, written: Draft, templates: Templates) -> Iterator[Draft]:
-    others = (draft for draft in template.drafts(brief, templates=templates) if draft.source != written.source)
-    return (replace(draft, text=downgrade(draft.text)) for draft in others)
+    """What could go instead: the given words of a promised message, and the templates only where there are none."""
+    given = promised.own_words(brief)
+    others = template.drafts(brief, templates=templates) if given is None else iter([given])
+    return (replace(draft, text=downgrade(draft.text)) for draft in others if draft.source != written.source)
+
+
+def _objections(draft: Draft, brief: Brief, settings: Settings) -> tuple[Finding, ...]:
+    """A text that a person wrote is held to what would break it, not to how a model should sound."""
+    found = review(draft.text, facts=brief.quotable(), settings=settings)
+    if not draft.source.startswith("promised:"):
+        return found
+    return tuple(finding for finding in found if finding.reason in _BREAKS_ANY_TEXT)
 
 
 def _words(findings: tuple[Finding, ...]) -> str:

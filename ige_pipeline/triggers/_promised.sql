@@ -18,3 +18,21 @@ SELECT %(decided_on)s, %(batch_id)s, due.contractor_id, %(trigger)s, due.message
                     WHERE m.dedupe_key = due.dedupe_key
                       AND m.cancelled_at IS NULL AND m.expired_at IS NULL)
 ON CONFLICT (batch_id, dedupe_key, decided_on) DO NOTHING
+
+-- name: close_promises
+-- What nobody waits for any more: its time is long past, or the thing it would ask about is done.
+UPDATE ige_decisions
+   SET screened_at = now(),
+       decided_at = now(),
+       verdict = CASE WHEN (facts ->> 'item_completed')::boolean THEN 'blocked' ELSE 'expired' END,
+       reasons = jsonb_build_array(CASE WHEN (facts ->> 'item_completed')::boolean
+           THEN jsonb_build_object('reason', 'item_completed', 'observed', 'completed', 'limit', 'still open')
+           ELSE jsonb_build_object('reason', 'late', 'limit', %(promised_late_hours)s::float8, 'observed',
+                                   round(EXTRACT(EPOCH FROM now() - due_at) / 3600, 1)) END)
+ WHERE batch_id = %(batch_id)s
+   AND decided_on = %(decided_on)s
+   AND promised
+   AND verdict IS NULL
+   AND screened_at IS NULL
+   AND (COALESCE((facts ->> 'item_completed')::boolean, false)
+        OR due_at <= now() - make_interval(secs => %(promised_late_hours)s::float8 * 3600))

@@ -25,6 +25,8 @@ def evaluate(conn: Connection, batch: Batch, triggers: Iterable[Trigger], settin
     chosen = list(triggers)
     for trigger in chosen:
         conn.execute(statement(trigger), parameters(trigger, batch, settings))
+    closing = batch.key | {"promised_late_hours": settings.promised_late_hours}
+    conn.execute(_PROMISED["close_promises"], closing)
     found = conn.execute(_QUERIES["count_candidates"], batch.key).fetchall()
     return {trigger.name: 0 for trigger in chosen} | {row["trigger_name"]: row["candidates"] for row in found}
 

@@ -7,13 +7,14 @@ import pytest
 
 from ige_pipeline.cli.batch import schedule_batch
 from ige_pipeline.delivery.deliver import DeliveryReport, deliver
+from ige_pipeline.delivery.outbox import expire_stale
 from ige_pipeline.environment import Environment
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.delivery.fakes import ACCEPTED, FakeEndpoint, awake
 from ige_pipeline_tests.factories import ago, fetch, insert, make_contractor, make_sent_message, one
 
-SETTINGS = Settings(messages_per_second=1000, consent_basis="they asked for it")
+SETTINGS = Settings(messages_per_second=1000)
 
 
 @pytest.fixture
@@ -90,9 +91,7 @@ def test_a_recurring_follow_up_is_given_its_next_time_once(
     conn: Connection, database_url: str, contractor: int
 ) -> None:
     planned = ago(hours=3)
-    follow_up = make_follow_up(
-        conn, contractor, is_recurring=True, recurrence_interval_days=7, scheduled_time=planned
-    )
+    follow_up = make_follow_up(conn, contractor, is_recurring=True, recurrence_interval_days=7, scheduled_time=planned)
 
     decide(database_url)
     send(conn)
@@ -152,9 +151,7 @@ def test_an_event_message_keeps_its_own_words_and_says_that_it_was_sent(
 
     message = one(conn.execute("SELECT * FROM ai_proactive_messages"))
     row = fetch(conn, "event_messages", event_message)
-    assert message["message_content"] == (
-        "Hi Maria, Spring Meetup is tomorrow. Please provide your badge at the door!"
-    )
+    assert message["message_content"] == ("Hi Maria, Spring Meetup is tomorrow. Please provide your badge at the door!")
     assert (row["status"], row["actual_send_time"]) == ("sent", message["sent_at"])
 
 
@@ -218,8 +215,6 @@ def test_a_run_that_died_between_the_two_writes_is_mended_by_the_next(
     conn.execute("UPDATE ai_proactive_messages SET sent_at = NOW(), attempts = 1")
 
     assert decide(database_url) == {}
-    from ige_pipeline.delivery.outbox import expire_stale  # noqa: PLC0415 - the stage that mends
-
     expire_stale(conn, SETTINGS, run_id="run", adopted=True)
 
     assert fetch(conn, "contractor_followup_schedules", follow_up)["status"] == "sent"

@@ -27,6 +27,9 @@ CREATE TABLE IF NOT EXISTS ige_batches (
     tokens_in     bigint NOT NULL DEFAULT 0,
     tokens_out    bigint NOT NULL DEFAULT 0,
     cost_usd      numeric(12, 6) NOT NULL DEFAULT 0,
+    approved_at   timestamptz,
+    approved_by   text,
+    CONSTRAINT approval_is_signed CHECK ((approved_at IS NULL) = (approved_by IS NULL)),
     CONSTRAINT batch_hour_is_an_hour CHECK (date_trunc('hour', batch_hour, 'UTC') = batch_hour)
 )"""
 
