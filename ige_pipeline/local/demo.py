@@ -1,5 +1,6 @@
 """The sandbox, start to finish: what `make run` and `ige demo` do. Nothing in it can text anyone."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, MutableMapping
@@ -183,7 +184,7 @@ def _play(demo: Demo, make_pipeline: MakePipeline, *, once: bool) -> int:
     delivered = _one_round(demo, Database(database_url), make_pipeline(demo.surroundings))
     if not once:
         dagster_url = demo.start_dagster()
-        demo.console.print(_addresses(dagster_url, receiver_url, database_url))
+        demo.console.print(_addresses(dagster_url, receiver_url, database_url, folder=demo.sandbox.folder))
         stay(demo.children)
     return delivered
 
@@ -203,9 +204,10 @@ def _value(conn: Connection, name: str) -> Any:
     return next(iter((row or {}).values()))
 
 
-def _addresses(dagster_url: str, receiver_url: str, database_url: str) -> str:
+def _addresses(dagster_url: str, receiver_url: str, database_url: str, *, folder: Path) -> str:
     return (
         f"\n[bold]Dagster[/]   {dagster_url}\n[bold]Texts[/]     {receiver_url}/\n"
-        f"[bold]Database[/]  {describe(database_url)}\n\nScheduling runs each full hour and delivery every 5 minutes. "
-        "Ctrl-C stops everything.\n"
+        f"[bold]Database[/]  {describe(database_url)}\n"
+        f"[bold]Why[/]       IGE_STATE={os.path.relpath(folder)} ige why NUMBER, for any #NUMBER above\n\n"
+        "Scheduling runs each full hour and delivery every 5 minutes. Ctrl-C stops everything.\n"
     )

@@ -12,7 +12,7 @@ SELECT count(*) AS due
 
 -- name: sent
 -- Who was written to since we began, and why the trigger fired.
-SELECT concat_ws(' ', c.first_name, c.last_name) AS name, c.company_name, c.phone, c.timezone,
+SELECT c.id, concat_ws(' ', c.first_name, c.last_name) AS name, c.company_name, c.phone, c.timezone,
        COALESCE(d.trigger_name, m.trigger_name, 'external') AS trigger_name,
        COALESCE(d.reason, m.ai_reasoning) AS reason, m.message_content, m.sent_at::timestamptz AS sent_at
   FROM ai_proactive_messages m
@@ -23,7 +23,7 @@ SELECT concat_ws(' ', c.first_name, c.last_name) AS name, c.company_name, c.phon
 
 -- name: waiting
 -- Written and scheduled, and still to be sent, soonest first.
-SELECT concat_ws(' ', c.first_name, c.last_name) AS name, c.company_name, c.phone, c.timezone,
+SELECT c.id, concat_ws(' ', c.first_name, c.last_name) AS name, c.company_name, c.phone, c.timezone,
        COALESCE(d.trigger_name, m.trigger_name, 'external') AS trigger_name,
        GREATEST(m.not_before, m.next_attempt_at) AS due_at, m.last_error
   FROM ai_proactive_messages m
@@ -34,7 +34,7 @@ SELECT concat_ws(' ', c.first_name, c.last_name) AS name, c.company_name, c.phon
 
 -- name: not_written
 -- Due in this batch, and something stood in the way; also what ended without being sent since we began.
-SELECT concat_ws(' ', c.first_name, c.last_name) AS name, c.company_name, c.phone,
+SELECT c.id, concat_ws(' ', c.first_name, c.last_name) AS name, c.company_name, c.phone,
        array_agg(DISTINCT d.trigger_name) AS triggers,
        array_agg(DISTINCT COALESCE(m.dead_reason, m.cancel_reason, CASE WHEN m.expired_at IS NOT NULL THEN 'stale' END,
                                    d.verdict, 'undecided')) AS verdicts,
@@ -54,7 +54,7 @@ HAVING count(*) FILTER (WHERE d.verdict = 'scheduled'
 
 -- name: nothing_due
 -- No trigger fired for them.
-SELECT concat_ws(' ', c.first_name, c.last_name) AS name, c.company_name, c.phone,
+SELECT c.id, concat_ws(' ', c.first_name, c.last_name) AS name, c.company_name, c.phone,
        (SELECT max(m.sent_at)::timestamptz FROM ai_proactive_messages m WHERE m.contractor_id = c.id) AS last_sent_at
   FROM contractors c
  WHERE NOT EXISTS (SELECT FROM ige_decisions d WHERE d.batch_id = %(batch_id)s AND d.contractor_id = c.id)

@@ -53,9 +53,7 @@ def _sent(rows: list[dict[str, Any]]) -> Table:
 
 
 def _waiting(rows: list[dict[str, Any]]) -> Table:
-    table = _table(
-        f"Written, and waiting for their hour: {len(rows)}", "Who", "Phone", "Why", "To be sent (their time)"
-    )
+    table = _table(f"Written, and waiting to be sent: {len(rows)}", "Who", "Phone", "Why", "To be sent (their time)")
     for row in rows[:SHOWN]:
         table.add_row(_who(row), masked(row["phone"]), _words(row["trigger_name"]), _due(row))
     return _counted(table, rows)
@@ -73,8 +71,9 @@ def _not_written(blocked: list[dict[str, Any]], others: list[dict[str, Any]]) ->
 
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", show_lines=True, expand=True)
-    for column, ratio in zip(columns, (3, 1, 4, 5), strict=True):
-        table.add_column(column, ratio=ratio, min_width=6, overflow="fold")
+    for column, ratio in zip(columns, (3, None, 4, 5), strict=True):
+        # A masked number is five letters wide and must not be folded, however narrow the terminal is.
+        table.add_column(column, ratio=ratio, width=None if ratio else 5, min_width=5, overflow="fold")
     return table
 
 
@@ -86,7 +85,8 @@ def _counted(table: Table, rows: Iterable[Row]) -> Table:
 
 
 def _who(row: Row) -> str:
-    return f"{escape(row['name'])}\n[dim]{escape(row['company_name'] or '')}[/]"
+    """Name them, with the number that `ige why` wants."""
+    return f"{escape(row['name'])}\n[dim]#{row['id']} {escape(row['company_name'] or '')}[/]"
 
 
 def _due(row: Row) -> str:

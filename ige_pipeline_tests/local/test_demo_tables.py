@@ -49,12 +49,12 @@ def make_decision(conn: Conn, contractor_id: int, **overrides: Any) -> None:
     )
 
 
-def told(conn: Conn) -> tuple[int, str]:
+def told(conn: Conn, *, width: int = 200) -> tuple[int, str]:
     out = StringIO()
     now = conn.execute("SELECT now() AS now").fetchone()
     assert now
     since: datetime = now["now"] - timedelta(minutes=1)
-    sent = demo_tables.show(Console(file=out, width=200), conn, batch_id=1, since=since)
+    sent = demo_tables.show(Console(file=out, width=width), conn, batch_id=1, since=since)
     return sent, out.getvalue()
 
 
@@ -68,6 +68,22 @@ def test_a_sent_message_is_told_with_its_reason_and_a_masked_number(conn: Conn) 
     assert sent == 1
     assert all(words in text for words in ("Written to: 1", "Maria", "[Roofing]", "Goal #3 is quiet.", "…0112"))
     assert "555" not in text
+
+
+def test_everyone_is_told_with_the_number_that_ige_why_wants(conn: Conn) -> None:
+    maria = make_contractor(conn, "Maria")
+
+    _, text = told(conn)
+
+    assert f"#{maria} [Roofing]" in text
+
+
+def test_a_masked_number_stays_in_one_piece_on_a_narrow_terminal(conn: Conn) -> None:
+    make_contractor(conn, "Maria", phone="+1-718-555-0147")
+
+    _, text = told(conn, width=80)
+
+    assert "…0147" in text
 
 
 def test_a_message_for_later_is_told_in_the_contractors_own_time(conn: Conn) -> None:
