@@ -9,18 +9,25 @@ from ige_pipeline.environment import Environment
 from ige_pipeline.jobs import assets, deliver_messages_job, schedule_messages_job
 from ige_pipeline.resources import default_resources
 from ige_pipeline.schedules import build_schedules
+from ige_pipeline.sensors import build_sensors
+from ige_pipeline.stage import DatabaseSource
 
 EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
 
 
 def build_definitions(
-    resources: Mapping[str, Any] | None = None, *, schedules_on: bool = False, executor: str = "in_process"
+    resources: Mapping[str, Any] | None = None,
+    *,
+    schedules_on: bool = False,
+    executor: str = "in_process",
+    database: DatabaseSource | None = None,
 ) -> dg.Definitions:
     """Return the two jobs, their assets and schedules over the given resources (default: those of production)."""
     return dg.Definitions(
         assets=assets,
         jobs=[schedule_messages_job, deliver_messages_job],
         schedules=build_schedules(on=schedules_on),
+        sensors=build_sensors(on=schedules_on, database=database or Environment.of_process().database),
         resources=default_resources() | dict(resources or {}),
         executor=EXECUTORS[executor],
     )

@@ -22,6 +22,8 @@ class _Asked(dg.ConfigurableResource[RunRequest]):
         description="Evaluate triggers as of this moment (ISO 8601); for runs without a partition.",
     )
 
+    triggers: list[str] = Field(default=[], description="Run only these triggers; all of them when empty.")
+
     def create_resource(self, context: dg.InitResourceContext) -> RunRequest:
         """Keep only what was set: the rest comes from the environment, the file and the defaults, in this order."""
         del context
@@ -31,6 +33,7 @@ class _Asked(dg.ConfigurableResource[RunRequest]):
             settings=lambda: Environment.of_process().settings(overrides),
             dry_run=self.dry_run,
             as_of=self.as_of,
+            triggers=tuple(self.triggers),
         )
 
 

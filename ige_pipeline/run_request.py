@@ -10,11 +10,15 @@ from ige_pipeline.settings import Settings
 
 @dataclass(frozen=True)
 class RunRequest:
-    """`settings` reads the thresholds in force now (Refusal when one is malformed); `as_of` is ISO 8601 or empty."""
+    """`settings` reads the thresholds in force now (Refusal when one is malformed); `as_of` is ISO 8601 or empty.
+
+    Without `triggers` all of them are run.
+    """
 
     settings: Callable[[], Settings]
     dry_run: bool = False
     as_of: str | None = None
+    triggers: tuple[str, ...] = ()
 
     def moment(self) -> datetime | None:
         """Return the as-of that was asked for, None for the database's now; Refusal when it is no time."""

@@ -24,35 +24,28 @@ SELECT %(decided_on)s, %(batch_id)s, due.contractor_id, %(trigger)s, %(message_t
 ON CONFLICT (batch_id, dedupe_key, decided_on) DO NOTHING
 
 -- name: last_message
--- Our own messages name their subject in columns. What was cancelled, expired or died never reached anyone.
-SELECT m.id, m.sent_at IS NULL AS live, COALESCE(m.sent_at, m.created_at)::timestamptz AS at
+-- Our own messages name their subject in columns. What was cancelled, expired or died never reached anyone. An older
+-- message may have been sent later, or still wait: all of them are looked at.
+SELECT max(m.id) AS id, bool_or(m.sent_at IS NULL) AS live, max(m.sent_at)::timestamptz AS at
   FROM ai_proactive_messages m
  WHERE m.subject_table = {subject}
    AND m.subject_id = candidate.subject_id
    AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
- ORDER BY m.id DESC
- LIMIT 1
 
 -- name: last_message_with_old
 -- The old application names the subject in context_data only.
-SELECT m.id, m.sent_at IS NULL AS live, COALESCE(m.sent_at, m.created_at)::timestamptz AS at
-  FROM ((SELECT o.id, o.sent_at, o.created_at
-           FROM ai_proactive_messages o
-          WHERE o.subject_table = {subject}
-            AND o.subject_id = candidate.subject_id
-            AND o.dead_at IS NULL AND o.cancelled_at IS NULL AND o.expired_at IS NULL
-          ORDER BY o.id DESC
-          LIMIT 1)
+SELECT max(m.id) AS id, bool_or(m.sent_at IS NULL) AS live, max(m.sent_at)::timestamptz AS at
+  FROM (SELECT o.id, o.sent_at
+          FROM ai_proactive_messages o
+         WHERE o.subject_table = {subject}
+           AND o.subject_id = candidate.subject_id
+           AND o.dead_at IS NULL AND o.cancelled_at IS NULL AND o.expired_at IS NULL
         UNION ALL
-        (SELECT o.id, o.sent_at, o.created_at
-           FROM ai_proactive_messages o
-          WHERE o.subject_id IS NULL
-            AND o.context_data ->> {old_key} = candidate.subject_id::text
-            AND o.dead_at IS NULL AND o.cancelled_at IS NULL AND o.expired_at IS NULL
-          ORDER BY o.id DESC
-          LIMIT 1)) AS m
- ORDER BY m.id DESC
- LIMIT 1
+        SELECT o.id, o.sent_at
+          FROM ai_proactive_messages o
+         WHERE o.subject_id IS NULL
+           AND o.context_data ->> {old_key} = candidate.subject_id::text
+           AND o.dead_at IS NULL AND o.cancelled_at IS NULL AND o.expired_at IS NULL) AS m
 
 -- name: last_message_of_occurrence
 -- The subject may be written about again, but not about the same occurrence.

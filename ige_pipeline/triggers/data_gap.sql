@@ -16,6 +16,6 @@ SELECT g.contractor_id,
                                           g.data_gaps -> 0 ->> 'field', g.data_gaps ->> 0)) AS facts
   FROM ai_concierge_goals g
  WHERE g.status = 'active'
-   AND g.created_at <= %(as_of)s
+   AND (g.created_at <= %(as_of)s) IS NOT FALSE
    AND jsonb_typeof(g.data_gaps) = 'array'
    AND g.data_gaps <> '[]'

@@ -19,9 +19,9 @@ SELECT g.contractor_id,
                        FROM ai_concierge_checklist_items i
                       WHERE i.goal_id = g.id
                         AND i.status = 'pending'
-                        AND i.created_at <= %(as_of)s
+                        AND (i.created_at <= %(as_of)s) IS NOT FALSE
                       ORDER BY i.id
                       LIMIT 1) i
  WHERE g.status = 'active'
    AND g.priority_score >= %(high_priority_min_score)s
-   AND g.created_at <= %(as_of)s
+   AND (g.created_at <= %(as_of)s) IS NOT FALSE

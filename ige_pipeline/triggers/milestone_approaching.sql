@@ -29,6 +29,6 @@ SELECT g.contractor_id,
                       ORDER BY a.due_date, a.id
                       LIMIT 1) due ON true
  WHERE g.status = 'active'
-   AND g.created_at <= %(as_of)s
+   AND (g.created_at <= %(as_of)s) IS NOT FALSE
    AND (due.id IS NOT NULL
         OR (NULLIF(btrim(g.next_milestone), '') IS NOT NULL AND g.current_progress >= %(approaching_min_progress)s))

@@ -6,7 +6,7 @@ from ige_pipeline.ledger.batch import open_batch
 from ige_pipeline.run_request import RunRequest
 from ige_pipeline.stage import DatabaseSource, counts_as_metadata, root_run_id, stage_op
 from ige_pipeline.triggers.evaluate import evaluate
-from ige_pipeline.triggers.trigger import load_all
+from ige_pipeline.triggers.trigger import chosen
 
 
 @stage_op(kinds={"postgres", "sql"}, first=True)
@@ -17,7 +17,7 @@ def evaluate_triggers(
 
     A partition's start is what triggers take for now; without a partition it is the database's now.
     """
-    settings, triggers = request.settings(), load_all()
+    settings, triggers = request.settings(), chosen(request.triggers)
     with database().connect() as conn:
         batch = open_batch(
             conn,

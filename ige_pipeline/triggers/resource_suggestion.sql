@@ -18,6 +18,6 @@ SELECT g.contractor_id,
                                     ORDER BY i.id LIMIT 1)) AS facts
   FROM ai_concierge_goals g
  WHERE g.status = 'active'
-   AND g.created_at <= %(as_of)s
+   AND (g.created_at <= %(as_of)s) IS NOT FALSE
    AND g.pattern_confidence >= %(suggestion_min_confidence)s
    AND NULLIF(btrim(g.pattern_source), '') IS NOT NULL

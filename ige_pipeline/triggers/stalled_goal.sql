@@ -25,4 +25,5 @@ SELECT g.contractor_id,
                       LIMIT 1) i ON true
  WHERE g.status = 'active'
    AND g.priority_score >= %(stalled_min_score)s
+   AND isfinite(g.updated_at)
    AND g.updated_at <= %(as_of)s::timestamptz - make_interval(secs => %(stalled_after_days)s * 86400)

@@ -1,6 +1,7 @@
 """A trigger: one SQL file whose head says what it is, and whose body selects who is due and why."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -52,6 +53,15 @@ def parse(text: str, *, file: str) -> Trigger:
         selects=text.strip().rstrip(";"),
         promised=head.get("promised") == "yes",
     )
+
+
+def chosen(names: Collection[str]) -> tuple[Trigger, ...]:
+    """Return the triggers of those names, all without any; Refusal for a name that there is not."""
+    there = load_all()
+    unknown = sorted(set(names) - {trigger.name for trigger in there})
+    if unknown:
+        raise Refusal(f"There is no trigger {unknown[0]}: `ige triggers list` shows all of them.")
+    return tuple(trigger for trigger in there if not names or trigger.name in names)
 
 
 @cache

@@ -85,6 +85,10 @@ CREATE TABLE IF NOT EXISTS ige_decisions (
 BY_MESSAGE = """
 CREATE INDEX IF NOT EXISTS ige_decisions_by_message ON ige_decisions (message_id) WHERE message_id IS NOT NULL"""
 
+# The sensor asks every half minute whether a promise was looked at already.
+PROMISED = """
+CREATE INDEX IF NOT EXISTS ige_decisions_promised ON ige_decisions (dedupe_key) WHERE promised"""
+
 # The batch calls this, so the role that runs batches needs no right to create tables: the owner's are used.
 PARTITIONS = """
 CREATE OR REPLACE FUNCTION ige_prepare_decisions(day date) RETURNS void
@@ -172,6 +176,7 @@ def upgrade() -> None:
     execute("CREATE TABLE IF NOT EXISTS ige_decisions_kept PARTITION OF ige_decisions DEFAULT")
     execute("CREATE INDEX IF NOT EXISTS ige_decisions_by_contractor ON ige_decisions (contractor_id, created_at DESC)")
     execute(BY_MESSAGE)
+    execute(PROMISED)
     execute(PARTITIONS)
     execute(ATTEMPTS)
     execute(SWITCHES)

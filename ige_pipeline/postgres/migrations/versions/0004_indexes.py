@@ -35,6 +35,11 @@ INDEXES = {
     "ige_active_goals": "ai_concierge_goals (priority_score, contractor_id) WHERE status = 'active'",
     "ige_open_items": "ai_concierge_checklist_items (goal_id, id) WHERE status = 'pending'",
     "ige_completed_items": "ai_concierge_checklist_items (completed_at) WHERE status = 'completed'",
+    # Promises whose time has come; a sensor asks every half minute.
+    "ige_due_follow_ups": "contractor_followup_schedules (scheduled_time) WHERE status = 'scheduled'",
+    "ige_due_event_messages": "event_messages (scheduled_time) WHERE status = 'scheduled'",
+    # Overdue and approaching action items.
+    "ige_open_action_items": "contractor_action_items (contractor_id, due_date) WHERE completed_at IS NULL",
     # Ours.
     "ige_attempts_by_message": "ige_delivery_attempts (message_id, id)",
 }

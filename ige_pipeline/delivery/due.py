@@ -1,0 +1,26 @@
+"""Is there anything to do now? Two cheap questions that the sensors ask every half minute."""
+
+from dataclasses import dataclass
+
+from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.queries import load
+
+_QUERIES = load(__package__, "due.sql")
+
+
+@dataclass(frozen=True)
+class Due:
+    """How many (100 at most are counted), and a fingerprint that is the same as long as nothing changes."""
+
+    due: int
+    fingerprint: str | None
+
+
+def due_messages(conn: Connection) -> Due:
+    """Return what a delivery run could post now."""
+    return Due(**conn.execute(_QUERIES["due_messages"]).fetchone() or {})
+
+
+def due_promises(conn: Connection) -> Due:
+    """Return the follow-ups and event messages that a batch could decide about now."""
+    return Due(**conn.execute(_QUERIES["due_promises"]).fetchone() or {})

@@ -1,0 +1,41 @@
+-- name: due_messages
+-- What a delivery run could post this moment, in a few words that change when it does. One look at the partial index.
+SELECT count(*) AS due, md5(string_agg(due.id || ':' || due.attempts, ',' ORDER BY due.id)) AS fingerprint
+  FROM (SELECT m.id, m.attempts
+          FROM ai_proactive_messages m
+         WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
+           AND m.lease_token IS NULL
+           AND (m.not_before IS NULL OR m.not_before <= now())
+           AND (m.next_attempt_at IS NULL OR m.next_attempt_at <= now())
+           AND (m.trigger_name IS NOT NULL
+                OR (SELECT value ->> 'state' = 'done' FROM ige_switches WHERE name = 'adoption'))
+           AND NOT COALESCE((SELECT (value ->> 'on')::boolean FROM ige_switches WHERE name = 'stop'), false)
+         ORDER BY m.priority DESC, m.created_at, m.id
+         LIMIT 100) AS due
+
+-- name: due_promises
+-- Follow-ups and event messages whose time has come and about which something can be done now: no message waits or was
+-- sent or died, and no decision asked to be left alone until later (an hour where it did not say until when).
+SELECT count(*) AS due, md5(string_agg(due.name || ':' || due.id || ':' || due.looks, ',' ORDER BY due.name, due.id))
+       AS fingerprint
+  FROM (SELECT p.name, p.id, (SELECT count(*) FROM ige_decisions d WHERE d.promised AND d.dedupe_key = p.dedupe_key) AS looks
+          FROM (SELECT 'follow_up_due' AS name, f.id,
+                       'follow_up_due:contractor_followup_schedules:' || f.id || ':scheduled' AS dedupe_key
+                  FROM contractor_followup_schedules f
+                 WHERE f.status = 'scheduled' AND f.scheduled_time <= now() AND f.contractor_id IS NOT NULL
+                UNION ALL
+                SELECT 'event_message_due', e.id, 'event_message_due:event_messages:' || e.id || ':scheduled'
+                  FROM event_messages e
+                 WHERE e.status = 'scheduled' AND e.scheduled_time <= now() AND e.contractor_id IS NOT NULL
+                   AND e.channel = 'sms' AND COALESCE(e.direction, 'outbound') = 'outbound') AS p
+         WHERE (SELECT value ->> 'state' = 'done' FROM ige_switches WHERE name = 'adoption')
+           AND NOT EXISTS (SELECT 1
+                             FROM ai_proactive_messages m
+                            WHERE m.dedupe_key = p.dedupe_key AND m.cancelled_at IS NULL AND m.expired_at IS NULL)
+           AND NOT EXISTS (SELECT 1
+                             FROM ige_decisions d
+                            WHERE d.dedupe_key = p.dedupe_key
+                              AND d.promised
+                              AND NOT d.dry_run
+                              AND COALESCE(d.retry_at, d.decided_at + interval '1 hour') > now())
+         LIMIT 100) AS due

@@ -1,0 +1,65 @@
+"""What starts a job between its hours: a promise that falls due, and messages that could leave now."""
+
+from collections.abc import Callable
+
+import dagster as dg
+
+from ige_pipeline.delivery.due import Due, due_messages, due_promises
+from ige_pipeline.jobs import deliver_messages_job, schedule_messages_job
+from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.refusal import Refusal
+from ige_pipeline.schedules import UNDER_WAY
+from ige_pipeline.stage import DatabaseSource
+from ige_pipeline.triggers.trigger import load_all
+
+_EVERY_S = 30
+PROMISED = {"ige/batch": "promised"}
+
+
+def build_sensors(*, on: bool, database: DatabaseSource) -> list[dg.SensorDefinition]:
+    """Return both sensors, running from the start if `on`; each tick asks `database` one question."""
+    status = dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED
+
+    @dg.sensor(
+        job=deliver_messages_job,
+        minimum_interval_seconds=_EVERY_S,
+        default_status=status,
+        description="Starts a delivery run while messages are due that can leave now.",
+    )
+    def unsent_messages_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        filters = dg.RunsFilter(job_name=deliver_messages_job.name, statuses=UNDER_WAY)
+        found = _look(context, database, filters, due_messages)
+        return found if isinstance(found, dg.SkipReason) else dg.RunRequest(run_key=f"due-{found.fingerprint}")
+
+    @dg.sensor(
+        job=schedule_messages_job,
+        minimum_interval_seconds=_EVERY_S,
+        default_status=status,
+        description="Starts a batch of the promised triggers alone when a follow-up or event message falls due.",
+    )
+    def due_messages_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        filters = dg.RunsFilter(job_name=schedule_messages_job.name, statuses=UNDER_WAY, tags=PROMISED)
+        found = _look(context, database, filters, due_promises)
+        if isinstance(found, dg.SkipReason):
+            return found
+        only = [trigger.name for trigger in load_all() if trigger.promised]
+        config = {"resources": {"request": {"config": {"triggers": only}}}}
+        return dg.RunRequest(run_key=f"promised-{found.fingerprint}", run_config=config, tags=PROMISED)
+
+    return [unsent_messages_sensor, due_messages_sensor]
+
+
+def _look(
+    context: dg.SensorEvaluationContext,
+    database: DatabaseSource,
+    under_way: dg.RunsFilter,
+    ask: Callable[[Connection], Due],
+) -> Due | dg.SkipReason:
+    if context.instance.get_runs_count(under_way) > 0:
+        return dg.SkipReason("Such a run is queued or under way.")
+    try:
+        with database().connect() as conn:
+            found = ask(conn)
+    except Refusal as refusal:
+        return dg.SkipReason(str(refusal))
+    return found if found.due else dg.SkipReason("Nothing is due.")

@@ -1,0 +1,107 @@
+"""What starts a job between its hours."""
+
+from collections.abc import Callable
+from typing import cast
+
+import dagster as dg
+import pytest
+
+from ige_pipeline.postgres.connection import Connection, Database
+from ige_pipeline.refusal import Refusal
+from ige_pipeline.sensors import build_sensors
+from ige_pipeline_tests.factories import ago, insert, make_batch, make_contractor, make_decision, make_message
+
+Tick = Callable[[str], dg.RunRequest | dg.SkipReason]
+
+
+@pytest.fixture
+def tick(database_url: str) -> Tick:
+    sensors = {sensor.name: sensor for sensor in build_sensors(on=True, database=lambda: Database(database_url))}
+    instance = dg.DagsterInstance.ephemeral()
+
+    def once(name: str) -> dg.RunRequest | dg.SkipReason:
+        context = dg.build_sensor_context(instance=instance)
+        return cast("dg.RunRequest | dg.SkipReason", sensors[name](context))
+
+    return once
+
+
+def make_follow_up(conn: Connection) -> int:
+    row = {"contractor_id": make_contractor(conn), "scheduled_time": ago(minutes=1), "status": "scheduled"}
+    return insert(conn, "contractor_followup_schedules", row)
+
+
+def test_nothing_due_starts_nothing(conn: Connection, tick: Tick) -> None:
+    make_message(conn, make_contractor(conn), not_before=ago(hours=-1))
+    insert(conn, "contractor_followup_schedules", {"scheduled_time": ago(hours=-1), "status": "scheduled"})
+
+    assert isinstance(tick("unsent_messages_sensor"), dg.SkipReason)
+    assert isinstance(tick("due_messages_sensor"), dg.SkipReason)
+
+
+def test_a_message_that_can_leave_starts_one_delivery_run_until_something_changes(conn: Connection, tick: Tick) -> None:
+    message = make_message(conn, make_contractor(conn))
+
+    first, second = tick("unsent_messages_sensor"), tick("unsent_messages_sensor")
+    conn.execute("UPDATE ai_proactive_messages SET attempts = 1 WHERE id = %s", [message])
+    third = tick("unsent_messages_sensor")
+
+    assert isinstance(first, dg.RunRequest)
+    assert isinstance(third, dg.RunRequest)
+    assert first == second
+    assert first.run_key != third.run_key
+
+
+def test_nothing_is_started_while_all_sending_is_stopped(conn: Connection, tick: Tick) -> None:
+    make_message(conn, make_contractor(conn))
+    conn.execute("""INSERT INTO ige_switches (name, value, changed_by) VALUES ('stop', '{"on": true}', 'test')""")
+
+    assert isinstance(tick("unsent_messages_sensor"), dg.SkipReason)
+
+
+def test_a_promise_that_falls_due_starts_a_batch_of_the_promised_triggers_alone(conn: Connection, tick: Tick) -> None:
+    make_follow_up(conn)
+
+    asked = tick("due_messages_sensor")
+
+    assert isinstance(asked, dg.RunRequest)
+    assert asked.run_config["resources"]["request"]["config"]["triggers"] == ["event_message_due", "follow_up_due"]
+
+
+@pytest.mark.parametrize(("retry_in_hours", "started"), [(1, False), (-1, True)])
+def test_a_promise_that_was_put_off_is_left_alone_until_its_time(
+    conn: Connection, tick: Tick, *, retry_in_hours: int, started: bool
+) -> None:
+    follow_up = make_follow_up(conn)
+    make_decision(
+        conn,
+        make_batch(conn),
+        1,
+        promised=True,
+        dedupe_key=f"follow_up_due:contractor_followup_schedules:{follow_up}:scheduled",
+        verdict="blocked",
+        decided_at=ago(hours=2),
+        retry_at=ago(hours=-retry_in_hours),
+        reasons='[{"reason": "paused"}]',
+    )
+
+    assert isinstance(tick("due_messages_sensor"), dg.RunRequest) is started
+
+
+def test_a_database_that_is_gone_is_one_sentence_and_no_run() -> None:
+    def gone() -> Database:
+        raise Refusal("Postgres cannot be reached.")
+
+    sensors = build_sensors(on=True, database=gone)
+
+    for sensor in sensors:
+        assert sensor(dg.build_sensor_context(instance=dg.DagsterInstance.ephemeral())) == dg.SkipReason(
+            "Postgres cannot be reached."
+        )
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_sensors_run_only_where_schedules_do(*, on: bool) -> None:
+    status = dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED
+
+    assert {sensor.default_status for sensor in build_sensors(on=on, database=lambda: Database(""))} == {status}
