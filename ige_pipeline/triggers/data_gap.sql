@@ -19,3 +19,13 @@ SELECT g.contractor_id,
    AND (g.created_at <= %(as_of)s) IS NOT FALSE
    AND jsonb_typeof(g.data_gaps) = 'array'
    AND g.data_gaps <> '[]'
+
+-- nearest
+-- What each of a contractor's rows still lacks; the row that lacks least answers "why not?".
+SELECT g.id AS subject_id,
+       array_remove(ARRAY[
+           CASE WHEN g.status <> 'active' THEN format('goal #%%s is %%s, not active', g.id, g.status) END,
+           CASE WHEN g.data_gaps IS NULL OR jsonb_typeof(g.data_gaps) <> 'array' OR g.data_gaps = '[]'
+                THEN format('goal #%%s has no open question', g.id) END], NULL) AS missing
+  FROM ai_concierge_goals g
+ WHERE g.contractor_id = %(contractor_id)s

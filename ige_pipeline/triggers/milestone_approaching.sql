@@ -32,3 +32,15 @@ SELECT g.contractor_id,
    AND (g.created_at <= %(as_of)s) IS NOT FALSE
    AND (due.id IS NOT NULL
         OR (NULLIF(btrim(g.next_milestone), '') IS NOT NULL AND g.current_progress >= %(approaching_min_progress)s))
+
+-- nearest
+-- What each of a contractor's rows still lacks; the row that lacks least answers "why not?".
+SELECT g.id AS subject_id,
+       array_remove(ARRAY[
+           CASE WHEN g.status <> 'active' THEN format('goal #%%s is %%s, not active', g.id, g.status) END,
+           CASE WHEN NULLIF(btrim(g.next_milestone), '') IS NULL THEN format('goal #%%s has no next milestone', g.id)
+                WHEN g.current_progress < %(approaching_min_progress)s
+                THEN format('goal #%%s is at %%s%%%%, and %%s%%%% is near', g.id, g.current_progress,
+                            %(approaching_min_progress)s::int) END], NULL) AS missing
+  FROM ai_concierge_goals g
+ WHERE g.contractor_id = %(contractor_id)s

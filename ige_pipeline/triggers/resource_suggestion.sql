@@ -21,3 +21,16 @@ SELECT g.contractor_id,
    AND (g.created_at <= %(as_of)s) IS NOT FALSE
    AND g.pattern_confidence >= %(suggestion_min_confidence)s
    AND NULLIF(btrim(g.pattern_source), '') IS NOT NULL
+
+-- nearest
+-- What each of a contractor's rows still lacks; the row that lacks least answers "why not?".
+SELECT g.id AS subject_id,
+       array_remove(ARRAY[
+           CASE WHEN g.status <> 'active' THEN format('goal #%%s is %%s, not active', g.id, g.status) END,
+           CASE WHEN NULLIF(btrim(g.pattern_source), '') IS NULL THEN format('goal #%%s follows no pattern', g.id)
+                WHEN COALESCE(g.pattern_confidence, 0) < %(suggestion_min_confidence)s
+                THEN format('the pattern of goal #%%s has confidence %%s, and %%s is the least', g.id,
+                            COALESCE(g.pattern_confidence, 0), %(suggestion_min_confidence)s::float8) END],
+           NULL) AS missing
+  FROM ai_concierge_goals g
+ WHERE g.contractor_id = %(contractor_id)s

@@ -27,3 +27,18 @@ SELECT g.contractor_id,
    AND g.priority_score >= %(stalled_min_score)s
    AND isfinite(g.updated_at)
    AND g.updated_at <= %(as_of)s::timestamptz - make_interval(secs => %(stalled_after_days)s * 86400)
+
+-- nearest
+-- What each of a contractor's rows still lacks; the row that lacks least answers "why not?".
+SELECT g.id AS subject_id,
+       array_remove(ARRAY[
+           CASE WHEN g.status <> 'active' THEN format('goal #%%s is %%s, not active', g.id, g.status) END,
+           CASE WHEN g.priority_score < %(stalled_min_score)s
+                THEN format('goal #%%s has priority %%s, and %%s is the least', g.id, g.priority_score,
+                            %(stalled_min_score)s::int) END,
+           CASE WHEN g.updated_at > now() - make_interval(secs => %(stalled_after_days)s * 86400)
+                THEN format('goal #%%s was updated %%s days ago, and %%s must pass', g.id,
+                            round(EXTRACT(EPOCH FROM now() - g.updated_at) / 86400, 1),
+                            %(stalled_after_days)s::float8) END], NULL) AS missing
+  FROM ai_concierge_goals g
+ WHERE g.contractor_id = %(contractor_id)s
