@@ -1,0 +1,186 @@
+"""The loop, over fakes: pace, claim, screen, last look, post, settle, count."""
+
+from datetime import timedelta
+
+import pytest
+
+from ige_pipeline.delivery.backoff import MAX_ATTEMPTS
+from ige_pipeline.delivery.deliver import require_permission
+from ige_pipeline.delivery.lease import Lease
+from ige_pipeline.delivery.outbox import Standing
+from ige_pipeline.delivery.outcome import Dead, Delivered, EndpointFault, Outcome, Postponed, Retry
+from ige_pipeline.delivery.reply import Answered, Broken
+from ige_pipeline.refusal import Refusal
+from ige_pipeline.settings import Settings
+from ige_pipeline_tests.delivery.fakes import (
+    ACCEPTED,
+    FakeEndpoint,
+    FakeOutbox,
+    Naps,
+    deliver_from,
+    leases,
+    make_lease,
+)
+
+GAP = Postponed(({"reason": "gap", "observed": 3, "limit": 48},))
+
+
+def test_what_is_due_is_posted_in_order_and_counted() -> None:
+    outbox, endpoint = FakeOutbox(leases(3)), FakeEndpoint()
+
+    report = deliver_from(outbox, endpoint)
+
+    assert endpoint.posted == [1, 2, 3]
+    assert outbox.settled == [(1, Delivered()), (2, Delivered()), (3, Delivered())]
+    assert (report.posted, dict(report.counts)) == (3, {"Delivered": 3})
+    assert dict(report.delivered_by_hour) == {make_lease().batch_hour: 3}
+
+
+def test_the_limit_counts_posts_and_not_what_ended_without_one() -> None:
+    outbox, endpoint = FakeOutbox(leases(10)), FakeEndpoint()
+
+    def odd_ones_wait(lease: Lease) -> Outcome | None:
+        return GAP if lease.message_id % 2 else None
+
+    report = deliver_from(outbox, endpoint, screen=odd_ones_wait, limit=3)
+
+    assert endpoint.posted == [2, 4, 6]
+    assert dict(report.counts) == {"Postponed": 3, "Delivered": 3}
+    assert len(outbox.due) == 4
+
+
+def test_a_post_that_failed_uses_up_the_limit() -> None:
+    report = deliver_from(FakeOutbox(leases(5)), FakeEndpoint(Answered(500)), limit=2)
+
+    assert dict(report.counts) == {"Retry": 2}
+
+
+def test_each_post_waits_for_its_moment_and_what_is_not_posted_uses_none_up() -> None:
+    naps = Naps()
+
+    def first_ones_wait(lease: Lease) -> Outcome | None:
+        return GAP if lease.message_id <= 5 else None
+
+    deliver_from(FakeOutbox(leases(7), wait_s=2), FakeEndpoint(), screen=first_ones_wait, naps=naps)
+
+    assert naps.taken == [2, 2, 2], "One for each of two POSTs, and one before it is known that nothing is left."
+
+
+def test_the_moment_is_waited_for_before_the_claim_so_that_no_lease_grows_old() -> None:
+    seen: list[int] = []
+    outbox = FakeOutbox(leases(1), wait_s=2)
+
+    class LookingNaps(Naps):
+        def __call__(self, seconds: float) -> None:
+            seen.append(len(outbox.due))
+            super().__call__(seconds)
+
+    deliver_from(outbox, FakeEndpoint(), naps=LookingNaps())
+
+    assert seen == [1, 0]
+
+
+@pytest.mark.parametrize("reply", [Broken("dns_error"), Answered(404), Answered(302), Answered(401)])
+def test_an_endpoint_that_is_wrong_stops_the_run_at_its_first_message_and_loses_none(reply: Answered | Broken) -> None:
+    outbox = FakeOutbox(leases(5))
+
+    report = deliver_from(outbox, FakeEndpoint(reply))
+
+    assert report.fault is not None
+    assert report.posted == 1
+    assert [type(outcome) for _, outcome in outbox.settled] == [EndpointFault]
+    assert len(outbox.due) == 4
+
+
+def test_failures_of_single_messages_stop_nobody() -> None:
+    replies = [Answered(500), Answered(422), Answered(429), ACCEPTED]
+    outbox = FakeOutbox(leases(4))
+
+    report = deliver_from(outbox, FakeEndpoint(*replies))
+
+    assert report.fault is None
+    assert [type(outcome) for _, outcome in outbox.settled] == [Retry, Dead, Retry, Delivered]
+
+
+def test_a_message_that_kept_killing_its_worker_is_not_posted_again() -> None:
+    outbox, endpoint = FakeOutbox([make_lease(attempt=MAX_ATTEMPTS + 1)]), FakeEndpoint()
+
+    report = deliver_from(outbox, endpoint)
+
+    assert endpoint.posted == []
+    assert outbox.settled == [(1, Dead("attempts_exhausted"))]
+    assert report.posted == 0
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t"])
+def test_an_empty_text_is_dead_and_not_posted(text: str) -> None:
+    outbox, endpoint = FakeOutbox([make_lease(message=text)]), FakeEndpoint()
+
+    deliver_from(outbox, endpoint)
+
+    assert endpoint.posted == []
+    assert outbox.settled == [(1, Dead("empty_text"))]
+
+
+def test_a_stop_is_seen_before_every_post_ends_the_run_and_gives_the_message_back_at_once() -> None:
+    outbox, endpoint = FakeOutbox(leases(5), stop_after=2), FakeEndpoint()
+
+    report = deliver_from(outbox, endpoint)
+
+    assert endpoint.posted == [1, 2]
+    assert report.stopped
+    message_id, outcome = outbox.settled[-1]
+    assert message_id == 3
+    assert isinstance(outcome, Postponed)
+    assert outcome.delay == timedelta(0)
+    assert len(outbox.due) == 2, "A stop of a minute must not touch the whole backlog."
+
+
+def test_a_lease_that_was_lost_while_we_looked_is_not_posted_and_counted_apart() -> None:
+    outbox, endpoint = FakeOutbox(leases(2)), FakeEndpoint()
+    outbox.lost = {1}
+
+    report = deliver_from(outbox, endpoint)
+
+    assert endpoint.posted == [2]
+    assert dict(report.counts) == {"LeaseLost": 1, "Delivered": 1}
+    assert sum(report.delivered_by_hour.values()) == 1
+
+
+def test_each_message_goes_out_under_its_own_key() -> None:
+    endpoint = FakeEndpoint()
+    lease = make_lease()
+
+    deliver_from(FakeOutbox([lease]), endpoint)
+
+    assert endpoint.keys == [str(lease.idempotency_key)]
+
+
+def a_standing(**over: bool | str | None) -> Standing:
+    values = {"adopted": True, "stopped": False, "stop_reason": None, "other_sender": False} | over
+    return Standing(**values)  # type: ignore[arg-type] # a test's shorthand
+
+
+@pytest.mark.parametrize(
+    ("now", "sentence"),
+    [
+        (
+            a_standing(stopped=True, stop_reason="wrong texts"),
+            "All sending is stopped (wrong texts): `ige start` lifts",
+        ),
+        (a_standing(other_sender=True), "Another program marked messages as sent within the last hour: "),
+    ],
+)
+def test_a_run_that_may_not_send_says_so_in_one_sentence(now: Standing, sentence: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        require_permission(now, Settings())
+
+    assert str(refused.value).startswith(sentence)
+
+
+def test_who_is_sure_that_nobody_else_sends_may_say_so_but_a_stop_is_a_stop() -> None:
+    sure = Settings(ignore_other_sender=True)
+
+    require_permission(a_standing(other_sender=True), sure)
+    with pytest.raises(Refusal):
+        require_permission(a_standing(other_sender=True, stopped=True), sure)

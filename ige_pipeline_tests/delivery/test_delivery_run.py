@@ -1,0 +1,228 @@
+"""A whole delivery run over a real outbox: what one row does to the others."""
+
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from ige_pipeline.delivery.backoff import MAX_ATTEMPTS
+from ige_pipeline.delivery.deliver import DeliveryReport, deliver
+from ige_pipeline.delivery.payload import Sendable
+from ige_pipeline.delivery.reply import Answered, Reply
+from ige_pipeline.postgres.connection import Connection, connect
+from ige_pipeline.refusal import Refusal
+from ige_pipeline.settings import Settings
+from ige_pipeline_tests.delivery.fakes import ACCEPTED, NOON, FakeEndpoint, Naps, asleep, awake, in_minutes
+from ige_pipeline_tests.delivery.outboxes import attempts, message, turn_switch, waiting
+from ige_pipeline_tests.factories import ago, make_contractor, make_message
+
+FAST = {"messages_per_second": 1000, "max_messages_per_run": 1000}
+
+
+class PickyEndpoint(FakeEndpoint):
+    """An endpoint that answers 500 to some and does something before it answers."""
+
+    def __init__(self, *, fails_for: set[int] = frozenset(), before: Any = None) -> None:  # type: ignore[assignment]
+        super().__init__()
+        self._fails_for, self._before = fails_for, before
+
+    def post(self, sendable: Sendable, *, key: str, now: Any = NOON) -> Reply:
+        super().post(sendable, key=key, now=now)
+        if self._before is not None:
+            self._before(sendable)
+        return Answered(500) if sendable.message_id in self._fails_for else ACCEPTED
+
+
+def run(url: str, endpoint: FakeEndpoint, **settings: Any) -> DeliveryReport:
+    """Deliver over a connection of the run's own, which dies with it."""
+    with connect(url) as conn:
+        return deliver(conn, endpoint, Settings(**(FAST | settings)), run_id="run", sleep=Naps())
+
+
+def sent(conn: Connection) -> list[int]:
+    return [
+        row["id"] for row in conn.execute("SELECT id FROM ai_proactive_messages WHERE sent_at IS NOT NULL ORDER BY id")
+    ]
+
+
+def test_twenty_undeliverable_messages_at_the_head_delay_nobody(conn: Connection, database_url: str) -> None:
+    head = {"priority": 99, "created_at": ago(hours=1)}
+    failing = {waiting(conn, **head) for _ in range(8)}
+    empty = [waiting(conn, **head, message_content=text) for text in (None, "", "  ")]
+    numberless = [make_message(conn, make_contractor(conn, phone=None, timezone=awake()), **head) for _ in range(3)]
+    nobodys = [make_message(conn, None, **head) for _ in range(2)]
+    ageless = [waiting(conn, **head | {"created_at": None, "updated_at": None}) for _ in range(2)]
+    eternal = [waiting(conn, **head | {"created_at": "infinity"}), waiting(conn, **head)]
+    conn.execute(
+        "UPDATE contractors SET ai_proactive_paused = true, ai_pause_until = 'infinity' FROM ai_proactive_messages m "
+        "WHERE m.id = %s AND m.contractor_id = contractors.id",
+        [eternal[1]],
+    )
+    good = [waiting(conn, priority=1) for _ in range(3)]
+    endpoint = PickyEndpoint(fails_for=failing)
+
+    report = run(database_url, endpoint)
+
+    assert len([*failing, *empty, *numberless, *nobodys, *ageless, *eternal]) == 20
+    assert sent(conn) == sorted([eternal[0], *good])
+    assert set(endpoint.posted) == failing | {eternal[0]} | set(good)
+    assert dict(report.counts) == {"Retry": 8, "Dead": 8, "Postponed": 1, "Delivered": 4}
+    assert {message(conn, each)["dead_reason"] for each in empty} == {"empty_text"}
+    assert {message(conn, each)["dead_reason"] for each in numberless} == {"no_phone"}
+    assert {message(conn, each)["dead_reason"] for each in nobodys} == {"unknown_contractor"}
+
+
+def test_a_message_that_killed_its_run_seven_times_is_dead_without_another_post(
+    conn: Connection, database_url: str
+) -> None:
+    message_id = waiting(conn)
+    bystander = waiting(conn, priority=1)
+
+    def dies(_sendable: Sendable) -> None:
+        raise MemoryError
+
+    for _ in range(MAX_ATTEMPTS):
+        with pytest.raises(MemoryError):
+            run(database_url, PickyEndpoint(before=dies))
+    last = FakeEndpoint()
+    run(database_url, last)
+
+    assert message(conn, message_id)["dead_reason"] == "attempts_exhausted"
+    assert last.posted == [bystander]
+
+
+def test_seven_failures_with_their_waits_end_a_message(conn: Connection, database_url: str) -> None:
+    message_id = waiting(conn, expires_at=in_minutes(10_000))
+    endpoint = PickyEndpoint(fails_for={message_id})
+    waits = []
+
+    for _ in range(MAX_ATTEMPTS + 1):
+        run(database_url, endpoint)
+        waits.append(message(conn, message_id)["next_attempt_at"])
+        conn.execute("UPDATE ai_proactive_messages SET next_attempt_at = NULL")
+
+    assert len(endpoint.posted) == MAX_ATTEMPTS
+    assert len(set(endpoint.keys)) == 1
+    assert message(conn, message_id)["dead_reason"] == "attempts_exhausted"
+    assert [each["outcome"] for each in attempts(conn, message_id)] == ["Retry"] * 6 + ["Dead"]
+    assert waits[5] - waits[0] > timedelta(hours=7)
+
+
+def test_a_message_in_the_night_waits_for_the_morning_and_keeps_its_attempt(
+    conn: Connection, database_url: str
+) -> None:
+    message_id = make_message(conn, make_contractor(conn, timezone=asleep()))
+    endpoint = FakeEndpoint()
+
+    for _ in range(3):
+        run(database_url, endpoint)
+
+    row = message(conn, message_id)
+    assert endpoint.posted == []
+    assert row["next_attempt_at"] > in_minutes(5 * 60)
+    assert (row["attempts"], row["last_error"]) == (0, "quiet_hours")
+    assert [each["repeats"] for each in attempts(conn, message_id)] == [1]
+
+
+def test_the_second_of_two_messages_to_one_person_waits_for_the_gap(conn: Connection, database_url: str) -> None:
+    contractor = make_contractor(conn, timezone=awake())
+    first, second = make_message(conn, contractor), make_message(conn, contractor)
+    endpoint = FakeEndpoint()
+
+    run(database_url, endpoint)
+
+    assert endpoint.posted == [first]
+    assert message(conn, second)["last_error"] == "gap"
+
+
+def test_a_pause_that_comes_during_the_run_is_obeyed_by_the_next_message(conn: Connection, database_url: str) -> None:
+    first, second = waiting(conn), waiting(conn)
+
+    def pause_everybody(_sendable: Sendable) -> None:
+        conn.execute("UPDATE contractors SET ai_proactive_paused = true")
+
+    endpoint = PickyEndpoint(before=pause_everybody)
+    run(database_url, endpoint)
+
+    assert endpoint.posted == [first]
+    assert message(conn, second)["last_error"] == "paused"
+
+
+def test_a_stop_during_the_run_lets_no_further_message_out_and_touches_no_other(
+    conn: Connection, database_url: str
+) -> None:
+    ids = [waiting(conn) for _ in range(5)]
+    endpoint = PickyEndpoint(before=lambda _sendable: turn_switch(conn, "stop", '{"on": true}', "wrong texts"))
+
+    report = run(database_url, endpoint)
+
+    assert endpoint.posted == ids[:1]
+    assert report.stopped
+    assert [message(conn, each)["next_attempt_at"] for each in ids[2:]] == [None, None, None]
+    with pytest.raises(Refusal, match="All sending is stopped"):
+        run(database_url, endpoint)
+
+    turn_switch(conn, "stop", '{"on": false}')
+    run(database_url, FakeEndpoint())
+    assert sent(conn) == ids
+
+
+@pytest.mark.parametrize("obstacle", ["stop", "other sender"])
+def test_a_run_that_may_not_send_touches_no_row(conn: Connection, database_url: str, obstacle: str) -> None:
+    message_id = waiting(conn)
+    if obstacle == "stop":
+        turn_switch(conn, "stop", '{"on": true}', "wrong texts")
+    else:
+        waiting(conn, sent_at=ago(minutes=5))
+    before, endpoint = message(conn, message_id), FakeEndpoint()
+
+    with pytest.raises(Refusal):
+        run(database_url, endpoint)
+
+    assert endpoint.posted == []
+    assert message(conn, message_id) == before
+
+
+def test_a_wrong_address_costs_no_attempt_however_often_it_is_tried(conn: Connection, database_url: str) -> None:
+    ids = [waiting(conn) for _ in range(3)]
+
+    for _ in range(10):
+        assert run(database_url, FakeEndpoint(Answered(404))).fault == "http_404"
+    run(database_url, FakeEndpoint())
+
+    assert sent(conn) == ids
+    assert [message(conn, each)["attempts"] for each in ids] == [1, 1, 1]
+
+
+def test_no_transaction_is_open_while_a_message_is_posted(conn: Connection, database_url: str) -> None:
+    waiting(conn)
+    states: list[str] = []
+
+    def look(_sendable: Sendable) -> None:
+        query = "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        states.extend(row["state"] for row in conn.execute(query))
+
+    run(database_url, PickyEndpoint(before=look))
+
+    assert states == ["idle"]
+
+
+def test_when_postgres_goes_away_during_a_post_the_run_ends_and_the_next_one_carries_on(
+    conn: Connection, database_url: str
+) -> None:
+    ids = [waiting(conn) for _ in range(3)]
+
+    def cut(_sendable: Sendable) -> None:
+        conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                     "AND datname = current_database()")  # fmt: skip
+
+    first, second = PickyEndpoint(before=cut), FakeEndpoint()
+    with pytest.raises(psycopg.OperationalError):
+        run(database_url, first)
+    run(database_url, second)
+
+    assert sent(conn) == ids
+    assert first.posted == ids[:1]
+    assert sorted(second.posted) == ids
+    assert first.keys[0] in second.keys
