@@ -79,3 +79,20 @@ def deliver_once(
             return report, outbox.backlog(conn, adopted=now.adopted)
     finally:
         endpoint.close()
+
+
+def what_would_change(
+    environment: Environment, overrides: dict[str, str], *, as_of: datetime | None = None, examples: int = 10
+) -> dict[str, Any]:
+    """Run two dry batches as of one moment, with the settings in force and with `overrides`; return counts of both.
+
+    `changes` counts the candidates that are judged differently; `examples` are the first of them.
+    """
+    from ige_pipeline.ledger.compare import differences  # noqa: PLC0415 - kept out of the others' start-up
+
+    one, now = schedule_batch(environment, settings=environment.settings(), as_of=as_of, dry_run=True)
+    other, then = schedule_batch(environment, settings=environment.settings(overrides), as_of=one.as_of, dry_run=True)
+    with environment.checked_database().connect() as conn:
+        changed = differences(conn, one, other)
+    counts = {"now": now["counts"], "then": then["counts"], "changes": len(changed)}
+    return counts | {"examples": changed[:examples]}

@@ -14,8 +14,8 @@ from ige_pipeline.refusal import Refusal
 # Commands are imported when they are called: pandas, Dagster and the SDK of the model cost seconds.
 _COMMANDS = {
     "adopt": "sending",
+    "batches": "batches",
     "demo": "machine",
-    "deliver": "run",
     "migrate": "database",
     "preview": "run",
     "run": "run",
@@ -26,7 +26,7 @@ _COMMANDS = {
     "up": "machine",
     "why": "why",
 }
-_SHOWN = ("up", "demo", "migrate", "adopt", "run", "preview", "status", "why", "triggers", "stop", "start")
+_SHOWN = ("up", "demo", "migrate", "adopt", "run", "preview", "status", "why", "triggers", "batches", "stop", "start")
 
 
 class Commands(click.Group):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import click
 
-from ige_pipeline.cli.batch import deliver_once, schedule_batch
+from ige_pipeline.cli.batch import deliver_once, schedule_batch, what_would_change
 from ige_pipeline.cli.output import as_json, counts, say
 from ige_pipeline.environment import Environment
 from ige_pipeline.refusal import Refusal
@@ -52,8 +52,19 @@ def schedule(as_of: datetime | None, overrides: dict[str, str], *, dry_run: bool
 @set_option
 @json_option
 def preview(as_of: datetime | None, overrides: dict[str, str], *, json_wanted: bool) -> None:
-    """Run a whole batch without scheduling anything: the same as `ige run schedule --dry-run`."""
-    _schedule(as_of, overrides, dry_run=True, json_wanted=json_wanted)
+    """Run a whole batch without scheduling anything; with --set, show what the settings would change."""
+    if not overrides:
+        _schedule(as_of, overrides, dry_run=True, json_wanted=json_wanted)
+        return
+    environment = Environment.of_process()
+    changed = what_would_change(environment, overrides, as_of=as_of)
+    if json_wanted:
+        as_json(changed)
+        return
+    counts("Now", changed["now"])
+    counts("With " + ", ".join(f"{name}={value}" for name, value in overrides.items()), changed["then"])
+    for row in changed["examples"]:
+        say(f"  contractor {row['contractor_id']}, {row['trigger_name']}: {row['now']} -> {row['then']}")
 
 
 @run.command()

@@ -10,6 +10,7 @@ from ige_pipeline.cli.run import _moment, json_option
 from ige_pipeline.environment import Environment
 from ige_pipeline.ledger import why as ledger
 from ige_pipeline.ledger.sentence import of_decision, of_reason
+from ige_pipeline.triggers.nearest import Nearest, nearest
 
 
 @click.command()
@@ -20,15 +21,19 @@ from ige_pipeline.ledger.sentence import of_decision, of_reason
 @json_option
 def why(contractor_id: int, at: datetime | None, message_id: int | None, limit: int, *, json_wanted: bool) -> None:
     """Explain what was decided about a contractor: which trigger, which row, every reason, every attempt."""
-    with Environment.of_process().checked_database().connect() as conn:
+    environment = Environment.of_process()
+    with environment.checked_database().connect() as conn:
         who = ledger.contractor(conn, contractor_id)
+        close = nearest(conn, contractor_id, environment.settings())
         rows = ledger.why(conn, contractor_id=contractor_id, message_id=message_id, at=at, limit=limit)
     if json_wanted:
-        as_json({"contractor": who, "decisions": rows})
+        as_json({"contractor": who, "decisions": rows, "nearest": _as_values(close)})
         return
     say(f"{who['name'] or 'Contractor'} (contractor {contractor_id}){_company(who)}")
     if not rows:
         say(_silence(who, at))
+    if at is None and message_id is None:
+        say(_now(close))
     for row in rows:
         _show(row)
 
@@ -42,6 +47,20 @@ def _silence(who: dict[str, Any], at: datetime | None) -> str:
     if who["last_batch_at"] is None:
         return "No batch has run yet."
     return f"No trigger selected them {when}; the last batch looked at {who['last_batch_at']:%Y-%m-%d %H:%M %Z}."
+
+
+def _now(close: Nearest | None) -> str:
+    if close is None:
+        return "No trigger has anything to go by: they have no goals, items, follow-ups or event messages."
+    if close.missing:
+        return f"Now: no trigger fires; {close.trigger.name} comes nearest: {'; '.join(close.missing)}."
+    return f"Now: {close.trigger.name} fires, unless its subject was written about lately; the next batch decides."
+
+
+def _as_values(close: Nearest | None) -> dict[str, Any] | None:
+    if close is None:
+        return None
+    return {"trigger": close.trigger.name, "subject_id": close.subject_id, "missing": close.missing}
 
 
 def _show(row: dict[str, Any]) -> None:

@@ -19,3 +19,16 @@ SELECT a.contractor_id,
    AND a.completed_at IS NULL
    AND a.due_date < %(as_of)s
    AND a.due_date >= %(as_of)s::timestamptz - make_interval(secs => %(overdue_within_days)s * 86400)
+
+-- nearest
+-- What each of a contractor's rows still lacks; the row that lacks least answers "why not?".
+SELECT a.id AS subject_id,
+       array_remove(ARRAY[
+           CASE WHEN a.completed_at IS NOT NULL OR a.status IN ('completed', 'cancelled')
+                THEN format('action item #%%s is %%s', a.id, a.status) END,
+           CASE WHEN a.due_date IS NULL THEN format('action item #%%s has no due date', a.id)
+                WHEN a.due_date >= now() THEN format('action item #%%s is due in %%s days', a.id,
+                                                     CEIL(EXTRACT(EPOCH FROM a.due_date - now()) / 86400)) END],
+           NULL) AS missing
+  FROM contractor_action_items a
+ WHERE a.contractor_id = %(contractor_id)s

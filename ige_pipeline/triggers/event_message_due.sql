@@ -24,3 +24,15 @@ SELECT e.contractor_id,
    AND e.channel = 'sms'
    AND COALESCE(e.direction, 'outbound') = 'outbound'
    AND e.scheduled_time <= %(as_of)s
+
+-- nearest
+-- What each of a contractor's rows still lacks; the row that lacks least answers "why not?".
+SELECT e.id AS subject_id,
+       array_remove(ARRAY[
+           CASE WHEN e.status <> 'scheduled' THEN format('event message #%%s is %%s', e.id, e.status) END,
+           CASE WHEN e.channel <> 'sms' THEN format('event message #%%s goes by %%s', e.id, e.channel) END,
+           CASE WHEN e.scheduled_time > now()
+                THEN format('event message #%%s is planned for %%s', e.id,
+                            to_char(e.scheduled_time, 'YYYY-MM-DD HH24:MI')) END], NULL) AS missing
+  FROM event_messages e
+ WHERE e.contractor_id = %(contractor_id)s

@@ -28,3 +28,14 @@ SELECT f.contractor_id,
   LEFT JOIN contractor_action_items a ON a.id = f.action_item_id
  WHERE f.status = 'scheduled'
    AND f.scheduled_time <= %(as_of)s
+
+-- nearest
+-- What each of a contractor's rows still lacks; the row that lacks least answers "why not?".
+SELECT f.id AS subject_id,
+       array_remove(ARRAY[
+           CASE WHEN f.status <> 'scheduled' THEN format('follow-up #%%s is %%s', f.id, f.status) END,
+           CASE WHEN f.scheduled_time > now()
+                THEN format('follow-up #%%s is planned for %%s', f.id,
+                            to_char(f.scheduled_time, 'YYYY-MM-DD HH24:MI')) END], NULL) AS missing
+  FROM contractor_followup_schedules f
+ WHERE f.contractor_id = %(contractor_id)s

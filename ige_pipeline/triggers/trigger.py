@@ -21,6 +21,7 @@ class Trigger:
 
     `at_most` names the setting that holds the figure, and so does `repeat_days`, or it is "never" (once for each
     subject) or "each" (once for each occurrence). A promised one keeps a word that somebody gave.
+    `nearest`, where there is one, selects for one contractor what each row still lacks.
     """
 
     name: str
@@ -31,11 +32,13 @@ class Trigger:
     at_most: str
     selects: str
     promised: bool = False
+    nearest: str | None = None
 
 
 def parse(text: str, *, file: str) -> Trigger:
     """Read a trigger from its file's text; Refusal when the head is not whole."""
-    head = dict(_HEAD.findall(text))
+    selects, _, nearest = text.partition("\n-- nearest\n")
+    head = dict(_HEAD.findall(selects))
     missing = [key for key in _REQUIRED if key not in head]
     if missing:
         raise Refusal(f"{file} does not say its {', '.join(missing)}: see docs/triggers.md for the head of a trigger.")
@@ -50,8 +53,9 @@ def parse(text: str, *, file: str) -> Trigger:
         subject=head["subject"],
         repeat_days=head["repeat_days"],
         at_most=head["at_most"],
-        selects=text.strip().rstrip(";"),
+        selects=selects.strip().rstrip(";"),
         promised=head.get("promised") == "yes",
+        nearest=nearest.strip().rstrip(";") or None,
     )
 
 

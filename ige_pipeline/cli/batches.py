@@ -1,0 +1,73 @@
+"""`ige batches`: what was decided, batch by batch, and the approval of one that was held."""
+
+import getpass
+
+import click
+
+from ige_pipeline.cli.output import as_json, say, table
+from ige_pipeline.cli.run import json_option
+from ige_pipeline.environment import Environment
+from ige_pipeline.ledger import compare
+from ige_pipeline.ledger.batch import close_batch
+
+
+@click.group()
+def batches() -> None:
+    """Look at batches; approve one that would have reached unusually many."""
+
+
+@batches.command(name="list")
+@click.option("--limit", default=10, show_default=True, help="Show at most so many.")
+@json_option
+def list_batches(limit: int, *, json_wanted: bool) -> None:
+    """Show the newest batches and how many decisions of each verdict they made."""
+    with Environment.of_process().checked_database().connect() as conn:
+        rows = compare.newest(conn, limit=limit)
+    if json_wanted:
+        as_json(rows)
+        return
+    lines = ((row["id"], f"{row['as_of']:%Y-%m-%d %H:%M}", row["dry_run"], _counts(row["counts"])) for row in rows)
+    table("Batches", ("batch", "as of (UTC)", "dry run", "verdicts"), lines)
+
+
+@batches.command()
+@click.argument("batch_id", type=int)
+@json_option
+def show(batch_id: int, *, json_wanted: bool) -> None:
+    """Show what a held batch would send."""
+    with Environment.of_process().checked_database().connect() as conn:
+        rows = compare.held(conn, compare.by_id(conn, batch_id))
+    if json_wanted:
+        as_json(rows)
+    elif rows:
+        table(f"Held in batch {batch_id}", rows[0], (row.values() for row in rows))
+    else:
+        say(f"Nothing is held in batch {batch_id}.")
+
+
+@batches.command()
+@click.argument("batch_id", type=int)
+@click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
+def approve(batch_id: int, *, yes: bool) -> None:
+    """Let a held batch be scheduled after all; every check that depends on now is made again."""
+    from ige_pipeline.delivery import schedule  # noqa: PLC0415 - kept out of the other commands' start-up
+
+    environment = Environment.of_process()
+    with environment.checked_database().connect() as conn:
+        batch = compare.by_id(conn, batch_id)
+        waiting = sum(row["messages"] for row in compare.held(conn, batch))
+        if not waiting:
+            say(f"Nothing is held in batch {batch_id}.")
+            return
+        if not yes:
+            click.confirm(f"Schedule {waiting} messages of batch {batch_id}?", abort=True, err=True)
+        who = f"ige ({getpass.getuser()})"
+        scheduled = schedule.approve(conn, batch, environment.settings(), who=who)
+        close_batch(conn, batch)
+    say(
+        f"Batch {batch_id} is approved: {scheduled} of {waiting} messages are scheduled; `ige why` explains the others."
+    )
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())

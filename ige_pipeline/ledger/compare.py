@@ -1,0 +1,34 @@
+"""Batches side by side, and one at a time: what would change, what there was, what waits for approval."""
+
+from typing import Any
+
+from ige_pipeline.ledger.batch import Batch, find_batch
+from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.queries import load
+from ige_pipeline.refusal import Refusal
+
+_QUERIES = load(__package__, "compare.sql")
+
+
+def differences(conn: Connection, one: Batch, other: Batch) -> list[dict[str, Any]]:
+    """Return each candidate that two batches of the same day judged differently: verdict `now` and `then`."""
+    values = {"one": one.id, "other": other.id, "decided_on": one.decided_on}
+    return conn.execute(_QUERIES["compare"], values).fetchall()
+
+
+def newest(conn: Connection, *, limit: int) -> list[dict[str, Any]]:
+    """Return the newest batches with their counts."""
+    return conn.execute(_QUERIES["batches"], {"limit": limit}).fetchall()
+
+
+def by_id(conn: Connection, batch_id: int) -> Batch:
+    """Return a batch by its id; Refusal when there is none."""
+    row = conn.execute(_QUERIES["root_run_of"], {"batch_id": batch_id}).fetchone()
+    if row is None:
+        raise Refusal(f"There is no batch {batch_id}: `ige batches list` shows the newest.")
+    return find_batch(conn, row["root_run_id"])
+
+
+def held(conn: Connection, batch: Batch) -> list[dict[str, Any]]:
+    """Return what a held batch would send: trigger, message type, how many, and one example."""
+    return conn.execute(_QUERIES["held"], batch.key).fetchall()
