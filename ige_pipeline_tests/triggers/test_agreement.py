@@ -37,7 +37,9 @@ MOMENTS = st.one_of(
     st.sampled_from([AS_OF - edge + off for edge in EDGES for off in (-INSTANT, timedelta(0), INSTANT)]),
     st.integers(-2, 12).map(lambda days: AS_OF - timedelta(days=days, minutes=7)),
 )
-MAYBE = st.one_of(st.none(), MOMENTS)
+MAYBE = st.one_of(MOMENTS, MOMENTS, st.none())
+LONG_AGO = st.one_of(st.just(AS_OF - timedelta(days=60)), st.just(AS_OF - timedelta(days=9)), MAYBE)
+FRESH = st.one_of(st.just(AS_OF - timedelta(hours=5)), st.just(AS_OF - timedelta(days=1)), MAYBE)
 SOMEBODY = st.sampled_from([1, 1, 1, 2, 2, None])
 A_FEW = st.integers(1, 4)
 
@@ -46,9 +48,9 @@ GOAL = st.builds(
     id=st.just(0),
     contractor_id=SOMEBODY,
     status=st.sampled_from(["active", "active", "active", "completed", "abandoned", "blocked"]),
-    priority_score=st.sampled_from([1, 4, 5, 6, 7, 8, 10, None]),
-    created_at=MAYBE,
-    updated_at=MAYBE,
+    priority_score=st.sampled_from([4, 5, 6, 7, 7, 7, 8, 10, None]),
+    created_at=LONG_AGO,
+    updated_at=LONG_AGO,
 )
 ITEM = st.builds(
     Item,
@@ -56,8 +58,8 @@ ITEM = st.builds(
     goal_id=st.one_of(A_FEW, st.none()),
     contractor_id=SOMEBODY,
     status=st.sampled_from(["pending", "pending", "completed", "completed", "in_progress", "skipped"]),
-    created_at=MAYBE,
-    completed_at=MAYBE,
+    created_at=LONG_AGO,
+    completed_at=FRESH,
     updated_at=MAYBE,
 )
 NAMED = st.one_of(
@@ -78,8 +80,8 @@ MESSAGE = st.builds(
 )
 WORLDS = st.builds(
     lambda goals, items, messages: World(numbered(goals), numbered(items), numbered(messages)),
-    st.lists(GOAL, max_size=4),
-    st.lists(ITEM, max_size=4),
+    st.lists(GOAL, min_size=1, max_size=5),
+    st.lists(ITEM, min_size=2, max_size=6),
     st.lists(MESSAGE, max_size=4),
 )
 THRESHOLDS = st.builds(
