@@ -24,10 +24,10 @@ SELECT i.contractor_id,
 -- What each of a contractor's rows still lacks; the row that lacks least answers "why not?".
 SELECT i.id AS subject_id,
        array_remove(ARRAY[
-           CASE WHEN i.status <> 'completed' THEN format('item #%%s is %%s, not completed', i.id, i.status) END,
            CASE WHEN i.completed_at <= now() - make_interval(secs => %(celebrate_within_days)s * 86400)
                 THEN format('item #%%s was completed %%s days ago, and %%s is the most', i.id,
                             round(EXTRACT(EPOCH FROM now() - i.completed_at) / 86400, 1),
                             %(celebrate_within_days)s::float8) END], NULL) AS missing
   FROM ai_concierge_checklist_items i
  WHERE i.contractor_id = %(contractor_id)s
+   AND i.status = 'completed'

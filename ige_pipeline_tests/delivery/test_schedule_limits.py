@@ -1,0 +1,109 @@
+"""A batch that would reach too many at once waits for a person; what the pace cannot clear waits for a later batch."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+
+from ige_pipeline.delivery.schedule import approve, require_not_held, schedule_messages
+from ige_pipeline.ledger.batch import Batch, close_batch
+from ige_pipeline.ledger.compare import held
+from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.refusal import Refusal
+from ige_pipeline.settings import Settings
+from ige_pipeline_tests.factories import (
+    ago,
+    make_batch,
+    make_contractor,
+    make_message,
+    make_reviewed_decision,
+    one,
+)
+
+SMALL = Settings(blast_radius_at_least=2, blast_radius_share=0.2)
+
+
+def people(conn: Connection) -> Iterator[int]:
+    while True:
+        yield make_contractor(conn)
+
+
+def ready(conn: Connection, batch: Batch, count: int) -> list[int]:
+    """Let so many contractors have a text that is ready to be scheduled."""
+    return [make_reviewed_decision(conn, batch, person) for person in islice(people(conn), count)]
+
+
+def unsent(conn: Connection) -> int:
+    return int(one(conn.execute("SELECT count(*) AS n FROM ai_proactive_messages"))["n"])
+
+
+def test_a_batch_that_reaches_too_many_is_held_as_a_whole_and_says_how_to_approve_it(conn: Connection) -> None:
+    batch = make_batch(conn)
+    ready(conn, batch, 3)
+
+    assert schedule_messages(conn, batch, SMALL) == 0
+
+    counts = close_batch(conn, batch)["counts"]
+    assert (counts, unsent(conn)) == ({"held": 3}, 0)
+    with pytest.raises(Refusal, match=f"ige batches approve {batch.id}"):
+        require_not_held(batch, counts)
+
+
+@pytest.mark.parametrize(("count", "others"), [(2, 0), (3, 12)])
+def test_few_people_or_a_small_share_are_not_held(conn: Connection, count: int, others: int) -> None:
+    batch = make_batch(conn)
+    list(islice(people(conn), others))
+    ready(conn, batch, count)
+
+    assert schedule_messages(conn, batch, SMALL) == count
+
+
+def test_promised_messages_are_neither_held_nor_counted(conn: Connection) -> None:
+    batch = make_batch(conn)
+    ready(conn, batch, 2)
+    for person in islice(people(conn), 3):
+        make_reviewed_decision(conn, batch, person, promised=True, due_at=ago(minutes=1))
+
+    assert schedule_messages(conn, batch, SMALL) == 5
+
+
+def test_an_approved_batch_is_scheduled_with_every_check_made_again(conn: Connection) -> None:
+    batch = make_batch(conn)
+    first, *_ = ready(conn, batch, 3)
+    schedule_messages(conn, batch, SMALL)
+    contractor = one(conn.execute("SELECT contractor_id FROM ige_decisions WHERE id = %s", [first]))["contractor_id"]
+    make_message(conn, contractor)
+
+    assert approve(conn, batch, SMALL, who="test") == 2
+
+    assert close_batch(conn, batch)["counts"] == {"blocked": 1, "scheduled": 2}
+    assert held(conn, batch) == []
+
+
+def test_a_batch_that_was_held_for_a_day_expires(conn: Connection) -> None:
+    batch = make_batch(conn, as_of=ago(hours=23, minutes=59))
+    ready(conn, batch, 3)
+    schedule_messages(conn, batch, SMALL)
+    conn.execute("UPDATE ige_batches SET as_of = as_of - interval '2 minutes'")
+    old = one(conn.execute("SELECT as_of FROM ige_batches"))["as_of"]
+
+    assert approve(conn, replace(batch, as_of=old), SMALL, who="test") == 0
+
+    assert close_batch(conn, batch)["counts"] == {"expired": 3}
+
+
+def test_what_the_pace_cannot_clear_before_it_expires_is_postponed_the_least_important_first(
+    conn: Connection,
+) -> None:
+    batch = make_batch(conn)
+    settings = Settings(messages_per_second=3 / 86_400, expire_after_hours=24)
+    make_message(conn, make_contractor(conn))
+    for person, priority in zip(people(conn), (70, 50, 80), strict=False):
+        make_reviewed_decision(conn, batch, person, priority=priority)
+
+    assert schedule_messages(conn, batch, settings) == 2
+
+    left = one(conn.execute("SELECT priority, reasons FROM ige_decisions WHERE verdict = 'postponed'"))
+    assert left["priority"] == 50
+    assert left["reasons"] == [{"reason": "backlog", "observed": 1, "limit": 3}]
