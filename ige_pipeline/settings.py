@@ -52,10 +52,39 @@ class Settings(BaseModel):
     min_trust_score: int = Field(20, ge=0, le=100, description="Trust below this blocks (old system: 20).")
     trust_without_record: int = Field(50, ge=0, le=100, description="The trust of a contractor who has no score yet.")
 
+    complaints_at_most: int = Field(
+        3, ge=1, le=50, description="So much negative feedback or ignored suggestions within the days below pauses."
+    )
+    complaints_days: Days = Field(7, description="Days within which complaints are counted.")
+    trust_tiers: bool = Field(default=False, description="Widen the gap where there is less trust, as below.")
+    gap_days_trust_80: Days = Field(2, description="With trust tiers: days between messages at trust 80 and above.")
+    gap_days_trust_60: Days = Field(5, description="With trust tiers: days between messages at trust 60 to 79.")
+    gap_days_trust_40: Days = Field(10, description="With trust tiers: days between messages at trust 40 to 59.")
+    gap_days_trust_20: Days = Field(30, description="With trust tiers: days between messages at trust below 40.")
+    cap_per_day: int = Field(1, ge=0, le=100, description="Messages to one number in any 24 hours; 0 is no cap.")
+    cap_per_week: int = Field(3, ge=0, le=500, description="Messages to one number in any 7 days; 0 is no cap.")
+    cap_per_30_days: int = Field(10, ge=0, le=2000, description="Messages to one number in any 30 days; 0 is no cap.")
+    cap_per_type_per_week: int = Field(
+        2, ge=0, le=500, description="Messages of one type to one number in any 7 days; 0 is no cap."
+    )
+    consent_basis: str = Field(
+        "",
+        max_length=500,
+        description="Why those without a row in ige_consents may be texted, in words; empty blocks them (loopback not).",
+    )
+
     blast_radius_share: Share = Field(0.2, description="Share of contractors over which a batch waits for approval.")
     blast_radius_at_least: int = Field(50, ge=0, description="Up to so many messages a batch never waits for approval.")
     quiet_until_hour: int = Field(8, ge=0, le=12, description="Local hour from which a text may arrive.")
     quiet_from_hour: int = Field(21, ge=13, le=23, description="Local hour from which none may arrive any more.")
+    state_rules: bool = Field(
+        default=True, description="Keep to stricter laws of the state that gave out the number (quiet_rules.toml)."
+    )
+    quiet_holidays: str = Field(
+        "",
+        pattern="^([A-Z]{2})?$",
+        description="A country on whose public holidays nothing is sent (US); needs the extra `holidays`.",
+    )
     postpone_at_most_hours: Hours = Field(48, description="If the first allowed moment is later, look again then.")
     default_region: str = Field(
         "US", pattern="^[A-Z]{2}$", description="The country of numbers without a country code."
@@ -73,6 +102,10 @@ class Settings(BaseModel):
     model_timeout_seconds: float = Field(20, ge=1, le=120, description="Seconds one call to the model may take.")
     model_total_seconds: float = Field(45, ge=1, le=600, description="Seconds all tries for one message may take.")
     model_concurrency: int = Field(10, ge=1, le=200, description="Calls to the model under way at once.")
+
+    keep_decisions_days: int = Field(
+        90, ge=7, le=3650, description="Days that decisions are kept which led to no message."
+    )
 
     # How it is sent
     max_messages_per_run: int = Field(

@@ -8,7 +8,7 @@ from uuid import uuid4
 from ige_pipeline.delivery import outbox
 from ige_pipeline.delivery.deliver import DeliveryReport, Progress, deliver, require_permission
 from ige_pipeline.environment import Environment
-from ige_pipeline.ledger.batch import Batch, close_batch, open_batch
+from ige_pipeline.ledger.batch import Batch, close_batch, open_batch, retire_decisions
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.settings import Settings
 
@@ -39,6 +39,7 @@ def schedule_batch(
         )
         _stages(conn, batch, environment, settings, step)
         closed = close_batch(conn, batch)
+        retire_decisions(conn, keep_days=settings.keep_decisions_days)
     require_not_held(batch, closed["counts"])
     return batch, closed
 
@@ -54,7 +55,7 @@ def _stages(conn: Connection, batch: Batch, environment: Environment, settings: 
     step("evaluate_triggers")
     evaluate(conn, batch, load_all(), settings)
     step("screen_recipients")
-    screen.screen_recipients(conn, batch, settings)
+    screen.screen_recipients(conn, batch, settings, consent_needed=environment.consent_needed)
     step("generate_messages")
     generate.generate_messages(conn, batch, templates=templates, model=environment.model(settings))
     step("screen_content")

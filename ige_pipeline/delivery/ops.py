@@ -6,7 +6,7 @@ import dagster as dg
 
 from ige_pipeline.delivery import outbox, report
 from ige_pipeline.delivery.deliver import deliver, require_permission
-from ige_pipeline.ledger.batch import close_batch
+from ige_pipeline.ledger.batch import close_batch, retire_decisions
 from ige_pipeline.run_request import RunRequest
 from ige_pipeline.stage import DatabaseSource, EndpointSource, batch_of, counts_as_metadata, stage_op
 
@@ -25,10 +25,13 @@ def schedule_messages(
         batch = batch_of(conn, context)
         scheduled = schedule.schedule_messages(conn, batch, request.settings())
         closed = close_batch(conn, batch)
+        retired = retire_decisions(conn, keep_days=request.settings().keep_decisions_days)
         rows = schedule.preview(conn, batch)
         for materialization in report.of_batch(batch, closed, rows, run_id=context.run_id):
             context.log_event(materialization)
-    context.add_output_metadata({"scheduled": scheduled, **counts_as_metadata("verdict", closed["counts"])})
+    context.add_output_metadata(
+        {"scheduled": scheduled, "ledger_days_dropped": retired, **counts_as_metadata("verdict", closed["counts"])}
+    )
     context.log.info("Batch %d: %s", batch.id, closed["counts"])
     schedule.require_not_held(batch, closed["counts"])
 

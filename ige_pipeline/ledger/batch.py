@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from psycopg import errors
 from psycopg.types.json import Jsonb
 
 from ige_pipeline.postgres.connection import Connection
@@ -73,3 +74,17 @@ def close_batch(conn: Connection, batch: Batch) -> dict[str, Any]:
     if row is None:
         raise RuntimeError(f"Batch {batch.id} is gone.")
     return row
+
+
+def retire_decisions(conn: Connection, *, keep_days: int) -> int:
+    """Drop the days of the ledger that are older, less what led to a message; return how many days went.
+
+    Where somebody reads the ledger for long, nothing is dropped now: the next batch tries again.
+    """
+    try:
+        with conn.transaction():
+            conn.execute("SET LOCAL lock_timeout = '3s'")
+            row = conn.execute(_QUERIES["retire_decisions"], {"keep_days": keep_days}).fetchone()
+    except errors.LockNotAvailable:
+        return 0
+    return int(row["days"]) if row else 0

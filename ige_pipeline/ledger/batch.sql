@@ -17,6 +17,10 @@ SELECT id, root_run_id, partition_key, batch_hour, as_of, triggers, dry_run,
 -- The day's partition of the ledger must exist before its first row.
 SELECT ige_prepare_decisions(%(decided_on)s::date)
 
+-- name: retire_decisions
+-- Whole days at once; what led to a message stays.
+SELECT ige_retire_decisions((now() AT TIME ZONE 'UTC')::date - %(keep_days)s::int) AS days
+
 -- name: close_batch
 -- Counted from the decisions themselves, so that a repeated op cannot count twice.
 UPDATE ige_batches b

@@ -103,6 +103,35 @@ BEGIN
     END IF;
 END $$"""
 
+# Days are dropped and not deleted. What led to a message moves to the default partition first and lives as long as it.
+RETENTION = """
+CREATE OR REPLACE FUNCTION ige_retire_decisions(before date) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    part   record;
+    retired integer := 0;
+BEGIN
+    FOR part IN
+        SELECT c.oid::regclass AS name
+          FROM pg_inherits i
+          JOIN pg_class c ON c.oid = i.inhrelid
+         WHERE i.inhparent = 'ige_decisions'::regclass
+           AND c.relname ~ '^ige_decisions_[0-9]{8}$'
+           AND to_date(right(c.relname, 8), 'YYYYMMDD') < before
+         ORDER BY c.relname
+    LOOP
+        EXECUTE format('ALTER TABLE ige_decisions DETACH PARTITION %s', part.name);
+        EXECUTE format('INSERT INTO ige_decisions SELECT * FROM %s WHERE message_id IS NOT NULL', part.name);
+        EXECUTE format('DROP TABLE %s', part.name);
+        retired := retired + 1;
+    END LOOP;
+    IF retired > 0 THEN
+        DELETE FROM ige_decisions_kept k
+         WHERE NOT EXISTS (SELECT 1 FROM ai_proactive_messages m WHERE m.id = k.message_id);
+    END IF;
+    RETURN retired;
+END $$"""
+
 ATTEMPTS = """
 CREATE TABLE IF NOT EXISTS ige_delivery_attempts (
     id              bigserial PRIMARY KEY,
@@ -178,6 +207,7 @@ def upgrade() -> None:
     execute(BY_MESSAGE)
     execute(PROMISED)
     execute(PARTITIONS)
+    execute(RETENTION)
     execute(ATTEMPTS)
     execute(SWITCHES)
     execute(PACE)
