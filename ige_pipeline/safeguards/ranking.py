@@ -1,7 +1,5 @@
 """One proactive message for each contractor and batch: the highest priority wins, the others say who won."""
 
-from typing import Any
-
 import pandas as pd
 
 from ige_pipeline.safeguards.finding import Finding
@@ -16,17 +14,18 @@ def outranked(frame: pd.DataFrame, *, blocked: set[int]) -> dict[int, list[Findi
     """
     rivals = frame[~frame.index.isin(blocked) & frame["promised"].ne(other=True)]
     order = rivals.sort_values(["priority", "urgency", "id"], ascending=[False, False, True])
-    winners = order.drop_duplicates("contractor_id").set_index("contractor_id")
+    first = order.drop_duplicates("contractor_id").set_index("contractor_id")[["trigger_name", "id"]]
     losers = order[order.duplicated("contractor_id")]
+    won = losers[["contractor_id"]].join(first, on="contractor_id")
     return {
-        int(index): [_lost_to(winners.loc[contractor])]
-        for index, contractor in zip(losers.index, losers["contractor_id"], strict=True)
+        int(index): [_lost_to(trigger, decision)]
+        for index, trigger, decision in zip(won.index, won["trigger_name"], won["id"], strict=True)
     }
 
 
-def _lost_to(winner: Any) -> Finding:
+def _lost_to(trigger: str, decision: int) -> Finding:
     return Finding(
         Reason.OUTRANKED,
-        observed=f"{winner['trigger_name']} (decision {winner['id']})",
+        observed=f"{trigger} (decision {decision})",
         limit="one message per contractor and batch",
     )

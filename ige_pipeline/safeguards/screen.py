@@ -1,11 +1,17 @@
-"""Ask the safeguards about a batch's candidates, let the highest priority of each contractor win, and write it down."""
+"""Ask the safeguards about a batch's candidates, let the highest priority of each contractor win, and write it down.
+
+A batch may hold a million candidates: they are taken some ten thousand contractors at a time and kept in columns, and
+only rows against which something speaks cost Python anything.
+"""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
+from psycopg import sql
+from psycopg.rows import tuple_row
 
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
@@ -18,44 +24,69 @@ from ige_pipeline.settings import Settings
 
 _FACTS = load(__package__, "facts.sql")
 _QUERIES = load(__package__, "screen.sql")
+_FACTS_KEPT = sql.SQL(_QUERIES["facts_as_kept"]).format(facts=sql.SQL(_FACTS["recipient_facts"] + "\n"))
 _TIMES = ("paused_until", "last_sent_at", "recent_last_sent_at", "asked_at")
 # A reason that clears by itself and only delays: it moves the message, it does not end it.
 _MOVES = {Reason.QUIET_HOURS}
+_AT_ONCE = 50_000
+# Between the values of a column on their way to Postgres: JSON and our own words never hold it.
+_BETWEEN = "\x1e"
 
 
 def screen_recipients(conn: Connection, batch: Batch, settings: Settings) -> None:
     """Decide about every candidate of `batch` that nobody looked at yet; those free to go stay undecided."""
-    candidates = conn.execute(_QUERIES["undecided"], batch.key).fetchall()
-    if not candidates:
-        return
-    frame = with_facts(conn, candidates, settings)
+    for candidates in _of_whole_contractors(fetch_frame(conn, _QUERIES["undecided"], batch.key)):
+        frame = with_facts(conn, candidates, settings, kept=True)
+        findings, now = decide(frame, settings)
+        conn.execute(_QUERIES["record_screening"], _columns(frame, findings, settings, now) | batch.key)
+
+
+def decide(frame: pd.DataFrame, settings: Settings) -> tuple[dict[int, list[Finding]], datetime]:
+    """Return {index: every finding} for rows of `with_facts` with any, outranked ones too, and the database's now."""
     now = frame["asked_at"].iloc[0].to_pydatetime()
     findings = screen(frame, settings, now=now)
-    for index, lost in outranked(frame, blocked=_blocked(findings)).items():
+    for index, lost in outranked(frame, blocked=blocked(findings)).items():
         findings[index] = findings.get(index, []) + lost
-    rows = [_record(row, findings.get(row["index"], []), settings, now) for row in _as_dicts(frame)]
-    conn.execute(_QUERIES["record_screening"], {**_columns(rows), "decided_on": batch.decided_on})
+    return findings, now
 
 
 def with_facts(
     conn: Connection,
-    candidates: Sequence[dict[str, Any]],
+    candidates: Sequence[dict[str, Any]] | pd.DataFrame,
     settings: Settings,
     *,
     sending: bool = False,
     message_id: int | None = None,
+    kept: bool = False,
 ) -> pd.DataFrame:
-    """Join candidates with what is known of their contractors now. At sending, one message is left out of account."""
-    asked = {
-        "contractor_ids": sorted({candidate["contractor_id"] for candidate in candidates}),
-        "ignored_in_a_row": settings.ignored_in_a_row,
+    """Join candidates with what is known of their contractors now. At sending, one message is left out of account.
+
+    `kept` adds the column `recipient_facts`: the same as JSON, the way the ledger keeps it.
+    """
+    frame = candidates if isinstance(candidates, pd.DataFrame) else pd.DataFrame(candidates)
+    asked = settings.model_dump() | {
+        "contractor_ids": sorted(set(frame["contractor_id"].tolist())),
         "sending": sending,
         "message_id": message_id,
     }
-    facts = pd.DataFrame(conn.execute(_FACTS["recipient_facts"], asked).fetchall())
+    facts = fetch_frame(conn, _FACTS_KEPT if kept else _FACTS["recipient_facts"], asked)
     for column in _TIMES:
         facts[column] = pd.to_datetime(facts[column], utc=True)
-    return pd.DataFrame(candidates).merge(facts, on="contractor_id", how="left", validate="many_to_one")
+    return frame.merge(facts, on="contractor_id", how="left", validate="many_to_one")
+
+
+def fetch_frame(conn: Connection, query: str | sql.Composed, values: dict[str, Any]) -> pd.DataFrame:
+    """Run a query and return its rows as a frame, by columns: a dict for each row would cost more than the query."""
+    with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
+        cursor.execute(query, values)
+        names = [column.name for column in cursor.description or ()]
+        columns = list(zip(*cursor.fetchall(), strict=True)) or [()] * len(names)
+    return pd.DataFrame(dict(zip(names, columns, strict=True)), columns=names)
+
+
+def blocked(findings: dict[int, list[Finding]]) -> set[int]:
+    """Return the rows that something stops and does not only move."""
+    return {index for index, found in findings.items() if any(each.reason not in _MOVES for each in found)}
 
 
 def count_verdicts(conn: Connection, batch: Batch) -> dict[str, int]:
@@ -68,30 +99,45 @@ def count_reasons(conn: Connection, batch: Batch) -> dict[str, int]:
     return {row["reason"]: row["decisions"] for row in conn.execute(_QUERIES["blocking_reasons"], batch.key)}
 
 
-def _blocked(findings: dict[int, list[Finding]]) -> set[int]:
-    return {index for index, found in findings.items() if any(each.reason not in _MOVES for each in found)}
+def _of_whole_contractors(candidates: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Cut a frame that is sorted by contractor into pieces; the rivals of one contractor stay together."""
+    contractors = candidates["contractor_id"].to_numpy()
+    start = 0
+    while start < len(contractors):
+        end = min(start + _AT_ONCE, len(contractors))
+        end = int(contractors.searchsorted(contractors[end - 1], side="right"))
+        yield candidates.iloc[start:end].reset_index(drop=True)
+        start = end
 
 
-def _record(row: dict[str, Any], found: list[Finding], settings: Settings, now: datetime) -> dict[str, Any]:
-    stops = [each for each in found if each.reason not in _MOVES]
-    starts = max((each.clears_at for each in found if each.reason in _MOVES and each.clears_at), default=None)
-    too_late = starts is not None and starts - now > timedelta(hours=settings.postpone_at_most_hours)
-    return {
-        "ids": row["id"],
-        "facts": _json(_known(row)),
-        "reasons": _json([each.as_json() for each in found]),
-        "verdicts": _verdict(stops, too_late=too_late),
-        "not_before": starts,
-        "retry_at": _clears(stops) if stops else starts if too_late else None,
-    }
+def _columns(
+    frame: pd.DataFrame, findings: dict[int, list[Finding]], settings: Settings, now: datetime
+) -> dict[str, str]:
+    """Write the frame's decisions as columns, each one text; an empty value is NULL."""
+    reasons, verdicts, not_before, retry_at = (["[]"] * len(frame), *([""] * len(frame) for _ in range(3)))
+    for index, found in findings.items():
+        stops = [each for each in found if each.reason not in _MOVES]
+        starts = max((each.clears_at for each in found if each.reason in _MOVES and each.clears_at), default=None)
+        too_late = starts is not None and starts - now > timedelta(hours=settings.postpone_at_most_hours)
+        reasons[index] = json.dumps([each.as_json() for each in found], default=str)
+        verdicts[index] = _verdict(stops, too_late=too_late)
+        not_before[index] = _moment(starts)
+        retry_at[index] = _moment(_clears(stops) if stops else starts if too_late else None)
+    written = {"verdicts": verdicts, "not_before": not_before, "retry_at": retry_at, "reasons": reasons}
+    known = {"ids": map(str, frame["id"].tolist()), "facts": frame["recipient_facts"].tolist()}
+    return {name: _BETWEEN.join(values) for name, values in (known | written).items()}
 
 
-def _verdict(stops: Sequence[Finding], *, too_late: bool) -> str | None:
+def _moment(moment: datetime | None) -> str:
+    return "" if moment is None else moment.isoformat()
+
+
+def _verdict(stops: Sequence[Finding], *, too_late: bool) -> str:
     if any(each.reason is Reason.OUTRANKED for each in stops):
         return "outranked"
     if stops:
         return "blocked"
-    return "postponed" if too_late else None
+    return "postponed" if too_late else ""
 
 
 def _clears(stops: Iterable[Finding]) -> datetime | None:
@@ -99,22 +145,3 @@ def _clears(stops: Iterable[Finding]) -> datetime | None:
     moments = [each.clears_at for each in stops]
     known = [moment for moment in moments if moment is not None]
     return max(known) if len(known) == len(moments) else None
-
-
-def _known(row: dict[str, Any]) -> dict[str, Any]:
-    """What the ledger keeps of the facts: never the number itself."""
-    hidden = {"index", "id", "contractor_id", "phone", "priority", "urgency", "trigger_name", "asked_at"}
-    return {name: value for name, value in row.items() if name not in hidden} | {"has_phone": bool(row.get("phone"))}
-
-
-def _as_dicts(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    plain = frame.astype(object).where(frame.notna(), None).reset_index()
-    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
-
-
-def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    return {name: [row[name] for row in rows] for name in rows[0]}
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, default=str)

@@ -1,13 +1,23 @@
 -- name: undecided
--- The batch's candidates that no safeguard has looked at yet.
+-- The batch's candidates that no safeguard has looked at yet, each contractor's together.
 SELECT id, contractor_id, trigger_name, priority, urgency, promised, changed_since
   FROM ige_decisions
  WHERE batch_id = %(batch_id)s
    AND decided_on = %(decided_on)s
    AND screened_at IS NULL
+ ORDER BY contractor_id, id
+
+-- name: facts_as_kept
+-- What the ledger keeps of the facts, made where they are: never the number itself, nor the lists behind the counts.
+SELECT seen.*,
+       (to_jsonb(seen) - '{{contractor_id,asked_at,phone,recent_times,recent_types}}'::text[]
+        || jsonb_build_object('has_phone', COALESCE(NULLIF(to_jsonb(seen) ->> 'phone', ''),
+                                                    NULLIF(to_jsonb(seen) ->> 'phone_verdict', 'none')) IS NOT NULL)
+       )::text AS recipient_facts
+  FROM ({facts}) AS seen
 
 -- name: record_screening
--- One statement for all: what was known, every reason, and the verdict where there already is one.
+-- One statement for thousands: what was known, every reason, and the verdict where there already is one.
 UPDATE ige_decisions d
    SET screened_at = now(),
        recipient_facts = s.facts::jsonb,
@@ -16,10 +26,15 @@ UPDATE ige_decisions d
        decided_at = CASE WHEN s.verdict IS NOT NULL THEN now() END,
        not_before = s.not_before,
        retry_at = s.retry_at
-  FROM unnest(%(ids)s::bigint[], %(facts)s::text[], %(reasons)s::text[], %(verdicts)s::text[],
-              %(not_before)s::timestamptz[], %(retry_at)s::timestamptz[])
+  FROM unnest(string_to_array(%(ids)s, chr(30))::bigint[],
+              string_to_array(%(facts)s, chr(30)),
+              string_to_array(%(reasons)s, chr(30)),
+              string_to_array(%(verdicts)s, chr(30), ''),
+              string_to_array(%(not_before)s, chr(30), '')::timestamptz[],
+              string_to_array(%(retry_at)s, chr(30), '')::timestamptz[])
        AS s (id, facts, reasons, verdict, not_before, retry_at)
  WHERE d.id = s.id
+   AND d.batch_id = %(batch_id)s
    AND d.decided_on = %(decided_on)s
    AND d.screened_at IS NULL
 
