@@ -1,0 +1,142 @@
+"""The check of texts: an unfit one is replaced by a template, and where nothing fits the decision says why."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import DictRow
+
+from ige_pipeline.generation import template
+from ige_pipeline.generation.generate import generate_messages
+from ige_pipeline.generation.variants import Templates
+from ige_pipeline.ledger.batch import Batch
+from ige_pipeline.safeguards.review import screen_content
+from ige_pipeline.settings import Settings
+from ige_pipeline_tests.factories import ago, fetch, make_batch, make_contractor, make_decision
+
+Conn = psycopg.Connection[DictRow]
+
+FIT = "Hi Ada, how did the call with the two suppliers go? Happy to help with the next step."
+UNFIT = "Dear {{first_name}}, as an AI language model I see: visit http://example.com now!!!!"
+
+
+@pytest.fixture
+def conn(shared_conn: Conn) -> Iterator[Conn]:
+    with shared_conn.transaction(force_rollback=True):
+        yield shared_conn
+
+
+@pytest.fixture(scope="module")
+def templates() -> Templates:
+    return template.load()
+
+
+def make_drafted(conn: Conn, batch: Batch, draft: str, **over: Any) -> int:
+    row = {"screened_at": ago(minutes=1), "draft": draft, "draft_source": "model:gpt-4o-mini"}
+    return make_decision(conn, batch, make_contractor(conn), **(row | over))
+
+
+def reviewed(conn: Conn, batch: Batch, decision: int, templates: Templates, **thresholds: Any) -> DictRow:
+    screen_content(conn, batch, Settings(**thresholds), templates=templates)
+    return fetch(conn, "ige_decisions", decision)
+
+
+def test_a_fit_text_goes_on_as_it_is(conn: Conn, templates: Templates) -> None:
+    batch = make_batch(conn)
+    decision = make_drafted(conn, batch, FIT, ai_reasoning="It was quiet.")
+
+    row = reviewed(conn, batch, decision, templates)
+
+    assert row["reviewed_at"] is not None
+    assert (row["draft"], row["draft_source"], row["ai_reasoning"]) == (FIT, "model:gpt-4o-mini", "It was quiet.")
+    assert (row["verdict"], row["reasons"], row["fallback_reason"]) == (None, [], None)
+
+
+def test_an_unfit_text_is_replaced_by_a_template_and_the_ledger_says_so(conn: Conn, templates: Templates) -> None:
+    batch = make_batch(conn)
+    decision = make_drafted(conn, batch, UNFIT)
+
+    row = reviewed(conn, batch, decision, templates)
+
+    assert row["verdict"] is None
+    assert row["draft"] != UNFIT
+    assert row["draft_source"].startswith("template:check_in/")
+    assert row["fallback_reason"].startswith("rejected: ")
+    assert {"link", "placeholder_left"} <= set(row["fallback_reason"].removeprefix("rejected: ").split(", "))
+
+
+def test_where_no_template_fits_the_decision_is_rejected_with_every_reason(conn: Conn, templates: Templates) -> None:
+    batch = make_batch(conn)
+    decision = make_drafted(conn, batch, UNFIT)
+
+    row = reviewed(conn, batch, decision, Templates(templates.greetings, variants=()))
+
+    assert row["verdict"] == "rejected"
+    assert row["decided_at"] is not None
+    assert row["draft"] == UNFIT
+    assert {"link", "placeholder_left", "too_many_exclamations"} <= {each["reason"] for each in row["reasons"]}
+    assert all(set(each) == {"reason", "observed", "limit"} for each in row["reasons"])
+
+
+def test_a_template_that_is_unfit_itself_replaces_nothing(conn: Conn, templates: Templates) -> None:
+    batch = make_batch(conn)
+    decision = make_drafted(conn, batch, FIT)
+
+    row = reviewed(conn, batch, decision, templates, max_characters=20)
+
+    assert row["verdict"] == "rejected"
+    assert "too_long" in {each["reason"] for each in row["reasons"]}
+
+
+def test_a_rejected_text_keeps_what_screening_found_before(conn: Conn, templates: Templates) -> None:
+    batch = make_batch(conn)
+    decision = make_drafted(conn, batch, UNFIT, reasons='[{"reason": "quiet_hours"}]')
+
+    row = reviewed(conn, batch, decision, Templates(templates.greetings, variants=()))
+
+    assert row["reasons"][0] == {"reason": "quiet_hours"}
+    assert len(row["reasons"]) > 1
+
+
+def test_no_finding_quotes_the_text(conn: Conn, templates: Templates) -> None:
+    batch = make_batch(conn)
+    decision = make_drafted(conn, batch, "Call Grace Hopper on +1 212 555 0199 tomorrow, http://example.com/x says so.")
+
+    row = reviewed(conn, batch, decision, Templates(templates.greetings, variants=()))
+
+    assert row["verdict"] == "rejected"
+    assert not any(word in str(row["reasons"]) for word in ("0199", "Hopper", "example.com"))
+
+
+def test_what_was_decided_before_is_not_reviewed(conn: Conn, templates: Templates) -> None:
+    batch = make_batch(conn)
+    blocked = {"verdict": "blocked", "decided_at": ago(minutes=1), "reasons": '[{"reason": "gap"}]'}
+    decision = make_drafted(conn, batch, UNFIT, **blocked)
+
+    assert reviewed(conn, batch, decision, templates)["reviewed_at"] is None
+
+
+def test_reviewing_again_changes_nothing(conn: Conn, templates: Templates) -> None:
+    batch = make_batch(conn)
+    decision = make_drafted(conn, batch, UNFIT)
+    first = reviewed(conn, batch, decision, templates)
+
+    assert reviewed(conn, batch, decision, templates) == first
+
+
+def test_every_text_from_a_template_passes_the_review(conn: Conn, templates: Templates) -> None:
+    batch = make_batch(conn)
+    kinds = {variant.message_type for variant in templates.variants}
+    decisions = [
+        make_decision(conn, batch, make_contractor(conn), message_type=kind, screened_at=ago(minutes=1))
+        for kind in sorted(kinds)
+        for _ in range(3)
+    ]
+
+    generate_messages(conn, batch, templates=templates, model=None)
+    screen_content(conn, batch, Settings(), templates=templates)
+
+    rows = [fetch(conn, "ige_decisions", decision) for decision in decisions]
+    assert [row["reasons"] for row in rows if row["verdict"] or row["reviewed_at"] is None] == []
+    assert [row["fallback_reason"] for row in rows if row["fallback_reason"]] == []
