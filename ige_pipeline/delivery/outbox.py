@@ -95,8 +95,13 @@ class Outbox:
     def claim(self) -> Lease | None:
         """Lease the most important message that is due, or None when there is none.
 
-        Two runs may at the same moment pick two messages to one person: the table refuses one, which looks again.
+        A run that has nothing left to do looks after those that died since it began.
         """
+        lease = self._claim_unrivalled()
+        return self._claim_unrivalled() if lease is None and self.recover() else lease
+
+    def _claim_unrivalled(self) -> Lease | None:
+        """Two runs may at the same moment pick two messages to one person: the table refuses one, which looks again."""
         while True:
             with suppress(UniqueViolation):
                 return self._claim_once()

@@ -73,7 +73,7 @@ class FakeOutbox(Outbox):
 class FakeEndpoint:
     """An endpoint that gives the replies it was told to, the last one again and again, and remembers who asked."""
 
-    name = "webhook.example:443"
+    name = "localhost:5678"
 
     def __init__(self, *replies: Reply) -> None:
         self._replies = list(replies) or [ACCEPTED]

@@ -9,8 +9,8 @@ from ige_pipeline.delivery.outbox import Outbox
 from ige_pipeline.delivery.outcome import Cancelled, Dead, Outcome, Postponed
 from ige_pipeline.delivery.rescreen import rescreen, weigh
 from ige_pipeline.postgres.connection import Connection
-from ige_pipeline.safeguards.reason import Reason
 from ige_pipeline.safeguards.finding import Finding
+from ige_pipeline.safeguards.reason import Reason
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.delivery.fakes import NOON, asleep, awake, in_minutes, make_lease
 from ige_pipeline_tests.delivery.outboxes import claimed, outbox_on, waiting
@@ -24,7 +24,7 @@ def screened(conn: Connection, url: str, **settings: Any) -> Outcome | None:
 
 
 def asked(conn: Connection, outbox: Outbox, **settings: Any) -> Outcome | None:
-    return rescreen(conn, claimed(outbox), Settings(**settings))
+    return rescreen(conn, claimed(outbox), Settings(**settings), consent_needed=False)
 
 
 def words(outcome: Outcome | None) -> set[str]:
