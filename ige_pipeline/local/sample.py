@@ -61,7 +61,7 @@ def load(conn: Connection) -> int:
     """Load the sample where there are no contractors; return how many were added."""
     with conn.transaction():
         contractors, _ = _take_turn(conn)
-        return 0 if contractors else _add(conn, people())
+        return 0 if contractors else _add(conn, people(), promises=("add_follow_up", "add_event_message"))
 
 
 def add_newly_due(conn: Connection, count: int = 4) -> int:
@@ -102,7 +102,7 @@ def _take_turn(conn: Connection) -> tuple[int, datetime]:
     return row["contractors"], row["now"]
 
 
-def _add(conn: Connection, newly: tuple[Person, ...]) -> int:
+def _add(conn: Connection, newly: tuple[Person, ...], *, promises: tuple[str, ...] = ()) -> int:
     sql = queries.load(__package__, "sample.sql")
     rows = {
         "add_contractor": [_contractor(person) for person in newly],
@@ -114,6 +114,8 @@ def _add(conn: Connection, newly: tuple[Person, ...]) -> int:
     with conn.cursor() as cursor:
         for statement, those in rows.items():
             cursor.executemany(sql[statement], those)
+        for statement in promises:
+            cursor.execute(sql[statement])
     return len(newly)
 
 

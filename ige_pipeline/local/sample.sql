@@ -55,3 +55,39 @@ SELECT c.id, kind.indicator_type, 'Part of the sample.', kind.impact,
                     CASE WHEN %(trust)s < 50 THEN -2 ELSE 5 END AS impact,
                     now() - interval '20 days' AS at) AS kind
  WHERE c.email = %(email)s;
+
+-- name: add_follow_up
+-- Somebody without a goal was promised a reminder, every two weeks, about something that they took on.
+WITH person AS (
+    SELECT c.id
+      FROM contractors AS c
+     WHERE NOT EXISTS (SELECT 1 FROM ai_concierge_goals AS g WHERE g.contractor_id = c.id)
+     ORDER BY c.id
+     LIMIT 1
+), item AS (
+    INSERT INTO contractor_action_items (contractor_id, title, status, due_date, created_at, updated_at)
+    SELECT person.id, 'renew the trade licence', 'pending', now() + interval '9 days', now(), now() FROM person
+    RETURNING id, contractor_id
+)
+INSERT INTO contractor_followup_schedules (contractor_id, action_item_id, scheduled_time, followup_type,
+                                           message_template, status, ai_should_personalize, is_recurring,
+                                           recurrence_interval_days, created_at, updated_at)
+SELECT contractor_id, id, now() - interval '10 minutes', 'reminder',
+       'Hi {firstName}, here is the reminder you asked for: renew the trade licence. Is it on its way?',
+       'scheduled', false, true, 14, now(), now()
+  FROM item;
+
+-- name: add_event_message
+-- Another one is going to an event and is told so in the organiser's words.
+WITH event AS (
+    INSERT INTO events (name, date, location) VALUES ('Spring Contractor Meetup', now() + interval '1 day', 'Hall 2')
+    RETURNING id
+)
+INSERT INTO event_messages (event_id, contractor_id, message_type, scheduled_time, message_content, status, channel,
+                            direction, created_at, updated_at)
+SELECT event.id, c.id, 'event_reminder', now() - interval '10 minutes',
+       'Hi {firstName}, {name} is tomorrow. See you there!', 'scheduled', 'sms', 'outbound', now(), now()
+  FROM event, contractors AS c
+ WHERE NOT EXISTS (SELECT 1 FROM ai_concierge_goals AS g WHERE g.contractor_id = c.id)
+ ORDER BY c.id DESC
+ LIMIT 1;

@@ -95,7 +95,7 @@ def test_it_tells_what_was_sent_and_a_second_run_keeps_the_data_and_adds_people(
     second = play(tmp_path / "sandbox", FakePipeline)
 
     assert (first[0], second[0]) == (0, 0)
-    assert "58 sample contractors are loaded" in first[1]
+    assert "59 sample contractors are loaded" in first[1]
     assert "4 newly due contractors" in second[1]
     assert all("Written to: 2" in text for _, text in (first, second))
     assert all("messages a second (only the demo is this fast" in text for _, text in (first, second))
