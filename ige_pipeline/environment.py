@@ -12,10 +12,12 @@ from pydantic import ValidationError
 
 from ige_pipeline.delivery.endpoint import Target, WebhookEndpoint, check_target
 from ige_pipeline.generation.model import ModelWriter
+from ige_pipeline.loopback import is_loopback
 from ige_pipeline.postgres import embedded
 from ige_pipeline.postgres.connection import Database, connect, normalise_url
 from ige_pipeline.postgres.migrate import migrate, require_schema
 from ige_pipeline.refusal import Refusal
+from ige_pipeline.safeguards.quiet_rules import holidays_of
 from ige_pipeline.settings import Settings
 
 EXECUTORS = ("in_process", "multiprocess")
@@ -50,7 +52,10 @@ class Environment:
                 layers[name] = (value, variable)
         for name, value in (overrides or {}).items():
             layers[name] = (value, "the run's config")
-        return _validated(layers)
+        settings = _validated(layers)
+        # Before any row is touched: a calendar that is not installed would otherwise be found missing at each message.
+        holidays_of(settings.quiet_holidays)
+        return settings
 
     def database(self) -> Database:
         """Return the database that IGE_DATABASE_URL names; unset, start the embedded server and bring it up to date."""
@@ -86,9 +91,19 @@ class Environment:
             raise Refusal(f"IGE_EXECUTOR is {name!r}: write one of {', '.join(EXECUTORS)}.")
         return name
 
+    @property
+    def webhook(self) -> str | None:
+        """Where messages are posted: the first of the webhook variables that is set."""
+        return next((found for name in _WEBHOOK if (found := self.get(name))), None)
+
+    @property
+    def consent_needed(self) -> bool:
+        """Whether a text could leave this machine: unless the webhook is loopback, and also where none is set yet."""
+        return not is_loopback(self.webhook)
+
     def target(self, settings: Settings) -> Target:
         """Return where messages are posted; Refusal when neither webhook variable is set or one is malformed."""
-        url = next((found for name in _WEBHOOK if (found := self.get(name))), None)
+        url = self.webhook
         if url is None:
             raise Refusal("N8N_OUTBOUND_WEBHOOK_URL is not set: set it to the webhook that sends your texts.")
         return check_target(

@@ -34,6 +34,7 @@ class _Asked(dg.ConfigurableResource[RunRequest]):
             dry_run=self.dry_run,
             as_of=self.as_of,
             triggers=tuple(self.triggers),
+            consent_needed=lambda: Environment.of_process().consent_needed,
         )
 
 

@@ -12,13 +12,14 @@ from ige_pipeline.settings import Settings
 class RunRequest:
     """`settings` reads the thresholds in force now (Refusal when one is malformed); `as_of` is ISO 8601 or empty.
 
-    Without `triggers` all of them are run.
+    Without `triggers` all of them are run. `consent_needed` is false only where the endpoint is loopback.
     """
 
     settings: Callable[[], Settings]
     dry_run: bool = False
     as_of: str | None = None
     triggers: tuple[str, ...] = ()
+    consent_needed: Callable[[], bool] = lambda: True
 
     def moment(self) -> datetime | None:
         """Return the as-of that was asked for, None for the database's now; Refusal when it is no time."""

@@ -61,7 +61,7 @@ class Settings(BaseModel):
     gap_days_trust_60: Days = Field(5, description="With trust tiers: days between messages at trust 60 to 79.")
     gap_days_trust_40: Days = Field(10, description="With trust tiers: days between messages at trust 40 to 59.")
     gap_days_trust_20: Days = Field(30, description="With trust tiers: days between messages at trust below 40.")
-    cap_per_day: int = Field(1, ge=0, le=100, description="Messages to one number in any 24 hours; 0 is no cap.")
+    cap_per_day: int = Field(2, ge=0, le=100, description="Messages to one number in any 24 hours; 0 is no cap.")
     cap_per_week: int = Field(3, ge=0, le=500, description="Messages to one number in any 7 days; 0 is no cap.")
     cap_per_30_days: int = Field(10, ge=0, le=2000, description="Messages to one number in any 30 days; 0 is no cap.")
     cap_per_type_per_week: int = Field(
@@ -70,7 +70,7 @@ class Settings(BaseModel):
     consent_basis: str = Field(
         "",
         max_length=500,
-        description="Why those without a row in ige_consents may be texted, in words; empty blocks them (loopback not).",
+        description="Why those without a row in ige_consents may be texted, in words; empty blocks all but loopback.",
     )
 
     blast_radius_share: Share = Field(0.2, description="Share of contractors over which a batch waits for approval.")

@@ -13,6 +13,7 @@ from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.outbox import Outbox, Sent, Standing, open_outbox, standing
 from ige_pipeline.delivery.outcome import Dead, Delivered, EndpointFault, Outcome, Postponed
 from ige_pipeline.delivery.rescreen import rescreen
+from ige_pipeline.loopback import is_loopback
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
@@ -67,7 +68,7 @@ def deliver(
         run(
             outbox,
             endpoint,
-            screen=lambda lease: rescreen(conn, lease, settings),
+            screen=lambda lease: rescreen(conn, lease, settings, consent_needed=not is_loopback(endpoint.name)),
             limit=settings.max_messages_per_run,
             report=report,
             progress=progress,

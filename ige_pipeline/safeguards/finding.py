@@ -32,10 +32,11 @@ Check = Callable[[pd.DataFrame, Settings, datetime], Iterator[tuple[int, Finding
 
 @dataclass(frozen=True)
 class Safeguard:
-    """A check, and the facts that must be there for it to say anything."""
+    """A check, the facts that must be there for it to say anything, and those of which none is an answer, too."""
 
     check: Check
     needs: tuple[str, ...]
+    reads: tuple[str, ...] = ()
 
 
 def rows_of(frame: pd.DataFrame) -> Iterator[Row]:

@@ -18,7 +18,7 @@ def screen_recipients(
 
     with database().connect() as conn:
         batch = batch_of(conn, context)
-        screen.screen_recipients(conn, batch, request.settings())
+        screen.screen_recipients(conn, batch, request.settings(), consent_needed=request.consent_needed())
         verdicts, reasons = screen.count_verdicts(conn, batch), screen.count_reasons(conn, batch)
     context.add_output_metadata(counts_as_metadata("verdict", verdicts) | counts_as_metadata("reason", reasons))
     context.log.info("Batch %d: %s, because of %s", batch.id, verdicts, reasons)

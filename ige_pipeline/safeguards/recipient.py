@@ -1,19 +1,27 @@
 """Whether contractors may be contacted: pure functions over a frame of facts, one row a contractor and candidate.
 
-The frame's columns (see facts.sql): known bool, phone str?, timezone str?, paused bool, paused_until,
-waiting_message_id int?, last_message_id int?, last_sent_at, recent_sent int, recent_unanswered int,
-recent_last_sent_at, trust_score int?, promised bool, changed_since bool; times are UTC. A flag that is neither true nor
-false stands against sending, and so does a message whose time is missing.
+The frame's columns (see facts.sql): known bool, phone_verdict str, timezone str?, phone_zones str? (blanks between),
+phone_state str?, suppressed bool, consent given|revoked|none, consent_needed bool, paused bool, paused_until,
+waiting_message_id int?, last_message_id int?, last_sent_at, sent_day int, sent_week int, sent_30_days int,
+recent_times list? and recent_types list? (of those 30 days, the newest first), recent_sent int, recent_unanswered int,
+recent_last_sent_at, trust_score int?, complaints int, complained_at, message_type str?, promised bool, changed_since
+bool; times are UTC. A flag that is neither true nor false stands against sending, and so does a message whose time is
+missing.
 """
 
 from collections.abc import Iterator
-from datetime import datetime, time, timedelta
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from ige_pipeline.safeguards.finding import Finding, Safeguard, certain_moment, iso, moment_of, rows_of
-from ige_pipeline.safeguards.phone import PhoneVerdict, read_phone
-from ige_pipeline.safeguards.quiet_hours import first_allowed, zones_of
+from ige_pipeline.refusal import Refusal
+from ige_pipeline.safeguards.contact_rights import RIGHTS
+from ige_pipeline.safeguards.finding import Finding, Safeguard, iso, moment_of, rows_of
+from ige_pipeline.safeguards.frequency import FREQUENCY
+from ige_pipeline.safeguards.quiet_hours import first_open, zone_of, zones_of
+from ige_pipeline.safeguards.quiet_rules import allowed_week, holidays_of, in_words, rule_of
 from ige_pipeline.safeguards.reason import RULES, Reason
 from ige_pipeline.settings import Settings
 
@@ -24,66 +32,12 @@ def unknown_contractor(frame: pd.DataFrame, _settings: Settings, _now: datetime)
         yield row.Index, Finding(Reason.UNKNOWN_CONTRACTOR, observed=None, limit="a row in contractors")
 
 
-def phone(frame: pd.DataFrame, settings: Settings, _now: datetime) -> Iterator[tuple[int, Finding]]:
-    """A number must be there and possible; a local one without area code passes unless the check is strict."""
-    allowed = {PhoneVerdict.POSSIBLE} if settings.phone_check == "strict" else _DIALLABLE
-    for row in rows_of(frame):
-        verdict = read_phone(row.phone if isinstance(row.phone, str) else None, region=settings.default_region).verdict
-        if verdict not in allowed:
-            reason = Reason.NO_PHONE if verdict is PhoneVerdict.NONE else Reason.IMPOSSIBLE_PHONE
-            yield row.Index, Finding(reason, observed=verdict.value, limit=f"a number of {settings.default_region}")
-
-
 def paused(frame: pd.DataFrame, _settings: Settings, now: datetime) -> Iterator[tuple[int, Finding]]:
     """A pause holds until its end; without an end, until somebody lifts it."""
     lifted = frame["paused_until"] <= now
     for row in rows_of(frame[frame["paused"].ne(other=False) & ~lifted]):
         until = moment_of(row.paused_until)
         yield row.Index, Finding(Reason.PAUSED, observed=iso(until) or "no end", limit=None, clears_at=until)
-
-
-def undelivered(frame: pd.DataFrame, _settings: Settings, _now: datetime) -> Iterator[tuple[int, Finding]]:
-    """A message that still waits counts as contact: nobody gets two at once."""
-    for row in rows_of(frame[frame["waiting_message_id"].notna()]):
-        yield row.Index, Finding(Reason.UNDELIVERED, observed=f"message {int(row.waiting_message_id)}", limit=None)
-
-
-def gap(frame: pd.DataFrame, settings: Settings, now: datetime) -> Iterator[tuple[int, Finding]]:
-    """At least `min_gap_hours` lie between two messages."""
-    wait = timedelta(hours=settings.min_gap_hours)
-    never = frame["last_message_id"].isna() & frame["last_sent_at"].isna()
-    clear = never | (frame["last_sent_at"] <= now - wait)
-    for row in rows_of(frame[~clear]):
-        last = certain_moment(row.last_sent_at)
-        hours = round((now - last).total_seconds() / 3600, 1)
-        yield row.Index, Finding(Reason.GAP, observed=hours, limit=settings.min_gap_hours, clears_at=last + wait)
-
-
-def ignored(frame: pd.DataFrame, settings: Settings, now: datetime) -> Iterator[tuple[int, Finding]]:
-    """So many messages in a row without an answer: leave them in peace, counted from the last of them."""
-    rest = timedelta(days=settings.ignored_pause_days)
-    all_unanswered = (frame["recent_sent"] >= settings.ignored_in_a_row) & (
-        frame["recent_unanswered"] >= settings.ignored_in_a_row
-    )
-    rested = frame["recent_last_sent_at"] <= now - rest
-    for row in rows_of(frame[all_unanswered & ~rested]):
-        clears = certain_moment(row.recent_last_sent_at) + rest
-        yield (
-            row.Index,
-            Finding(
-                Reason.IGNORED,
-                observed=int(row.recent_unanswered),
-                limit=settings.ignored_in_a_row,
-                clears_at=clears,
-            ),
-        )
-
-
-def low_trust(frame: pd.DataFrame, settings: Settings, _now: datetime) -> Iterator[tuple[int, Finding]]:
-    """Trust below the limit blocks; no score yet counts as `trust_without_record`."""
-    score = frame["trust_score"].astype("float64").fillna(settings.trust_without_record)
-    for index, seen in score[score < settings.min_trust_score].items():
-        yield int(str(index)), Finding(Reason.LOW_TRUST, observed=int(seen), limit=settings.min_trust_score)
 
 
 def changed_since(frame: pd.DataFrame, _settings: Settings, _now: datetime) -> Iterator[tuple[int, Finding]]:
@@ -94,37 +48,59 @@ def changed_since(frame: pd.DataFrame, _settings: Settings, _now: datetime) -> I
 
 def quiet_hours(frame: pd.DataFrame, settings: Settings, now: datetime) -> Iterator[tuple[int, Finding]]:
     """Outside of the allowed hours of their own day a message waits; it is not lost."""
-    start, end = time(settings.quiet_until_hour), time(settings.quiet_from_hour % 24)
-    window = f"{settings.quiet_until_hour:02d}:00-{settings.quiet_from_hour:02d}:00"
-    for zone, rows in frame.groupby(frame["timezone"].fillna(""), sort=False):
-        allowed = first_allowed(now, zones_of(str(zone)), start=start, end=end)
-        if allowed > now:
-            for index in rows.index:
-                yield (
-                    int(index),
-                    Finding(Reason.QUIET_HOURS, observed=str(zone) or None, limit=window, clears_at=allowed),
-                )
+    places = [frame[column].fillna("") for column in ("timezone", "phone_zones", "phone_state")]
+    for place, rows in frame.groupby(places, sort=False):
+        finding = quiet_at(*map(str, place), settings=settings, now=now)
+        if finding is not None:
+            yield from ((int(index), finding) for index in rows.index)
+
+
+def quiet_at(timezone: str, phone_zones: str, phone_state: str, *, settings: Settings, now: datetime) -> Finding | None:
+    """Say until when a message must wait for somebody in that place, None if it need not; unevaluated where unclear.
+
+    A zone is theirs, else it is guessed from the number, else they may be anywhere in the US. The state is that of the
+    number: a zone is shared by many, and people keep their numbers, as the laws themselves presume.
+    """
+    try:
+        zones, guessed = _whereabouts(timezone.strip(), phone_zones)
+        week = allowed_week(settings, guessed=guessed, state=phone_state)
+        allowed = first_open(now, zones, week, closed=holidays_of(settings.quiet_holidays))
+    except ValueError:
+        return Finding(Reason.UNEVALUATED, observed="quiet_hours", limit="an answer")
+    if allowed <= now:
+        return None
+    rule = rule_of(settings, phone_state)
+    limit = in_words(week) + (f" ({rule.statute})" if rule else "")
+    seen = f"{phone_zones} (guessed from the number)" if guessed else timezone or None
+    return Finding(Reason.QUIET_HOURS, observed=seen, limit=limit, clears_at=allowed)
+
+
+def _whereabouts(timezone: str, phone_zones: str) -> tuple[tuple[ZoneInfo, ...], bool]:
+    """Return the zones they may be in, all at once, and whether that was guessed from the number."""
+    if zone_of(timezone) is not None or not phone_zones:
+        return zones_of(timezone), False
+    found = [zone_of(name) for name in phone_zones.split()]
+    zones = tuple(zone for zone in found if zone is not None)
+    if len(zones) < len(found):
+        raise ValueError("A number rings in a zone that no clock goes by.")
+    return zones, True
 
 
 SAFEGUARDS = (
     Safeguard(unknown_contractor, needs=("known",)),
-    Safeguard(phone, needs=()),
-    Safeguard(paused, needs=("paused",)),
-    Safeguard(undelivered, needs=()),
-    Safeguard(gap, needs=()),
-    Safeguard(ignored, needs=("recent_sent", "recent_unanswered")),
-    Safeguard(low_trust, needs=()),
+    *RIGHTS,
+    Safeguard(paused, needs=("paused",), reads=("paused_until",)),
+    *FREQUENCY,
     Safeguard(changed_since, needs=("changed_since",)),
-    Safeguard(quiet_hours, needs=()),
+    Safeguard(quiet_hours, needs=(), reads=("timezone", "phone_zones", "phone_state")),
 )
-
-_DIALLABLE = {PhoneVerdict.POSSIBLE, PhoneVerdict.LOCAL_ONLY}
 
 
 def screen(frame: pd.DataFrame, settings: Settings, *, now: datetime) -> dict[int, list[Finding]]:
     """Ask every safeguard about every row; return {index: every finding} for rows with any. `promised` is a column.
 
-    Nothing is stopped at the first reason, and what cannot be evaluated counts against sending.
+    Nothing is stopped at the first reason, and what cannot be evaluated counts against sending. Refusal when a setting
+    asks for what is not installed.
     """
     found: dict[int, list[Finding]] = {}
     promised = frame["promised"].eq(other=True)
@@ -136,15 +112,21 @@ def screen(frame: pd.DataFrame, settings: Settings, *, now: datetime) -> dict[in
 
 
 def _ask(safeguard: Safeguard, frame: pd.DataFrame, settings: Settings, now: datetime) -> list[tuple[int, Finding]]:
-    """One row with facts that make no sense must not hide what is known of the others: then each is asked alone."""
+    """One row with facts that make no sense must not hide what is known of the others: the rest is asked by halves."""
+    if not {*safeguard.needs, *safeguard.reads} <= set(frame.columns):
+        return [(int(index), _unevaluated(safeguard)) for index in frame.index]
     try:
         told = ~frame[list(safeguard.needs)].isna().any(axis=1)
         silent = [(int(index), _unevaluated(safeguard)) for index in frame.index[~told]]
         return [*silent, *safeguard.check(frame[told], settings, now)]
+    except Refusal:
+        raise
     except Exception:  # noqa: BLE001 - whatever it is, the answer is no
         if len(frame) == 1:
             return [(int(frame.index[0]), _unevaluated(safeguard))]
-        return [each for place in range(len(frame)) for each in _ask(safeguard, frame.iloc[[place]], settings, now)]
+        half = len(frame) // 2
+        parts: list[Any] = [frame.iloc[:half], frame.iloc[half:]]
+        return [each for part in parts for each in _ask(safeguard, part, settings, now)]
 
 
 def _unevaluated(safeguard: Safeguard) -> Finding:

@@ -17,6 +17,7 @@ from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.safeguards.finding import Finding
+from ige_pipeline.safeguards.phonebook import read_numbers
 from ige_pipeline.safeguards.ranking import outranked
 from ige_pipeline.safeguards.reason import Reason
 from ige_pipeline.safeguards.recipient import screen
@@ -25,7 +26,7 @@ from ige_pipeline.settings import Settings
 _FACTS = load(__package__, "facts.sql")
 _QUERIES = load(__package__, "screen.sql")
 _FACTS_KEPT = sql.SQL(_QUERIES["facts_as_kept"]).format(facts=sql.SQL(_FACTS["recipient_facts"] + "\n"))
-_TIMES = ("paused_until", "last_sent_at", "recent_last_sent_at", "asked_at")
+_TIMES = ("paused_until", "last_sent_at", "recent_last_sent_at", "complained_at", "asked_at")
 # A reason that clears by itself and only delays: it moves the message, it does not end it.
 _MOVES = {Reason.QUIET_HOURS}
 _AT_ONCE = 50_000
@@ -33,10 +34,13 @@ _AT_ONCE = 50_000
 _BETWEEN = "\x1e"
 
 
-def screen_recipients(conn: Connection, batch: Batch, settings: Settings) -> None:
-    """Decide about every candidate of `batch` that nobody looked at yet; those free to go stay undecided."""
+def screen_recipients(conn: Connection, batch: Batch, settings: Settings, *, consent_needed: bool = True) -> None:
+    """Decide about every candidate of `batch` that nobody looked at yet; those free to go stay undecided.
+
+    `consent_needed` is false only where the endpoint is loopback, so that no text can leave.
+    """
     for candidates in _of_whole_contractors(fetch_frame(conn, _QUERIES["undecided"], batch.key)):
-        frame = with_facts(conn, candidates, settings, kept=True)
+        frame = with_facts(conn, candidates, settings, consent_needed=consent_needed, kept=True)
         findings, now = decide(frame, settings)
         conn.execute(_QUERIES["record_screening"], _columns(frame, findings, settings, now) | batch.key)
 
@@ -55,24 +59,29 @@ def with_facts(
     candidates: Sequence[dict[str, Any]] | pd.DataFrame,
     settings: Settings,
     *,
+    consent_needed: bool = True,
     sending: bool = False,
     message_id: int | None = None,
     kept: bool = False,
 ) -> pd.DataFrame:
     """Join candidates with what is known of their contractors now. At sending, one message is left out of account.
 
-    `kept` adds the column `recipient_facts`: the same as JSON, the way the ledger keeps it.
+    Numbers that nobody has read yet are read first. `kept` adds the column `recipient_facts`: the same as JSON, the way
+    the ledger keeps it.
     """
     frame = candidates if isinstance(candidates, pd.DataFrame) else pd.DataFrame(candidates)
+    contractor_ids = sorted(set(frame["contractor_id"].tolist()))
+    read_numbers(conn, contractor_ids, region=settings.default_region)
     asked = settings.model_dump() | {
-        "contractor_ids": sorted(set(frame["contractor_id"].tolist())),
+        "contractor_ids": contractor_ids,
         "sending": sending,
         "message_id": message_id,
     }
     facts = fetch_frame(conn, _FACTS_KEPT if kept else _FACTS["recipient_facts"], asked)
     for column in _TIMES:
         facts[column] = pd.to_datetime(facts[column], utc=True)
-    return frame.merge(facts, on="contractor_id", how="left", validate="many_to_one")
+    known = frame.merge(facts, on="contractor_id", how="left", validate="many_to_one")
+    return known.assign(consent_needed=consent_needed)
 
 
 def fetch_frame(conn: Connection, query: str | sql.Composed, values: dict[str, Any]) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 -- name: undecided
 -- The batch's candidates that no safeguard has looked at yet, each contractor's together.
-SELECT id, contractor_id, trigger_name, priority, urgency, promised, changed_since
+SELECT id, contractor_id, trigger_name, message_type, priority, urgency, promised, changed_since
   FROM ige_decisions
  WHERE batch_id = %(batch_id)s
    AND decided_on = %(decided_on)s

@@ -14,12 +14,16 @@ from ige_pipeline.safeguards.recipient import SAFEGUARDS, screen
 from ige_pipeline.settings import Settings
 
 NOW = datetime(2026, 1, 14, 19, 0, tzinfo=UTC)  # two in the afternoon in New York, nine in the morning in Honolulu
-TIMES = ("paused_until", "last_sent_at", "recent_last_sent_at")
+TIMES = ("paused_until", "last_sent_at", "recent_last_sent_at", "complained_at")
 
 # Everything wrong at once, with a number that is not there and a zone in which it is night.
 ALL_WRONG = {
     "known": False,
-    "phone": None,
+    "phone_verdict": "none",
+    "phone_state": "FL",
+    "suppressed": True,
+    "consent": "none",
+    "consent_needed": True,
     "timezone": "Asia/Tokyo",
     "paused": True,
     "paused_until": NOW + timedelta(days=1),
@@ -30,6 +34,13 @@ ALL_WRONG = {
     "recent_unanswered": 3,
     "recent_last_sent_at": NOW - timedelta(hours=1),
     "trust_score": 10,
+    "complaints": 3,
+    "complained_at": NOW - timedelta(days=1),
+    "sent_day": 3,
+    "sent_week": 3,
+    "sent_30_days": 10,
+    "recent_times": [NOW - timedelta(hours=1)] * 10,
+    "recent_types": ["check_in"] * 10,
     "changed_since": True,
 }
 
@@ -39,8 +50,14 @@ def facts(**over: Any) -> dict[str, Any]:
     return {
         "contractor_id": 1,
         "known": True,
-        "phone": "+12125550123",
+        "phone_verdict": "possible",
         "timezone": "America/New_York",
+        "phone_zones": None,
+        "phone_state": None,
+        "suppressed": False,
+        "consent": "none",
+        "consent_needed": False,
+        "message_type": "check_in",
         "paused": False,
         "paused_until": None,
         "waiting_message_id": None,
@@ -50,6 +67,13 @@ def facts(**over: Any) -> dict[str, Any]:
         "recent_unanswered": 0,
         "recent_last_sent_at": None,
         "trust_score": None,
+        "complaints": 0,
+        "complained_at": None,
+        "sent_day": 0,
+        "sent_week": 0,
+        "sent_30_days": 0,
+        "recent_times": None,
+        "recent_types": None,
         "promised": False,
         "changed_since": False,
     } | over
@@ -96,26 +120,19 @@ def test_a_contractor_whose_row_is_gone_is_not_written_to() -> None:
 
 
 @pytest.mark.parametrize(
-    ("phone", "thresholds", "expected"),
+    ("verdict", "thresholds", "expected"),
     [
-        (None, {}, {Reason.NO_PHONE}),
-        ("  ", {}, {Reason.NO_PHONE}),
-        ("12", {}, {Reason.IMPOSSIBLE_PHONE}),
-        ("555-0123", {}, set()),
-        ("555-0123", {"phone_check": "strict"}, {Reason.IMPOSSIBLE_PHONE}),
-        ("+49 30 901820", {"phone_check": "strict"}, set()),
-        ("030 901820", {"default_region": "DE"}, set()),
-        (12125550123, {}, {Reason.NO_PHONE}),
+        ("none", {}, {Reason.NO_PHONE}),
+        ("impossible", {}, {Reason.IMPOSSIBLE_PHONE}),
+        ("local_only", {}, set()),
+        ("local_only", {"phone_check": "strict"}, {Reason.IMPOSSIBLE_PHONE}),
+        ("possible", {"phone_check": "strict"}, set()),
+        (None, {}, {Reason.UNEVALUATED}),
+        ("splendid", {}, {Reason.UNEVALUATED}),
     ],
 )
-def test_a_number_must_be_there_and_possible(phone: Any, thresholds: dict[str, Any], expected: set[Reason]) -> None:
-    assert reasons(facts(phone=phone), **thresholds) == expected
-
-
-def test_no_finding_about_a_phone_shows_the_number() -> None:
-    (finding,) = findings(facts(phone="+1 99 8877"))
-
-    assert "8877" not in str(finding.as_json())
+def test_a_number_must_be_there_and_possible(verdict: Any, thresholds: dict[str, Any], expected: set[Reason]) -> None:
+    assert reasons(facts(phone_verdict=verdict), **thresholds) == expected
 
 
 def test_a_pause_without_an_end_holds() -> None:
@@ -223,7 +240,9 @@ def test_without_a_zone_a_message_waits_until_it_is_day_everywhere(zone: str | N
 def test_every_reason_is_found_and_not_only_the_first() -> None:
     found = reasons(facts(**ALL_WRONG))
 
-    assert found == set(Reason) - {Reason.UNEVALUATED, Reason.OUTRANKED, Reason.IMPOSSIBLE_PHONE}
+    # One number is either missing or impossible, one consent either missing or revoked.
+    never = {Reason.UNEVALUATED, Reason.OUTRANKED, Reason.IMPOSSIBLE_PHONE, Reason.CONSENT_REVOKED}
+    assert found == set(Reason) - never
 
 
 def test_a_promised_message_is_kept_back_by_these_only() -> None:
@@ -232,7 +251,10 @@ def test_a_promised_message_is_kept_back_by_these_only() -> None:
     assert found == {
         Reason.UNKNOWN_CONTRACTOR,
         Reason.NO_PHONE,
+        Reason.SUPPRESSED,
+        Reason.CONSENT_UNKNOWN,
         Reason.PAUSED,
+        Reason.CAP_STATE,
         Reason.CHANGED_SINCE,
         Reason.QUIET_HOURS,
     }
@@ -243,7 +265,7 @@ def test_every_reason_that_is_given_says_what_it_does() -> None:
 
 
 def test_each_row_gets_its_own_answer() -> None:
-    frame = frame_of(facts(), facts(trust_score=1), facts(timezone="Asia/Tokyo"), facts(phone=None))
+    frame = frame_of(facts(), facts(trust_score=1), facts(timezone="Asia/Tokyo"), facts(phone_verdict="none"))
 
     found = screen(frame, Settings(), now=NOW)
 
@@ -256,30 +278,52 @@ def test_each_row_gets_its_own_answer() -> None:
 
 BREAKING = {
     "unknown_contractor": ("known", None),
+    "phone": ("phone_verdict", "splendid"),
+    "suppressed": ("suppressed", None),
+    "consent": ("consent", "perhaps"),
     "paused": ("paused", None),
     "undelivered": ("waiting_message_id", "seven"),
     "gap": ("last_sent_at", "yesterday"),
     "ignored": ("recent_sent", "three"),
-    "low_trust": ("trust_score", "low"),
+    "complaints": ("complaints", "three"),
+    "caps": ("sent_30_days", "ten"),
     "changed_since": ("changed_since", None),
     "quiet_hours": ("timezone", ["no", "zone"]),
 }
 
 
-def test_every_safeguard_that_can_fail_is_broken_below() -> None:
-    assert set(BREAKING) == {safeguard.check.__name__ for safeguard in SAFEGUARDS} - {"phone"}
+# What more than one safeguard reads silences all of these.
+TOGETHER = {
+    "low_trust": ("trust_score", "low", {"gap", "low_trust"}),
+    "cap_of_type": ("sent_week", None, {"caps", "cap_of_type"}),
+    "cap_of_state": ("phone_state", "Ontario", {"cap_of_state", "quiet_hours"}),
+}
+
+
+def test_every_safeguard_is_broken_below() -> None:
+    assert {*BREAKING, *TOGETHER} == {safeguard.check.__name__ for safeguard in SAFEGUARDS}
 
 
 @pytest.mark.parametrize(("name", "broken"), BREAKING.items(), ids=list(BREAKING))
 def test_a_safeguard_that_cannot_be_evaluated_blocks_that_row_and_no_other(name: str, broken: tuple[str, Any]) -> None:
     column, garbage = broken
-    frame = frame_of(facts(), facts(), facts(phone=None))
+    frame = frame_of(facts(), facts(), facts(phone_verdict="none"))
 
     found = screen(breaking(frame, column, index=1, garbage=garbage), Settings(), now=NOW)
 
     assert [(each.reason, each.observed) for each in found[1]] == [(Reason.UNEVALUATED, name)]
     assert set(found) == {1, 2}
     assert [each.reason for each in found[2]] == [Reason.NO_PHONE]
+
+
+@pytest.mark.parametrize(("column", "garbage", "silenced"), TOGETHER.values(), ids=list(TOGETHER))
+def test_what_several_safeguards_read_silences_each_of_them(column: str, garbage: Any, silenced: set[str]) -> None:
+    frame = frame_of(facts(), facts())
+
+    found = screen(breaking(frame, column, index=1, garbage=garbage), Settings(trust_tiers=True), now=NOW)
+
+    assert {each.observed for each in found[1]} == silenced
+    assert set(found) == {1}
 
 
 @pytest.mark.parametrize("column", sorted(set(facts()) - {"contractor_id", "promised"}))
@@ -305,7 +349,9 @@ def test_ignored_messages_whose_time_is_missing_count_as_new() -> None:
 
 WRONG_FOR: dict[str, dict[str, Any]] = {
     "unknown_contractor": {"known": False},
-    "phone": {"phone": None},
+    "phone": {"phone_verdict": "none"},
+    "suppressed": {"suppressed": True},
+    "consent": {"consent_needed": True},
     "paused": {"paused": True, "paused_until": NOW + timedelta(days=1)},
     "undelivered": {"waiting_message_id": 7},
     "gap": {"last_message_id": 6, "last_sent_at": NOW - timedelta(hours=1)},
@@ -317,10 +363,31 @@ WRONG_FOR: dict[str, dict[str, Any]] = {
         "recent_last_sent_at": NOW - timedelta(days=3),
     },
     "low_trust": {"trust_score": 3},
+    "complaints": {"complaints": 3, "complained_at": NOW - timedelta(days=1)},
+    "caps": {
+        "sent_day": 2,
+        "sent_week": 2,
+        "sent_30_days": 2,
+        "recent_times": [NOW - timedelta(hours=1)] * 2,
+        "recent_types": ["celebration", "encouragement"],
+    },
+    "cap_of_state": {
+        "phone_state": "FL",
+        "sent_day": 3,
+        "sent_week": 3,
+        "sent_30_days": 3,
+        "recent_times": [NOW - timedelta(hours=1)] * 3,
+        "recent_types": ["celebration"] * 3,
+        "promised": True,
+    },
     "changed_since": {"changed_since": True},
 }
 # Where nothing is an answer of its own: nothing waits, no score was ever given.
-NONE_IS_AN_ANSWER = {("undelivered", "waiting_message_id"), ("low_trust", "trust_score")}
+NONE_IS_AN_ANSWER = {
+    ("undelivered", "waiting_message_id"),
+    ("low_trust", "trust_score"),
+    ("cap_of_state", "phone_state"),
+}
 GARBAGE = st.one_of(
     st.none(),
     st.text(max_size=5),

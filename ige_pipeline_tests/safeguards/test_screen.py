@@ -9,6 +9,7 @@ from psycopg.rows import DictRow
 
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.queries import load
+from ige_pipeline.safeguards.phonebook import read_numbers
 from ige_pipeline.safeguards.screen import count_reasons, count_verdicts, screen_recipients, with_facts
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.factories import (
@@ -60,12 +61,14 @@ def asleep(conn: Conn) -> str:
 
 
 def facts_of(conn: Conn, contractor_id: int, **over: Any) -> dict[str, Any]:
-    asked = {"contractor_ids": [contractor_id], "ignored_in_a_row": 3, "sending": False, "message_id": None} | over
+    read_numbers(conn, [contractor_id], region="US")
+    asked = {"contractor_ids": [contractor_id], "sending": False, "message_id": None}
+    asked = Settings().model_dump() | asked | over
     return one(conn.execute(load("ige_pipeline.safeguards", "facts.sql")["recipient_facts"], asked))
 
 
 def screened(conn: Conn, batch: Batch, *decisions: int, **thresholds: Any) -> list[DictRow]:
-    screen_recipients(conn, batch, Settings(**thresholds))
+    screen_recipients(conn, batch, Settings(**thresholds), consent_needed=False)
     return [fetch(conn, "ige_decisions", decision) for decision in decisions]
 
 
@@ -76,7 +79,7 @@ def said(decision: DictRow) -> set[str]:
 def test_a_contractor_who_does_not_exist_is_asked_about_and_not_known(conn: Conn) -> None:
     row = facts_of(conn, 999_999)
 
-    assert (row["contractor_id"], row["known"], row["phone"], row["recent_sent"]) == (999_999, False, None, 0)
+    assert (row["contractor_id"], row["known"], row["phone_verdict"], row["recent_sent"]) == (999_999, False, "none", 0)
 
 
 def test_a_contractor_who_never_heard_from_us_has_no_last_message(conn: Conn) -> None:
@@ -344,7 +347,7 @@ def test_another_batch_is_left_alone(conn: Conn) -> None:
     mine, other = make_batch(conn), make_batch(conn)
     decision = make_decision(conn, other, make_contractor(conn))
 
-    screen_recipients(conn, mine, Settings())
+    screen_recipients(conn, mine, Settings(), consent_needed=False)
 
     assert fetch(conn, "ige_decisions", decision)["screened_at"] is None
 
@@ -355,7 +358,7 @@ def test_a_batch_says_how_it_stands_and_which_safeguards_spoke(conn: Conn) -> No
     for _ in range(2):
         make_decision(conn, batch, make_contractor(conn, timezone=zone, phone=None))
 
-    screen_recipients(conn, batch, Settings())
+    screen_recipients(conn, batch, Settings(), consent_needed=False)
 
     assert count_verdicts(conn, batch) == {"blocked": 2, "undecided": 1}
     assert count_reasons(conn, batch) == {"no_phone": 2}
