@@ -1,9 +1,7 @@
 """What every op shares: order without cargo, a refusal as the run's one clear sentence, and the batch it works on."""
 
 import functools
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import dagster as dg
@@ -11,13 +9,12 @@ import psycopg
 
 from ige_pipeline.ledger.batch import Batch, find_batch
 from ige_pipeline.postgres.connection import Connection, Database
+from ige_pipeline.postgres.refused import refused_sentence
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-_PACKAGE = Path(__file__).parent
 
 # Resources are functions: what is wrong with the surroundings then fails the op that asks, in one sentence.
 DatabaseSource = Callable[[], Database]
@@ -76,13 +73,6 @@ def _refusing(stage: Callable[P, R]) -> Callable[P, R]:
             raise dg.Failure(description=str(refusal), allow_retries=False) from refusal
         except psycopg.Error as error:
             # Its own text quotes the row that was refused: a number and a message would end in Dagster's log.
-            raise dg.Failure(description=_what_postgres_refused(error)) from None
+            raise dg.Failure(description=refused_sentence(error)) from None
 
     return refuse
-
-
-def _what_postgres_refused(error: psycopg.Error) -> str:
-    said = "" if isinstance(error, psycopg.DataError) else str(error).strip().partition("\n")[0]
-    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if _PACKAGE in Path(frame.filename).parents]
-    where = f" at {Path(ours[-1].filename).relative_to(_PACKAGE)}:{ours[-1].lineno}" if ours else ""
-    return f"Postgres: {type(error).__name__}{where}: {said or 'a value is not what it should be'}."

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+import psycopg
 from dotenv import load_dotenv
 
+from ige_pipeline.postgres.refused import refused_sentence
 from ige_pipeline.refusal import Refusal
 
 # Commands are imported when they are called: pandas, Dagster and the SDK of the model cost seconds.
@@ -47,11 +49,14 @@ class Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Print a refusal as one sentence; it is the only error that a person is meant to read."""
+        """Print a refusal, ours or that of Postgres, as one sentence; nothing else is meant to be read by a person."""
         try:
             return super().invoke(ctx)
         except Refusal as refusal:
             click.echo(f"ige: {refusal}", err=True)
+            ctx.exit(2)
+        except psycopg.Error as error:
+            click.echo(f"ige: {refused_sentence(error)}", err=True)
             ctx.exit(2)
 
 
