@@ -8,20 +8,32 @@ SELECT %(decided_on)s, %(batch_id)s, due.contractor_id, %(trigger)s, %(message_t
        %(subject)s, due.subject_id, due.occurrence,
        concat_ws(':', %(trigger)s::text, %(subject)s::text, due.subject_id::text, due.occurrence),
        due.reason, due.facts, COALESCE(due.changed_at::timestamptz > %(as_of)s, false), %(dry_run)s
-  FROM (SELECT candidate.contractor_id, candidate.subject_id, candidate.urgency, candidate.reason, candidate.facts,
-               candidate.changed_at,
-               COALESCE(candidate.occurrence, last.id::text, 'first') AS occurrence,
-               row_number() OVER (PARTITION BY candidate.contractor_id
-                                      ORDER BY candidate.urgency DESC, candidate.subject_id) AS place
-          FROM ({selects}) AS candidate
-          LEFT JOIN LATERAL ({last_message}) AS last ON true
-         WHERE candidate.contractor_id IS NOT NULL
-           AND (last.id IS NULL
-                OR (NOT last.live
-                    AND last.at <= %(as_of)s::timestamptz - make_interval(secs => %(repeat_days)s::float8 * 86400)))
-       ) AS due
+  FROM ({due}) AS due
  WHERE due.place <= %(at_most)s
 ON CONFLICT (batch_id, dedupe_key, decided_on) DO NOTHING
+
+-- name: select_candidates
+-- The same without writing anything: what the safeguards need to know of each candidate.
+SELECT due.contractor_id, due.subject_id, %(trigger)s::text AS trigger_name, %(priority)s::integer AS priority,
+       due.urgency::float8 AS urgency, %(message_type)s::text AS message_type, false AS promised,
+       COALESCE(due.changed_at::timestamptz > %(as_of)s, false) AS changed_since
+  FROM ({due}) AS due
+ WHERE due.place <= %(at_most)s
+ ORDER BY due.contractor_id, due.place
+
+-- name: due
+-- Those whom a trigger selects and nobody wrote to about the same subject lately, each contractor's most urgent first.
+SELECT candidate.contractor_id, candidate.subject_id, candidate.urgency, candidate.reason, candidate.facts,
+       candidate.changed_at,
+       COALESCE(candidate.occurrence, last.id::text, 'first') AS occurrence,
+       row_number() OVER (PARTITION BY candidate.contractor_id
+                              ORDER BY candidate.urgency DESC, candidate.subject_id) AS place
+  FROM ({selects}) AS candidate
+  LEFT JOIN LATERAL ({last_message}) AS last ON true
+ WHERE candidate.contractor_id IS NOT NULL
+   AND (last.id IS NULL
+        OR (NOT last.live
+            AND last.at <= %(as_of)s::timestamptz - make_interval(secs => %(repeat_days)s::float8 * 86400)))
 
 -- name: last_message
 -- Our own messages name their subject in columns. What was cancelled, expired or died never reached anyone. An older

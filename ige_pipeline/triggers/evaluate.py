@@ -35,10 +35,12 @@ def statement(trigger: Trigger) -> sql.Composed:
     """Compose the statement that records a trigger's candidates."""
     if trigger.promised:
         return _sql(_PROMISED["record_promised"]).format(selects=_sql(trigger.selects + "\n"))
-    old_key = _OLD_KEYS.get(trigger.subject)
-    last = _part(_last_message(trigger))
-    about = last.format(subject=sql.Literal(trigger.subject), old_key=sql.Literal(old_key))
-    return _part("record_candidates").format(selects=_sql(trigger.selects + "\n"), last_message=about)
+    return _part("record_candidates").format(due=_due(trigger))
+
+
+def selection(trigger: Trigger) -> sql.Composed:
+    """Compose the statement that selects the same candidates and writes nothing; a promised trigger has none."""
+    return _part("select_candidates").format(due=_due(trigger))
 
 
 def parameters(trigger: Trigger, batch: Batch, settings: Settings) -> dict[str, Any]:
@@ -56,6 +58,13 @@ def parameters(trigger: Trigger, batch: Batch, settings: Settings) -> dict[str, 
         # Without an end: `last.at <= as_of - infinite` is never true, and make_interval refuses infinity.
         "repeat_days": None if trigger.repeat_days in {"never", "each"} else values[trigger.repeat_days],
     }
+
+
+def _due(trigger: Trigger) -> sql.Composed:
+    about = _part(_last_message(trigger)).format(
+        subject=sql.Literal(trigger.subject), old_key=sql.Literal(_OLD_KEYS.get(trigger.subject))
+    )
+    return _part("due").format(selects=_sql(trigger.selects + "\n"), last_message=about)
 
 
 def _last_message(trigger: Trigger) -> str:
