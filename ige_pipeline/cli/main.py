@@ -16,6 +16,7 @@ from ige_pipeline.refusal import Refusal
 # Commands are imported when they are called: pandas, Dagster and the SDK of the model cost seconds.
 _COMMANDS = {
     "adopt": "sending",
+    "bench": "bench",
     "batches": "batches",
     "demo": "machine",
     "migrate": "database",
@@ -28,7 +29,21 @@ _COMMANDS = {
     "up": "machine",
     "why": "why",
 }
-_SHOWN = ("up", "demo", "migrate", "adopt", "run", "preview", "status", "why", "triggers", "batches", "stop", "start")
+_SHOWN = (
+    "up",
+    "demo",
+    "migrate",
+    "adopt",
+    "run",
+    "preview",
+    "status",
+    "why",
+    "triggers",
+    "batches",
+    "stop",
+    "start",
+    "bench",
+)
 
 
 class Commands(click.Group):

@@ -39,7 +39,7 @@ def screen_recipients(conn: Connection, batch: Batch, settings: Settings, *, con
 
     `consent_needed` is false only where the endpoint is loopback, so that no text can leave.
     """
-    for candidates in _of_whole_contractors(fetch_frame(conn, _QUERIES["undecided"], batch.key)):
+    for candidates in of_whole_contractors(fetch_frame(conn, _QUERIES["undecided"], batch.key)):
         frame = with_facts(conn, candidates, settings, consent_needed=consent_needed, kept=True)
         findings, now = decide(frame, settings)
         conn.execute(_QUERIES["record_screening"], _columns(frame, findings, settings, now) | batch.key)
@@ -108,7 +108,7 @@ def count_reasons(conn: Connection, batch: Batch) -> dict[str, int]:
     return {row["reason"]: row["decisions"] for row in conn.execute(_QUERIES["blocking_reasons"], batch.key)}
 
 
-def _of_whole_contractors(candidates: pd.DataFrame) -> Iterator[pd.DataFrame]:
+def of_whole_contractors(candidates: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Cut a frame that is sorted by contractor into pieces; the rivals of one contractor stay together."""
     contractors = candidates["contractor_id"].to_numpy()
     start = 0

@@ -1,0 +1,59 @@
+"""Made-up people: N contractors with two goals, six items, three trust rows and three messages each.
+
+They are only ever put into an empty database of a server that the benchmark itself started.
+"""
+
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from psycopg import sql
+
+from ige_pipeline.postgres import embedded
+from ige_pipeline.postgres.connection import Connection, connect
+from ige_pipeline.postgres.migrate import migrate
+from ige_pipeline.postgres.queries import load
+from ige_pipeline.refusal import Refusal
+
+_QUERIES = load(__package__, "population.sql")
+
+
+@contextmanager
+def own_server() -> Iterator[str]:
+    """Start a durable server in a temporary folder, give its URL, and discard it with all its data."""
+    folder = Path(tempfile.mkdtemp(prefix="ige-bench-")) / "postgres"
+    try:
+        yield embedded.ensure_running(folder)
+    finally:
+        embedded.discard(folder)
+        folder.parent.rmdir()
+
+
+@contextmanager
+def populated(server_url: str, *, contractors: int) -> Iterator[Connection]:
+    """Make a migrated database of its own with so many contractors, give a connection to it, and drop it."""
+    name = f"ige_bench_{secrets.token_hex(6)}"
+    url = urlsplit(server_url)._replace(path=f"/{name}").geturl()
+    with connect(server_url) as server:
+        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            migrate(url)
+            with connect(url) as conn:
+                populate(conn, contractors=contractors)
+                yield conn
+        finally:
+            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def populate(conn: Connection, *, contractors: int) -> None:
+    """Fill the connection's database with made-up people; Refusal when it was not made by `populated`, or has some."""
+    if not conn.info.dbname.startswith("ige_bench_") or conn.execute("SELECT FROM contractors LIMIT 1").rowcount:
+        raise Refusal("The benchmark only fills an empty database that it made itself.")
+    for name in _QUERIES.statements:
+        conn.execute(_QUERIES[name], {"contractors": contractors} if "%(" in _QUERIES[name] else None)
+    # As the server would be after a night; and what all this wrote is not the benchmark's to flush.
+    conn.execute("VACUUM (ANALYZE)")
+    conn.execute("CHECKPOINT")
