@@ -27,7 +27,7 @@ from ige_pipeline_tests.triggers.reference import GOALS, ITEMS, Candidate, Goal,
 
 Conn = psycopg.Connection[DictRow]
 
-EXAMPLES = int(os.environ.get("IGE_TEST_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("IGE_TEST_EXAMPLES", "250"))
 AS_OF = datetime(2026, 3, 2, 14, tzinfo=UTC)
 THREE = [each for each in load_all() if each.name in {"high_priority_goal", "stalled_goal", "milestone_achieved"}]
 
@@ -39,25 +39,29 @@ MOMENTS = st.one_of(
 )
 MAYBE = st.one_of(MOMENTS, MOMENTS, st.none())
 LONG_AGO = st.one_of(st.just(AS_OF - timedelta(days=60)), st.just(AS_OF - timedelta(days=9)), MAYBE)
-FRESH = st.one_of(st.just(AS_OF - timedelta(hours=5)), st.just(AS_OF - timedelta(days=1)), MAYBE)
-SOMEBODY = st.sampled_from([1, 1, 1, 2, 2, None])
-A_FEW = st.integers(1, 4)
+FRESH = st.one_of(
+    st.sampled_from([AS_OF - timedelta(days=2), AS_OF - timedelta(days=2) + INSTANT, AS_OF - timedelta(hours=5)]), MAYBE
+)
+SENT = st.one_of(MOMENTS, st.integers(3, 20).map(lambda days: AS_OF - timedelta(days=days)), st.none())
+SOMEBODY = st.sampled_from([*[1] * 6, *[2] * 3, None])
+# Few subjects, so that the rows concern one another.
+A_FEW = st.sampled_from([1, 1, 1, 2, 2, 3])
 
 GOAL = st.builds(
     Goal,
     id=st.just(0),
     contractor_id=SOMEBODY,
-    status=st.sampled_from(["active", "active", "active", "completed", "abandoned", "blocked"]),
-    priority_score=st.sampled_from([4, 5, 6, 7, 7, 7, 8, 10, None]),
+    status=st.sampled_from([*["active"] * 7, "completed", "abandoned", "blocked"]),
+    priority_score=st.sampled_from([4, 5, 6, 7, 7, 7, 8, 8, 10, None]),
     created_at=LONG_AGO,
     updated_at=LONG_AGO,
 )
 ITEM = st.builds(
     Item,
     id=st.just(0),
-    goal_id=st.one_of(A_FEW, st.none()),
+    goal_id=st.sampled_from([1, 1, 1, 2, 2, 3, None]),
     contractor_id=SOMEBODY,
-    status=st.sampled_from(["pending", "pending", "completed", "completed", "in_progress", "skipped"]),
+    status=st.sampled_from([*["pending"] * 4, *["completed"] * 3, "in_progress", "skipped"]),
     created_at=LONG_AGO,
     completed_at=FRESH,
     updated_at=MAYBE,
@@ -69,18 +73,20 @@ CONTEXT = st.one_of(
     st.fixed_dictionaries({}, optional={"goal_id": NAMED, "item_id": NAMED}),
     st.sampled_from([None, [], [1], "goal_id", 1, True]),
 )
-SUBJECT = st.one_of(st.tuples(st.sampled_from([GOALS, ITEMS, "event_messages"]), A_FEW), st.just((None, None)))
+SUBJECT = st.one_of(
+    st.tuples(st.sampled_from([GOALS, GOALS, ITEMS, ITEMS, "event_messages"]), A_FEW), st.just((None, None))
+)
 MESSAGE = st.builds(
     lambda subject, **rest: Message(subject_table=subject[0], subject_id=subject[1], **rest),
     subject=SUBJECT,
     id=st.just(0),
     context_data=CONTEXT,
-    sent_at=MAYBE,
-    ended=st.sampled_from([None, None, None, "dead", "cancelled", "expired"]),
+    sent_at=SENT,
+    ended=st.sampled_from([*[None] * 5, "dead", "cancelled", "expired"]),
 )
 WORLDS = st.builds(
     lambda goals, items, messages: World(numbered(goals), numbered(items), numbered(messages)),
-    st.lists(GOAL, min_size=1, max_size=5),
+    st.lists(GOAL, min_size=1, max_size=4),
     st.lists(ITEM, min_size=2, max_size=6),
     st.lists(MESSAGE, max_size=4),
 )
