@@ -1,0 +1,105 @@
+"""What Dagster loads: names that dashboards, tags and habits hang on, and what loading costs."""
+
+import json
+import os
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+
+from ige_pipeline.definitions import build_definitions, defs
+from ige_pipeline_tests.dagster_instances import ROOT, surroundings
+
+CONCIERGE = ["trigger_decisions", "scheduled_messages", "delivered_messages"]
+TABLES = [
+    "ai_concierge_checklist_items",
+    "ai_concierge_goals",
+    "ai_trust_indicators",
+    "contractor_action_items",
+    "contractor_followup_schedules",
+    "contractors",
+    "event_messages",
+]
+LOOK = """
+import json, sys
+import ige_pipeline.definitions as loaded
+repository = loaded.defs.get_repository_def()
+heavy = [name for name in ("pandas", "openai", "numpy", "phonenumbers", "starlette") if name in sys.modules]
+print(json.dumps({"heavy": heavy, "on": [s.default_status.value for s in repository.schedule_defs]}))
+"""
+
+
+def our_jobs(repository: dg.RepositoryDefinition) -> list[dg.JobDefinition]:
+    """Return the jobs less the one that Dagster makes for assets that nobody can materialise."""
+    return [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
+
+
+def test_everything_can_be_loaded() -> None:
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_jobs_ops_schedules_and_sensors_keep_their_names() -> None:
+    repository = defs.get_repository_def()
+
+    ops = {job.name: [node.name for node in job.nodes_in_topological_order] for job in our_jobs(repository)}
+    schedules = {
+        schedule.name: (schedule.job_name, schedule.cron_schedule, schedule.execution_timezone)
+        for schedule in repository.schedule_defs
+    }
+    assert ops == {
+        "deliver_messages_job": ["expire_stale", "deliver_messages", "report_backlog"],
+        "schedule_messages_job": [
+            "evaluate_triggers",
+            "screen_recipients",
+            "generate_messages",
+            "screen_content",
+            "schedule_messages",
+        ],
+    }
+    assert schedules == {
+        "schedule_messages_hourly": ("schedule_messages_job", "0 * * * *", "UTC"),
+        "deliver_messages_every_5_minutes": ("deliver_messages_job", "*/5 * * * *", "UTC"),
+    }
+    assert {sensor.name for sensor in repository.sensor_defs} == {"unsent_messages_sensor", "due_messages_sensor"}
+
+
+def test_lineage_leads_from_the_applications_tables_to_what_was_delivered() -> None:
+    graph = defs.resolve_asset_graph()
+
+    def parents(asset: str) -> list[str]:
+        return sorted(key.to_user_string() for key in graph.get(dg.AssetKey(asset)).parent_keys)
+
+    assert {asset: parents(asset) for asset in CONCIERGE} == {
+        "trigger_decisions": TABLES,
+        "scheduled_messages": ["trigger_decisions"],
+        "delivered_messages": ["scheduled_messages"],
+    }
+    assert [parents(table) for table in TABLES] == [[]] * len(TABLES)
+
+
+def test_every_hour_has_a_partition_of_which_the_current_one_is_the_last() -> None:
+    graph = defs.resolve_asset_graph()
+
+    for asset in CONCIERGE:
+        hours = graph.get(dg.AssetKey(asset)).partitions_def
+        assert isinstance(hours, dg.HourlyPartitionsDefinition)
+        assert (hours.timezone, hours.end_offset) == ("UTC", 1)
+
+
+@pytest.mark.parametrize("executor", ["in_process", "multiprocess"])
+def test_the_executor_is_chosen_outside_of_the_jobs(executor: str) -> None:
+    repository = build_definitions(executor=executor).get_repository_def()
+
+    assert {job.executor_def.name for job in our_jobs(repository)} == {executor}
+
+
+def test_loading_obeys_the_surroundings_opens_no_database_and_imports_nothing_heavy() -> None:
+    """In a process of its own: ours has imported everything."""
+    env = os.environ | surroundings("", None) | {"IGE_SCHEDULES": "on"}
+
+    ran = subprocess.run(  # noqa: S603 - our own interpreter and text
+        [sys.executable, "-c", LOOK], env=env, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert json.loads(ran.stdout) == {"heavy": [], "on": ["RUNNING", "RUNNING"]}
