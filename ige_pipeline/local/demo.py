@@ -208,6 +208,12 @@ def _addresses(dagster_url: str, receiver_url: str, database_url: str, *, folder
     return (
         f"\n[bold]Dagster[/]   {dagster_url}\n[bold]Texts[/]     {receiver_url}/\n"
         f"[bold]Database[/]  {describe(database_url)}\n"
-        f"[bold]Why[/]       IGE_STATE={os.path.relpath(folder)} ige why NUMBER, for any #NUMBER above\n\n"
+        f"[bold]Why[/]       IGE_STATE={os.path.relpath(folder)} {_ige()} why NUMBER, for any #NUMBER above\n\n"
         "Scheduling runs each full hour and delivery every 5 minutes. Ctrl-C stops everything.\n"
     )
+
+
+def _ige() -> str:
+    """Name our command as it was typed: `make run` puts nothing on the PATH."""
+    typed = Path(sys.argv[0])
+    return str(typed) if typed.name == "ige" and not typed.is_absolute() else "ige"
