@@ -42,7 +42,10 @@ def screen_recipients(conn: Connection, batch: Batch, settings: Settings, *, con
     for candidates in of_whole_contractors(fetch_frame(conn, _QUERIES["undecided"], batch.key)):
         frame = with_facts(conn, candidates, settings, consent_needed=consent_needed, kept=True)
         findings, now = decide(frame, settings)
-        conn.execute(_QUERIES["record_screening"], _columns(frame, findings, settings, now) | batch.key)
+        columns = _columns(frame, findings, settings, now)
+        with conn.transaction():
+            conn.execute(_QUERIES["plan_for_many"])
+            conn.execute(_QUERIES["record_screening"], columns | {"decided_on": batch.decided_on})
 
 
 def decide(frame: pd.DataFrame, settings: Settings) -> tuple[dict[int, list[Finding]], datetime]:
