@@ -3,10 +3,10 @@
 -- At scheduling, everything sent or still to be sent counts. At sending (`sending`), of the other messages only those
 -- that were sent or are leased count, so that two waiting messages do not block one another for ever. Times that no
 -- calendar has (infinity, year 9999) are brought into reach: one such row must not end the batch.
--- A text reaches a number: contractors who share one share what was sent to it. The number itself stays here.
+-- A text reaches a number: `sharing_ids` are contractors with the same number as another, `sharing_numbers` says which
+-- go together, and they share what was sent. The number itself stays here.
 WITH asked AS (
     SELECT wanted.id, c.id IS NOT NULL AS known, c.timezone, p.e164, p.local_digits, p.zones, p.state,
-           COALESCE(p.e164, wanted.id::text, '') AS reached_by,
            CASE WHEN c.phone IS NULL THEN 'none'
                 WHEN length(c.phone) > 64 THEN 'impossible'
                 ELSE p.verdict END AS phone_verdict,
@@ -16,51 +16,63 @@ WITH asked AS (
       FROM unnest(%(contractor_ids)s::bigint[]) AS wanted (id)
       LEFT JOIN contractors c ON c.id = wanted.id
       LEFT JOIN ige_phones p ON p.raw = c.phone AND p.region = %(default_region)s
-), reach AS (
-    SELECT each.reached_by, array_agg(each.id) AS ids
-      FROM (SELECT a.reached_by, a.id
-              FROM asked a
-             UNION
-            SELECT other.e164, c.id
-              FROM (SELECT DISTINCT a.e164 FROM asked a WHERE a.e164 IS NOT NULL) number
-              JOIN ige_phones other ON other.e164 = number.e164 AND other.region = %(default_region)s
-              JOIN contractors c ON c.phone = other.raw AND length(c.phone) <= 64) each
-     GROUP BY each.reached_by
-), contact AS (
-    SELECT reach.reached_by, waiting.id AS waiting_message_id, last.id AS last_message_id, last.sent_at AS last_sent_at,
-           COALESCE(month.sent_day, 0) AS sent_day, COALESCE(month.sent_week, 0) AS sent_week,
-           COALESCE(month.sent_30_days, 0) AS sent_30_days, month.times AS recent_times, month.types AS recent_types
-      FROM reach
-      LEFT JOIN LATERAL (SELECT min(m.id) AS id
+), sharing AS (
+    SELECT s.id, s.number FROM unnest(%(sharing_ids)s::bigint[], %(sharing_numbers)s::integer[]) AS s (id, number)
+), person AS NOT MATERIALIZED (
+    SELECT reached.id, waiting.id AS waiting_message_id, COALESCE(month.ids[1], earlier.id) AS last_message_id,
+           COALESCE(month.times[1], earlier.sent_at::timestamptz) AS last_sent_at, month.sent_day, month.sent_week,
+           month.sent_30_days, month.times, month.types
+      FROM (SELECT unnest(%(contractor_ids)s::bigint[]) UNION SELECT s.id FROM sharing s) AS reached (id)
+      LEFT JOIN LATERAL (SELECT m.id
                            FROM ai_proactive_messages m
-                          WHERE m.contractor_id = ANY (reach.ids)
+                          WHERE m.contractor_id = reached.id
                             AND m.sent_at IS NULL AND m.dead_at IS NULL
                             AND m.cancelled_at IS NULL AND m.expired_at IS NULL
                             AND m.id IS DISTINCT FROM %(message_id)s::bigint
-                            AND (NOT %(sending)s OR m.lease_token IS NOT NULL)) waiting ON true
-      LEFT JOIN LATERAL (SELECT m.id, GREATEST('1970-01-01', LEAST('2200-01-01', m.sent_at)) AS sent_at
-                           FROM unnest(reach.ids) AS reached (id)
-                          CROSS JOIN LATERAL (SELECT s.id, s.sent_at
-                                                FROM ai_proactive_messages s
-                                               WHERE s.contractor_id = reached.id
-                                                 AND s.sent_at IS NOT NULL
-                                                 AND s.id IS DISTINCT FROM %(message_id)s::bigint
-                                               ORDER BY s.sent_at DESC
-                                               LIMIT 1) m
-                          ORDER BY m.sent_at DESC
-                          LIMIT 1) last ON true
-      -- The rolling windows: everything of the last 30 days, the newest first.
+                            AND (NOT %(sending)s OR m.lease_token IS NOT NULL)
+                          ORDER BY m.id
+                          LIMIT 1) waiting ON true
+      -- The rolling windows: everything of the last 30 days, the newest first, as the index has it.
       LEFT JOIN LATERAL (SELECT count(*) FILTER (WHERE m.sent_at > NOW() - interval '24 hours') AS sent_day,
                                 count(*) FILTER (WHERE m.sent_at > NOW() - interval '168 hours') AS sent_week,
                                 count(*) AS sent_30_days,
-                                array_agg(m.sent_at::timestamptz ORDER BY m.sent_at DESC) AS times,
-                                array_agg(m.message_type ORDER BY m.sent_at DESC) AS types
-                           FROM (SELECT LEAST('2200-01-01', s.sent_at) AS sent_at, s.message_type
+                                array_agg(m.id) AS ids,
+                                array_agg(LEAST('2200-01-01', m.sent_at)::timestamptz) AS times,
+                                array_agg(m.message_type) AS types
+                           FROM (SELECT s.id, s.sent_at, s.message_type
                                    FROM ai_proactive_messages s
-                                  WHERE s.contractor_id = ANY (reach.ids)
+                                  WHERE s.contractor_id = reached.id
                                     AND s.sent_at > NOW() - interval '720 hours'
                                     AND s.id IS DISTINCT FROM %(message_id)s::bigint
-                                    AND last.sent_at > NOW() - interval '720 hours') m) month ON true
+                                  ORDER BY s.sent_at DESC) m) month ON true
+      LEFT JOIN LATERAL (SELECT m.id, GREATEST('1970-01-01', m.sent_at) AS sent_at
+                           FROM ai_proactive_messages m
+                          WHERE month.sent_30_days = 0
+                            AND m.contractor_id = reached.id
+                            AND m.sent_at IS NOT NULL
+                            AND m.id IS DISTINCT FROM %(message_id)s::bigint
+                          ORDER BY m.sent_at DESC
+                          LIMIT 1) earlier ON true
+), together AS (
+    SELECT s.number, min(p.waiting_message_id) AS waiting_message_id,
+           (array_agg(p.last_message_id ORDER BY p.last_sent_at DESC NULLS LAST))[1] AS last_message_id,
+           max(p.last_sent_at) AS last_sent_at, sum(p.sent_day)::bigint AS sent_day,
+           sum(p.sent_week)::bigint AS sent_week, sum(p.sent_30_days)::bigint AS sent_30_days
+      FROM sharing s
+      JOIN person p ON p.id = s.id
+     GROUP BY s.number
+), together_lately AS (
+    SELECT s.number, array_agg(each.time ORDER BY each.time DESC) AS times,
+           array_agg(each.type ORDER BY each.time DESC) AS types
+      FROM sharing s
+      JOIN person p ON p.id = s.id
+     CROSS JOIN unnest(p.times, p.types) AS each (time, type)
+     GROUP BY s.number
+), shared AS (
+    SELECT s.id, t.*, lately.times, lately.types
+      FROM sharing s
+      JOIN together t ON t.number = s.number
+      LEFT JOIN together_lately lately ON lately.number = s.number
 )
 SELECT a.id AS contractor_id,
        a.known,
@@ -76,14 +88,14 @@ SELECT a.id AS contractor_id,
               OR withdrawn.id IS NOT NULL THEN 'revoked'
             WHEN consent.given_at IS NOT NULL THEN 'given'
             ELSE 'none' END AS consent,
-       contact.waiting_message_id,
-       contact.last_message_id,
-       contact.last_sent_at::timestamptz AS last_sent_at,
-       contact.sent_day,
-       contact.sent_week,
-       contact.sent_30_days,
-       contact.recent_times,
-       contact.recent_types,
+       CASE WHEN shared.id IS NULL THEN alone.waiting_message_id ELSE shared.waiting_message_id END AS waiting_message_id,
+       CASE WHEN shared.id IS NULL THEN alone.last_message_id ELSE shared.last_message_id END AS last_message_id,
+       CASE WHEN shared.id IS NULL THEN alone.last_sent_at ELSE shared.last_sent_at END AS last_sent_at,
+       CASE WHEN shared.id IS NULL THEN alone.sent_day ELSE shared.sent_day END AS sent_day,
+       CASE WHEN shared.id IS NULL THEN alone.sent_week ELSE shared.sent_week END AS sent_week,
+       CASE WHEN shared.id IS NULL THEN alone.sent_30_days ELSE shared.sent_30_days END AS sent_30_days,
+       CASE WHEN shared.id IS NULL THEN alone.times ELSE shared.times END AS recent_times,
+       CASE WHEN shared.id IS NULL THEN alone.types ELSE shared.types END AS recent_types,
        recent.sent AS recent_sent,
        recent.unanswered AS recent_unanswered,
        recent.last_sent_at::timestamptz AS recent_last_sent_at,
@@ -92,7 +104,8 @@ SELECT a.id AS contractor_id,
        complaints.times[%(complaints_at_most)s::integer]::timestamptz AS complained_at,
        now() AS asked_at
   FROM asked a
-  JOIN contact ON contact.reached_by = a.reached_by
+  LEFT JOIN person alone ON alone.id = a.id
+  LEFT JOIN shared ON shared.id = a.id
   LEFT JOIN ige_suppressions opted_out ON opted_out.phone_e164 = a.e164 AND opted_out.lifted_at IS NULL
   -- A local number may be any that ends like it: one of those that opted out counts.
   LEFT JOIN LATERAL (SELECT s.phone_e164

@@ -5,7 +5,8 @@ version is kept and a change of it reads a number again.
 """
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -16,20 +17,50 @@ from ige_pipeline.safeguards.phone import PhoneVerdict, place_of, read_phone
 
 _QUERIES = load(__package__, "phonebook.sql")
 _AT_ONCE = 50_000
+_A_FEW = 1_000
 
 
-def read_numbers(conn: Connection, contractor_ids: Iterable[int | None], *, region: str) -> int:
-    """Read the numbers of these contractors that nobody has read yet, and return how many there were.
+@dataclass(frozen=True)
+class Sharing:
+    """Contractors who have a number in common with another; those with the same number belong together.
+
+    These numbers only count: they are no phone numbers.
+    """
+
+    numbers: dict[int, int]
+
+    def of(self, contractor_ids: Collection[int | None]) -> dict[str, list[int]]:
+        """Return what `recipient_facts` asks for: those of them who share, and with whom."""
+        wanted = {self.numbers[each] for each in contractor_ids if each in self.numbers}
+        found = [(each, number) for each, number in self.numbers.items() if number in wanted]
+        return {"sharing_ids": [each for each, _ in found], "sharing_numbers": [number for _, number in found]}
+
+
+def look_up(conn: Connection, contractor_ids: Collection[int | None], *, region: str) -> Sharing:
+    """Read the numbers of these contractors that are new, and say who shares one, with them or (of many) at all.
 
     `region` (ISO 3166 alpha-2) is assumed where a number has no country code.
     """
-    wanted = {"contractor_ids": sorted({each for each in contractor_ids if each is not None}), **_reader(region)}
-    raws = [row["raw"] for row in conn.execute(_QUERIES["unread_numbers"], wanted)]
-    for start in range(0, len(raws), _AT_ONCE):
-        entries = [entry(raw, region=region) for raw in raws[start : start + _AT_ONCE]]
-        columns = {name: [each[name] for each in entries] for name in entries[0]}
-        conn.execute(_QUERIES["record_numbers"], {**columns, **_reader(region)})
-    return len(raws)
+    ids = sorted({each for each in contractor_ids if each is not None})
+    read_numbers(conn, ids, region=region)
+    query = "sharing_with" if len(ids) <= _A_FEW else "all_sharing"
+    rows = conn.execute(_QUERIES[query], {"contractor_ids": ids, "region": region})
+    return Sharing({row["id"]: row["number"] for row in rows})
+
+
+def read_others(conn: Connection, *, region: str, at_most: int = 20_000) -> int:
+    """Read some more of the numbers that nobody has asked about yet, and return how many; a batch calls this.
+
+    Until all are read, somebody who is stored twice may be known by one of their numbers only.
+    """
+    rows = conn.execute(_QUERIES["other_unread_numbers"], {"at_most": at_most, **_reader(region)})
+    return _record(conn, sorted(row["raw"] for row in rows), region=region)
+
+
+def read_numbers(conn: Connection, contractor_ids: Iterable[int], *, region: str) -> int:
+    """Read the numbers of these contractors that nobody has read yet, and return how many there were."""
+    wanted = {"contractor_ids": list(contractor_ids), **_reader(region)}
+    return _record(conn, [row["raw"] for row in conn.execute(_QUERIES["unread_numbers"], wanted)], region=region)
 
 
 def entry(raw: str, *, region: str) -> dict[str, Any]:
@@ -44,6 +75,14 @@ def entry(raw: str, *, region: str) -> dict[str, Any]:
         "zones": " ".join(place.zones) or None,
         "state": place.state,
     }
+
+
+def _record(conn: Connection, raws: list[str], *, region: str) -> int:
+    for start in range(0, len(raws), _AT_ONCE):
+        entries = [entry(raw, region=region) for raw in raws[start : start + _AT_ONCE]]
+        columns = {name: [each[name] for each in entries] for name in entries[0]}
+        conn.execute(_QUERIES["record_numbers"], {**columns, **_reader(region)})
+    return len(raws)
 
 
 def _digits(raw: str) -> str:

@@ -8,6 +8,51 @@ SELECT DISTINCT c.phone AS raw
    AND p.raw IS NULL
  ORDER BY c.phone
 
+-- name: other_unread_numbers
+-- What is left to read of all contractors, those first whom we wrote to lately: they may share a number with others.
+SELECT c.phone AS raw
+  FROM contractors c
+  LEFT JOIN ige_phones p ON p.raw = c.phone AND p.region = %(region)s AND p.read_by = %(read_by)s
+ WHERE length(c.phone) <= 64
+   AND p.raw IS NULL
+ GROUP BY c.phone
+ ORDER BY bool_or(EXISTS (SELECT
+                            FROM ai_proactive_messages m
+                           WHERE m.contractor_id = c.id
+                             AND m.sent_at > NOW() - interval '720 hours')) DESC, c.phone
+ LIMIT %(at_most)s
+
+-- name: all_sharing
+-- Every contractor whose number somebody else has too, spelled alike or not; two cheap counts find these numbers.
+WITH shared AS (
+    SELECT p.e164
+      FROM ige_phones p
+     WHERE p.region = %(region)s
+       AND p.e164 IS NOT NULL
+     GROUP BY p.e164
+    HAVING count(*) > 1
+     UNION
+    SELECT p.e164
+      FROM (SELECT c.phone FROM contractors c WHERE length(c.phone) <= 64 GROUP BY c.phone HAVING count(*) > 1) twice
+      JOIN ige_phones p ON p.raw = twice.phone AND p.region = %(region)s
+     WHERE p.e164 IS NOT NULL
+)
+SELECT c.id, dense_rank() OVER (ORDER BY p.e164)::integer AS number
+  FROM shared
+  JOIN ige_phones p ON p.e164 = shared.e164 AND p.region = %(region)s
+  JOIN contractors c ON c.phone = p.raw AND length(c.phone) <= 64
+
+-- name: sharing_with
+-- The same for a few contractors, found by index.
+SELECT other.id, dense_rank() OVER (ORDER BY p.e164)::integer AS number
+  FROM (SELECT DISTINCT mine.e164
+          FROM contractors c
+          JOIN ige_phones mine ON mine.raw = c.phone AND mine.region = %(region)s
+         WHERE c.id = ANY (%(contractor_ids)s::bigint[])
+           AND mine.e164 IS NOT NULL) number
+  JOIN ige_phones p ON p.e164 = number.e164 AND p.region = %(region)s
+  JOIN contractors other ON other.phone = p.raw AND length(other.phone) <= 64
+
 -- name: record_numbers
 -- Sorted by the caller, so that two runs that record the same numbers wait for one another and do not deadlock.
 INSERT INTO ige_phones (raw, region, verdict, e164, local_digits, zones, state, read_by)

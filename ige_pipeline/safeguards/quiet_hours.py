@@ -104,4 +104,4 @@ def _next_in(zone: ZoneInfo, moment: datetime, week: Week, closed: Closed) -> da
         if ahead == 0 and local.time() >= hours.start:
             return moment
         return datetime.combine(day, hours.start, tzinfo=zone).astimezone(UTC)
-    raise ValueError(f"No day within {_LOOK_AHEAD_DAYS} is open in {zone}")
+    raise ValueError(f"No day of the next {_LOOK_AHEAD_DAYS} is open in {zone}")

@@ -17,7 +17,7 @@ from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.safeguards.finding import Finding
-from ige_pipeline.safeguards.phonebook import read_numbers
+from ige_pipeline.safeguards.phonebook import Sharing, look_up, read_others
 from ige_pipeline.safeguards.ranking import outranked
 from ige_pipeline.safeguards.reason import Reason
 from ige_pipeline.safeguards.recipient import screen
@@ -39,8 +39,11 @@ def screen_recipients(conn: Connection, batch: Batch, settings: Settings, *, con
 
     `consent_needed` is false only where the endpoint is loopback, so that no text can leave.
     """
-    for candidates in of_whole_contractors(fetch_frame(conn, _QUERIES["undecided"], batch.key)):
-        frame = with_facts(conn, candidates, settings, consent_needed=consent_needed, kept=True)
+    undecided = fetch_frame(conn, _QUERIES["undecided"], batch.key)
+    read_others(conn, region=settings.default_region)
+    sharing = look_up(conn, undecided["contractor_id"].unique().tolist(), region=settings.default_region)
+    for candidates in of_whole_contractors(undecided):
+        frame = with_facts(conn, candidates, settings, consent_needed=consent_needed, sharing=sharing, kept=True)
         findings, now = decide(frame, settings)
         columns = _columns(frame, findings, settings, now)
         with conn.transaction():
@@ -63,23 +66,29 @@ def with_facts(
     settings: Settings,
     *,
     consent_needed: bool = True,
+    sharing: Sharing | None = None,
     sending: bool = False,
     message_id: int | None = None,
     kept: bool = False,
 ) -> pd.DataFrame:
     """Join candidates with what is known of their contractors now. At sending, one message is left out of account.
 
-    Numbers that nobody has read yet are read first. `kept` adds the column `recipient_facts`: the same as JSON, the way
-    the ledger keeps it.
+    Numbers that are new are read first, unless `sharing` says that this was done. `kept` adds the column
+    `recipient_facts`: the same as JSON, the way the ledger keeps it.
     """
     frame = candidates if isinstance(candidates, pd.DataFrame) else pd.DataFrame(candidates)
     contractor_ids = sorted(set(frame["contractor_id"].tolist()))
-    read_numbers(conn, contractor_ids, region=settings.default_region)
-    asked = settings.model_dump() | {
-        "contractor_ids": contractor_ids,
-        "sending": sending,
-        "message_id": message_id,
-    }
+    if sharing is None:
+        sharing = look_up(conn, contractor_ids, region=settings.default_region)
+    asked = (
+        settings.model_dump()
+        | sharing.of(contractor_ids)
+        | {
+            "contractor_ids": contractor_ids,
+            "sending": sending,
+            "message_id": message_id,
+        }
+    )
     facts = fetch_frame(conn, _FACTS_KEPT if kept else _FACTS["recipient_facts"], asked)
     for column in _TIMES:
         facts[column] = pd.to_datetime(facts[column], utc=True)

@@ -9,12 +9,13 @@ SELECT id, contractor_id, trigger_name, message_type, priority, urgency, promise
 
 -- name: facts_as_kept
 -- What the ledger keeps of the facts, made where they are: never the number itself, nor the lists behind the counts.
-SELECT seen.*,
-       (to_jsonb(seen) - '{{contractor_id,asked_at,phone,recent_times,recent_types}}'::text[]
-        || jsonb_build_object('has_phone', COALESCE(NULLIF(to_jsonb(seen) ->> 'phone', ''),
-                                                    NULLIF(to_jsonb(seen) ->> 'phone_verdict', 'none')) IS NOT NULL)
-       )::text AS recipient_facts
+SELECT seen.*, row_to_json(kept)::text AS recipient_facts
   FROM ({facts}) AS seen
+ CROSS JOIN LATERAL (SELECT seen.known, seen.phone_verdict, seen.phone_verdict <> 'none' AS has_phone, seen.timezone,
+                            seen.phone_zones, seen.phone_state, seen.suppressed, seen.consent, seen.paused,
+                            seen.paused_until, seen.waiting_message_id, seen.last_message_id, seen.last_sent_at,
+                            seen.sent_day, seen.sent_week, seen.sent_30_days, seen.recent_sent, seen.recent_unanswered,
+                            seen.recent_last_sent_at, seen.trust_score, seen.complaints, seen.complained_at) AS kept
 
 -- name: plan_for_many
 -- For the rest of this transaction: look each row up by its id. Of a batch that was written a second ago there are no

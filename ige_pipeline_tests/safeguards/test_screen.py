@@ -9,7 +9,7 @@ from psycopg.rows import DictRow
 
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.queries import load
-from ige_pipeline.safeguards.phonebook import read_numbers
+from ige_pipeline.safeguards.phonebook import look_up
 from ige_pipeline.safeguards.screen import count_reasons, count_verdicts, screen_recipients, with_facts
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.factories import (
@@ -61,9 +61,9 @@ def asleep(conn: Conn) -> str:
 
 
 def facts_of(conn: Conn, contractor_id: int, **over: Any) -> dict[str, Any]:
-    read_numbers(conn, [contractor_id], region="US")
+    shared = look_up(conn, [contractor_id], region="US").of([contractor_id])
     asked = {"contractor_ids": [contractor_id], "sending": False, "message_id": None}
-    asked = Settings().model_dump() | asked | over
+    asked = Settings().model_dump() | shared | asked | over
     return one(conn.execute(load("ige_pipeline.safeguards", "facts.sql")["recipient_facts"], asked))
 
 
