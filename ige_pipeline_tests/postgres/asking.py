@@ -27,7 +27,9 @@ INVALID = "SELECT indexrelid::regclass::text AS name FROM pg_index WHERE NOT ind
 
 @contextmanager
 def connected(url: str) -> Iterator[Conn]:
-    with psycopg.connect(url, autocommit=True, row_factory=dict_row) as conn:
+    """A connection whose locks do not outlive a test that went wrong."""
+    options = "-c idle_in_transaction_session_timeout=20s"
+    with psycopg.connect(url, autocommit=True, row_factory=dict_row, options=options) as conn:
         yield conn
 
 

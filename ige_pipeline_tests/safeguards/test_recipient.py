@@ -341,6 +341,10 @@ def test_a_message_whose_time_is_missing_counts_as_contact() -> None:
     assert (finding.reason, finding.observed) == (Reason.UNEVALUATED, "gap")
 
 
+def test_a_time_without_a_message_counts_as_contact() -> None:
+    assert reasons(facts(last_sent_at=NOW - timedelta(hours=1))) == {Reason.GAP}
+
+
 def test_ignored_messages_whose_time_is_missing_count_as_new() -> None:
     found = findings(ignored(3, timedelta(days=30), recent_last_sent_at=None))
 
@@ -399,7 +403,7 @@ GARBAGE = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     wrong=st.sampled_from(sorted(WRONG_FOR)),
     column=st.sampled_from(sorted(set(facts()) - {"contractor_id", "timezone"})),

@@ -27,7 +27,7 @@ from ige_pipeline_tests.triggers.reference import GOALS, ITEMS, Candidate, Goal,
 
 Conn = psycopg.Connection[DictRow]
 
-EXAMPLES = int(os.environ.get("IGE_TEST_EXAMPLES", "250"))
+EXAMPLES = int(os.environ.get("IGE_TEST_EXAMPLES", "150"))
 AS_OF = datetime(2026, 3, 2, 14, tzinfo=UTC)
 THREE = [each for each in load_all() if each.name in {"high_priority_goal", "stalled_goal", "milestone_achieved"}]
 
