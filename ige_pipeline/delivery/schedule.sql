@@ -136,11 +136,11 @@ UPDATE ige_decisions
    AND reviewed_at IS NOT NULL
 
 -- name: explain_the_rest
--- What another batch scheduled between our screening and now.
+-- What came between our screening and now: another batch or program scheduled, or sent, something to the same person.
 UPDATE ige_decisions
    SET verdict = 'blocked',
        decided_at = now(),
-       reasons = reasons || '[{"reason": "undelivered", "observed": "scheduled meanwhile", "limit": null}]'
+       reasons = reasons || '[{"reason": "contacted_meanwhile", "observed": null, "limit": null}]'
  WHERE batch_id = %(batch_id)s
    AND decided_on = %(decided_on)s
    AND verdict IS NULL

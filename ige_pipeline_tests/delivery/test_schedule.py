@@ -165,7 +165,7 @@ def test_who_has_a_message_waiting_gets_no_second_one(conn: Conn) -> None:
 
     assert [message["id"] for message in scheduled(conn, batch)] == [waiting]
     row = fetch(conn, "ige_decisions", decision)
-    assert (row["verdict"], [reason["reason"] for reason in row["reasons"]]) == ("blocked", ["undelivered"])
+    assert (row["verdict"], [reason["reason"] for reason in row["reasons"]]) == ("blocked", ["contacted_meanwhile"])
 
 
 @pytest.mark.parametrize(("hours", "goes"), [(47.9, False), (48.1, True)])

@@ -92,7 +92,7 @@ CREATE INDEX IF NOT EXISTS ige_decisions_promised ON ige_decisions (dedupe_key) 
 # The batch calls this, so the role that runs batches needs no right to create tables: the owner's are used.
 PARTITIONS = """
 CREATE OR REPLACE FUNCTION ige_prepare_decisions(day date) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     part text := format('ige_decisions_%s', to_char(day, 'YYYYMMDD'));
 BEGIN
@@ -106,7 +106,7 @@ END $$"""
 # Days are dropped and not deleted. What led to a message moves to the default partition first and lives as long as it.
 RETENTION = """
 CREATE OR REPLACE FUNCTION ige_retire_decisions(before date) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     part   record;
     retired integer := 0;
