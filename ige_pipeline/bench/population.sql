@@ -9,7 +9,7 @@ SELECT 'Ada', 'Builder' || n,
        CASE WHEN random() < 0.99 THEN '+1' || (2002000000 + n) END,
        'Builder ' || n || ' Roofing',
        random() < 0.02,
-       CASE WHEN random() < 0.5 THEN localtimestamp + (random() - 0.5) * interval '20 days' END,
+       CASE WHEN random() < 0.5 THEN localtimestamp + (floor(random() * 20) - 9.5) * interval '1 day' END,
        'Etc/GMT' || CASE WHEN n %% 24 < 12 THEN '+' ELSE '-' END || n %% 12
   FROM generate_series(1, %(contractors)s::bigint) AS n;
 
@@ -52,7 +52,8 @@ SELECT n, 'positive_feedback', 'Said that the last tip had helped', '{"channel":
 
 -- name: messages
 -- Three each, in the order of their time, each about one of the contractor's goals: the oldest by the old system, which
--- names the goal in context_data only, the others by us. Half were answered; one contractor in fifty has one waiting.
+-- names the goal in context_data only, the others by us. Half were answered; one contractor in fifty has one waiting. No
+-- age comes near a limit of whole days: while the benchmark runs, the clock must not free anybody.
 INSERT INTO ai_proactive_messages (contractor_id, message_type, message_content, ai_reasoning, context_data, sent_at,
                                    contractor_response, response_received_at, created_at, trigger_name, subject_table,
                                    subject_id, occurrence, dedupe_key)
@@ -71,8 +72,24 @@ SELECT drawn.contractor_id, 'check_in', 'Hi Ada, how did the call with the suppl
                n * 2 - floor(random() * 2)::bigint AS goal_id,
                random() < 0.5 AS answered,
                CASE WHEN place < 3 OR random() < 0.98
-                    THEN localtimestamp - interval '1 minute' - random() * interval '20 days'
-                         - (3 - place) * interval '20 days' END AS sent_at
+                    THEN localtimestamp - interval '12 hours' - random() * interval '6 hours'
+                         - (floor(random() * 20) + (3 - place) * 20) * interval '1 day' END AS sent_at
           FROM generate_series(1, %(contractors)s::bigint) AS n
          CROSS JOIN generate_series(1, 3) AS place) AS drawn
  ORDER BY drawn.sent_at;
+
+-- name: goals_by_contractor
+-- The indexes that any application has, for the sake of the reference methods.
+CREATE INDEX ON ai_concierge_goals (contractor_id);
+
+-- name: items_by_contractor
+CREATE INDEX ON ai_concierge_checklist_items (contractor_id);
+
+-- name: items_by_goal
+CREATE INDEX ON ai_concierge_checklist_items (goal_id);
+
+-- name: messages_by_contractor
+CREATE INDEX ON ai_proactive_messages (contractor_id);
+
+-- name: trust_by_contractor
+CREATE INDEX ON ai_trust_indicators (contractor_id);

@@ -1,9 +1,9 @@
 """Let the hourly batch read what it needs of 100,000 contractors' messages from indexes alone.
 
 Measured at 200,000 contractors: one of our own messages about a subject was found in 5 µs by an index that led to the
-table, and in 2 µs by one that holds the answer. Each index takes
-the place of a narrower one of ours (0004), so that writers of `ai_proactive_messages` keep as many as before. Only
-short values are included: a long one must not make another program's INSERT fail.
+table, and in 2 µs by one that holds the answer. Each index takes the place of a narrower one of ours (0004), so that
+writers of `ai_proactive_messages` keep as many as before. Only short values are included: a long one must not make
+another program's INSERT fail.
 """
 
 from ige_pipeline.postgres.schema_change import create_index, execute
