@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -99,6 +99,10 @@ class Talk:
 
     def say(self, *parts: bytes, every_s: float = 0.0) -> None:
         """Send parts, one after the other, until the other side has gone."""
+        self.pour(parts, every_s=every_s)
+
+    def pour(self, parts: Iterable[bytes], *, every_s: float = 0.0) -> None:
+        """Send parts that may have no end."""
         with suppress(OSError):
             for part in parts:
                 self.peer.sendall(part)

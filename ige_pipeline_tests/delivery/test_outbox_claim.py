@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from ige_pipeline.delivery.lease import Lease
-from ige_pipeline.delivery.outbox import Outbox
 from ige_pipeline.delivery.outcome import Delivered
 from ige_pipeline.postgres.connection import Connection, connect
 from ige_pipeline_tests.delivery.fakes import awake, in_minutes
@@ -200,12 +199,8 @@ def test_a_lock_of_the_same_number_in_another_database_keeps_nothing_alive(
     with outbox_on(database_url) as doomed:
         claimed(doomed)
         owner = conn.execute("SELECT lease_owner FROM ai_proactive_messages").fetchone()
-    with connect(empty_database_url) as elsewhere, outbox_on(database_url) as outbox:
+    with connect(empty_database_url) as elsewhere:
         elsewhere.execute("SELECT pg_advisory_lock(366, %s)", [owner["lease_owner"] if owner else 0])
 
-        assert claim_one(outbox).attempt == 2
-
-
-def claim_one(outbox: Outbox) -> Lease:
-    outbox.recover()
-    return claimed(outbox)
+        with outbox_on(database_url) as outbox:
+            assert claimed(outbox).attempt == 2
