@@ -237,7 +237,7 @@ def test_any_sequence_keeps_the_promises_of_the_outbox(database_url: str) -> Non
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=50,
+            max_examples=40,
             stateful_step_count=25,
             deadline=None,
             database=None,
