@@ -38,12 +38,20 @@ class _Asked(dg.ConfigurableResource[RunRequest]):
         )
 
 
+def _bounds(constraints: list[Any]) -> str:
+    """Say the bounds of a setting in words."""
+    words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+    known = [
+        f"{said} {getattr(each, name):g}" for each in constraints for name, said in words.items() if hasattr(each, name)
+    ]
+    return f" Allowed: {', '.join(known)}." if known else ""
+
+
 def _optional(name: str) -> tuple[Any, Any]:
     """Make a field of the run config from a setting: the same sentence, empty unless set; bounds are checked on use."""
     field = Settings.model_fields[name]
     kinds: dict[Any, Any] = {int: int | None, float: float | None, bool: bool | None}
-    bounds = ", ".join(str(bound) for bound in field.metadata)
-    described = f"{field.description} Default: {field.default}." + (f" {bounds}." if bounds else "")
+    described = f"{field.description} Default: {field.default}.{_bounds(field.metadata)}"
     return kinds.get(field.annotation, str | None), Field(default=None, description=described)
 
 

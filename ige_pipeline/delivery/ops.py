@@ -83,7 +83,8 @@ def deliver_messages(
                 "Message %d, attempt %d: %s", lease.message_id, lease.attempt, type(outcome).__name__
             ),
         )
-    for materialization in report.of_delivery(done, run_id=context.run_id):
+        totals = outbox.delivered_by_hour(conn, list(done.delivered_by_hour))
+    for materialization in report.of_delivery(done, run_id=context.run_id, totals=totals):
         context.log_event(materialization)
     context.add_output_metadata({"posted": done.posted, **counts_as_metadata("outcome", dict(done.counts))})
     if done.fault is not None:

@@ -67,6 +67,12 @@ def backlog(conn: Connection, *, adopted: bool) -> dict[str, Any]:
     return conn.execute(_QUERIES["backlog"], {"adopted": adopted}).fetchone() or {}
 
 
+def delivered_by_hour(conn: Connection, hours: list[datetime]) -> dict[datetime, int]:
+    """Return {batch hour: messages of its batches that were delivered so far}, for those hours."""
+    rows = conn.execute(_QUERIES["delivered_by_hour"], {"hours": hours})
+    return {row["batch_hour"]: row["delivered"] for row in rows}
+
+
 class Outbox:
     """One run's hands on the outbox. Others see that it lives by a lock that its connection holds."""
 

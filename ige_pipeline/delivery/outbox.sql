@@ -206,3 +206,14 @@ SELECT count(*) AS unsent,
        COALESCE(EXTRACT(EPOCH FROM now() - min(m.created_at)::timestamptz) / 60, 0)::float8 AS oldest_minutes
   FROM ai_proactive_messages m
  WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
+
+-- name: delivered_by_hour
+-- All of an hour's batches together, whichever runs delivered them.
+SELECT b.batch_hour, count(*) AS delivered
+  FROM ige_batches b
+  JOIN ige_decisions d ON d.batch_id = b.id
+  JOIN ai_proactive_messages m ON m.id = d.message_id
+ WHERE b.batch_hour = ANY (%(hours)s::timestamptz[])
+   AND d.verdict = 'scheduled'
+   AND m.sent_at IS NOT NULL
+ GROUP BY b.batch_hour

@@ -1,6 +1,6 @@
 """What Dagster is told: one materialization for each asset and hour, with counts, a preview, and links both ways."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,20 +29,31 @@ def of_batch(
         "tokens": closed["tokens_in"] + closed["tokens_out"],
         "run": dg.MetadataValue.dagster_run(run_id),
     }
-    decided = about | counts_as_metadata("verdict", closed["counts"]) | closed.get("by_trigger", {})
-    scheduled = about | {"scheduled": closed["counts"].get("scheduled", 0), "preview": as_table(rows)}
+    decided = (
+        about
+        | counts_as_metadata("verdict", closed["counts"])
+        | counts_as_metadata("trigger", closed["by_trigger"])
+        | {"scheduled_messages": _link("scheduled_messages", batch.batch_hour)}
+    )
+    scheduled = about | {
+        "scheduled": closed["counts"].get("scheduled", 0),
+        "preview": as_table(rows),
+        "delivered_messages": _link("delivered_messages", batch.batch_hour),
+    }
     yield _materialized("trigger_decisions", batch.batch_hour, decided)
     yield _materialized("scheduled_messages", batch.batch_hour, scheduled)
 
 
-def of_delivery(done: DeliveryReport, *, run_id: str) -> Iterator[dg.AssetMaterialization]:
-    """Tell every batch hour how many of its messages this run delivered."""
+def of_delivery(
+    done: DeliveryReport, *, run_id: str, totals: Mapping[datetime, int]
+) -> Iterator[dg.AssetMaterialization]:
+    """Tell every batch hour how many of its messages this run delivered, and all runs together (`totals`)."""
     for hour, delivered in sorted(done.delivered_by_hour.items()):
         about = {
-            "delivered": delivered,
-            "batch": dg.MetadataValue.asset(dg.AssetKey("scheduled_messages")),
+            "delivered_by_this_run": delivered,
+            "delivered": totals.get(hour, delivered),
+            "scheduled_messages": _link("scheduled_messages", hour),
             "run": dg.MetadataValue.dagster_run(run_id),
-            **counts_as_metadata("outcome", dict(done.counts)),
         }
         yield _materialized("delivered_messages", hour, about)
 
@@ -53,6 +64,11 @@ def fault_sentence(reason: str, endpoint: str) -> str:
         f"The webhook at {endpoint} answered {reason}, so the endpoint is wrong and not the messages: check "
         "N8N_OUTBOUND_WEBHOOK_URL, IGE_WEBHOOK_AUTH_HEADER and that the n8n workflow is active; nothing was lost."
     )
+
+
+def _link(asset: str, hour: datetime) -> dg.MetadataValue:
+    """Lead from a batch to its deliveries and back, on this Dagster's own pages."""
+    return dg.MetadataValue.url(f"/assets/{asset}?view=partitions&partition={hour.astimezone(UTC).strftime(_KEY)}")
 
 
 def _materialized(asset: str, hour: datetime, metadata: dict[str, Any]) -> dg.AssetMaterialization:

@@ -43,4 +43,10 @@ UPDATE ige_batches b
                    AND decided_on = %(decided_on)s
                  GROUP BY verdict) AS by_verdict) AS counted
  WHERE b.id = %(batch_id)s
-RETURNING b.counts, b.tokens_in, b.tokens_out, b.cost_usd, b.opened_at, b.closed_at
+RETURNING b.counts, b.tokens_in, b.tokens_out, b.cost_usd, b.opened_at, b.closed_at,
+          (SELECT COALESCE(jsonb_object_agg(each.trigger_name, each.n), '{}')
+             FROM (SELECT trigger_name, count(*) AS n
+                     FROM ige_decisions
+                    WHERE batch_id = %(batch_id)s
+                      AND decided_on = %(decided_on)s
+                    GROUP BY trigger_name) AS each) AS by_trigger

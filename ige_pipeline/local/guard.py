@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-STEPS = ((signal.SIGINT, 4.0), (signal.SIGTERM, 1.5), (signal.SIGKILL, 0.0))
+STEPS = ((signal.SIGINT, 3.0), (signal.SIGTERM, 1.0), (signal.SIGKILL, 0.0))
 """What the group is sent, and how many seconds it has to go."""
 
 LOOK_EVERY_S = 0.2

@@ -71,6 +71,7 @@ class Sandbox:
             "IGE_MESSAGES_PER_SECOND": str(MESSAGES_PER_SECOND),
             "IGE_SCHEDULES": "on",
             "IGE_SETTINGS": str(self.settings),
+            "DAGSTER_HOME": str(self.dagster_home),
         }
 
 
