@@ -97,7 +97,7 @@ SELECT a.id AS contractor_id,
        CASE WHEN shared.id IS NULL THEN alone.times ELSE shared.times END AS recent_times,
        CASE WHEN shared.id IS NULL THEN alone.types ELSE shared.types END AS recent_types,
        recent.sent AS recent_sent,
-       recent.unanswered AS recent_unanswered,
+       unanswered.count AS recent_unanswered,
        recent.last_sent_at::timestamptz AS recent_last_sent_at,
        trust.score AS trust_score,
        complaints.count AS complaints,
@@ -126,18 +126,24 @@ SELECT a.id AS contractor_id,
                         AND k.phone_e164 LIKE '%%' || a.local_digits
                         AND k.revoked_at IS NOT NULL
                       LIMIT 1) withdrawn ON true
-  LEFT JOIN LATERAL (SELECT count(*) AS sent,
-                            count(*) FILTER (WHERE newest.contractor_response IS NULL
-                                               AND newest.response_received_at IS NULL) AS unanswered,
-                            max(newest.sent_at) AS last_sent_at
-                       FROM (SELECT GREATEST('1970-01-01', LEAST('2200-01-01', m.sent_at)) AS sent_at,
-                                    m.contractor_response, m.response_received_at
+  LEFT JOIN LATERAL (SELECT count(*) AS sent, min(newest.sent_at) AS since,
+                            max(GREATEST('1970-01-01', LEAST('2200-01-01', newest.sent_at))) AS last_sent_at
+                       FROM (SELECT m.sent_at
                                FROM ai_proactive_messages m
                               WHERE m.contractor_id = a.id
                                 AND m.sent_at IS NOT NULL
                                 AND m.source_message_type IS NULL
                               ORDER BY m.sent_at DESC
                               LIMIT %(ignored_in_a_row)s) newest) recent ON true
+  -- Counted apart, so that indexes alone can answer: a reply's text is too long to be kept in one.
+  LEFT JOIN LATERAL (SELECT LEAST(count(*), recent.sent) AS count
+                       FROM ai_proactive_messages m
+                      WHERE m.contractor_id = a.id
+                        AND m.sent_at >= recent.since
+                        AND m.sent_at IS NOT NULL
+                        AND m.source_message_type IS NULL
+                        AND m.contractor_response IS NULL
+                        AND m.response_received_at IS NULL) unanswered ON true
   LEFT JOIN LATERAL (SELECT t.cumulative_trust_score AS score
                        FROM ai_trust_indicators t
                       WHERE t.contractor_id = a.id

@@ -101,8 +101,10 @@ def fetch_frame(conn: Connection, query: str | sql.Composed, values: dict[str, A
     with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
         cursor.execute(query, values)
         names = [column.name for column in cursor.description or ()]
-        columns = list(zip(*cursor.fetchall(), strict=True)) or [()] * len(names)
-    return pd.DataFrame(dict(zip(names, columns, strict=True)), columns=names)
+        pieces = [pd.DataFrame(columns=names)]
+        while rows := cursor.fetchmany(_AT_ONCE):
+            pieces.append(pd.DataFrame(dict(zip(names, zip(*rows, strict=True), strict=True))))
+    return pd.concat(pieces[1:] or pieces, ignore_index=True)
 
 
 def blocked(findings: dict[int, list[Finding]]) -> set[int]:
