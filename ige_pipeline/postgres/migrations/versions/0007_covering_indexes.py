@@ -4,7 +4,7 @@ Measured at 200,000 contractors: one of our own messages about a subject was fou
 table, and in 2 µs by one that holds the answer; what was sent to a contractor lately, and what of it was answered, took
 five times as long as the latest trust score each, and takes about three times as long. Two indexes take the place of
 narrower ones of ours (0004); the other two are written when a message is sent and when it is answered. Only short
-values are included: a long one must not make another program's INSERT fail (`message_type` is one of six words by a CHECK).
+values are included: a long one must not make another program's INSERT fail (a CHECK leaves `message_type` six words).
 """
 
 from ige_pipeline.postgres.schema_change import create_index, execute
