@@ -54,7 +54,7 @@ def _now(close: Nearest | None) -> str:
         return "No trigger has anything to go by: they have no goals, items, follow-ups or event messages."
     if close.missing:
         return f"Now: no trigger fires; {close.trigger.name} comes nearest: {'; '.join(close.missing)}."
-    return f"Now: {close.trigger.name} fires, unless its subject was written about lately; the next batch decides."
+    return f"Now: {close.trigger.name} fires; the next batch asks the safeguards."
 
 
 def _as_values(close: Nearest | None) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from ige_pipeline.triggers.trigger import Trigger
 _QUERIES = load(__package__, "_evaluate.sql")
 _PROMISED = load(__package__, "_promised.sql")
 # Where the old application kept the id of what a message was about.
-_OLD_KEYS = {"ai_concierge_goals": "goal_id", "ai_concierge_checklist_items": "item_id"}
+OLD_KEYS = {"ai_concierge_goals": "goal_id", "ai_concierge_checklist_items": "item_id"}
 
 
 def evaluate(conn: Connection, batch: Batch, triggers: Iterable[Trigger], settings: Settings) -> dict[str, int]:
@@ -62,7 +62,7 @@ def parameters(trigger: Trigger, batch: Batch, settings: Settings) -> dict[str, 
 
 def _due(trigger: Trigger) -> sql.Composed:
     about = _part(_last_message(trigger)).format(
-        subject=sql.Literal(trigger.subject), old_key=sql.Literal(_OLD_KEYS.get(trigger.subject))
+        subject=sql.Literal(trigger.subject), old_key=sql.Literal(OLD_KEYS.get(trigger.subject))
     )
     return _part("due").format(selects=_sql(trigger.selects + "\n"), last_message=about)
 
@@ -70,7 +70,7 @@ def _due(trigger: Trigger) -> sql.Composed:
 def _last_message(trigger: Trigger) -> str:
     if trigger.repeat_days == "each":
         return "last_message_of_occurrence"
-    return "last_message_with_old" if trigger.subject in _OLD_KEYS else "last_message"
+    return "last_message_with_old" if trigger.subject in OLD_KEYS else "last_message"
 
 
 def _part(name: str) -> sql.SQL:

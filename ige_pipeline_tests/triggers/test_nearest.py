@@ -1,12 +1,13 @@
 """Which trigger comes nearest for somebody whom none selects."""
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.settings import Settings
 from ige_pipeline.triggers.nearest import nearest
 from ige_pipeline.triggers.trigger import load_all
-from ige_pipeline_tests.factories import ago, insert, make_contractor, make_goal, make_item
+from ige_pipeline_tests.factories import ago, insert, make_contractor, make_goal, make_item, make_sent_message
 
 
 def test_somebody_without_anything_has_no_nearest_trigger(conn: Connection) -> None:
@@ -56,3 +57,18 @@ def test_every_trigger_can_say_what_is_missing(conn: Connection, trigger: object
 
     assert statement is not None
     conn.execute(statement, Settings().model_dump() | {"contractor_id": 1})
+
+
+def test_a_row_that_was_written_about_yesterday_says_so(conn: Connection) -> None:
+    contractor = make_contractor(conn)
+    goal = make_goal(conn, contractor, next_milestone=None)
+    make_item(conn, goal)
+    make_sent_message(conn, contractor, sent_at=ago(days=1), context_data=Jsonb({"goal_id": goal}))
+
+    found = nearest(conn, contractor, Settings())
+
+    assert found is not None
+    assert (found.trigger.name, found.missing) == (
+        "high_priority_goal",
+        ("it was written about 1.0 days ago, and 3 must pass",),
+    )
