@@ -122,6 +122,12 @@ def test_a_local_number_may_be_any_opted_out_one_that_ends_alike(conn: Conn) -> 
     assert reasons(conn, other) == []
 
 
+def test_a_lifted_opt_out_that_ends_alike_says_nothing(conn: Conn) -> None:
+    opt_out(conn, lifted_at=ago(days=1), lifted_by="Grace")
+
+    assert reasons(conn, somebody(conn, "555-0123")) == []
+
+
 def test_no_finding_and_no_fact_shows_a_number(conn: Conn) -> None:
     contractor, batch = somebody(conn, "(305) 555-0123"), make_batch(conn)
     opt_out(conn, reason="STOP from 3055550123")
@@ -236,6 +242,8 @@ def test_at_sending_an_unknown_consent_waits_and_a_revoked_one_cancels(conn: Con
 def test_somebody_stored_twice_is_one_number(conn: Conn) -> None:
     first, second = twins(conn)
     make_sent_message(conn, first, sent_at=ago(hours=3))
+
+    make_sent_message(conn, second, sent_at=ago(hours=60))
 
     assert reasons(conn, second, min_gap_hours=48) == ["gap"]
     assert reasons(conn, second, cap_per_day=1) == ["cap_day"]

@@ -78,13 +78,24 @@ def test_two_in_a_day_are_enough_and_it_is_known_until_when(conn: Conn) -> None:
 
 
 @pytest.mark.parametrize(
-    ("age", "blocked"), [(timedelta(hours=24), False), (timedelta(hours=24, microseconds=-1), True)]
+    ("reason", "setting", "window"),
+    [
+        (Reason.CAP_DAY, "cap_per_day", timedelta(hours=24)),
+        (Reason.CAP_WEEK, "cap_per_week", timedelta(hours=168)),
+        (Reason.CAP_30_DAYS, "cap_per_30_days", timedelta(hours=720)),
+        (Reason.CAP_TYPE, "cap_per_type_per_week", timedelta(hours=168)),
+    ],
 )
-def test_the_window_of_a_day_is_twenty_four_hours_and_not_a_date(conn: Conn, age: timedelta, *, blocked: bool) -> None:
-    contractor = somebody(conn)
-    sent(conn, contractor, age)
+def test_a_window_is_so_many_hours_to_the_microsecond(
+    conn: Conn, reason: Reason, setting: str, window: timedelta
+) -> None:
+    thresholds: dict[str, Any] = {setting: 1}
+    inside, outside = somebody(conn), somebody(conn)
+    sent(conn, inside, window - timedelta(microseconds=1))
+    sent(conn, outside, window)
 
-    assert (Reason.CAP_DAY in found_for(conn, contractor, cap_per_day=1)) is blocked
+    assert found_for(conn, inside, **thresholds)[reason].clears_at == now_of(conn) + timedelta(microseconds=1)
+    assert reason not in found_for(conn, outside, **thresholds)
 
 
 def test_zero_is_no_cap(conn: Conn) -> None:
@@ -103,6 +114,16 @@ def test_a_message_of_another_type_leaves_room_for_this_one(conn: Conn) -> None:
     assert Reason.CAP_TYPE not in found_for(conn, contractor, **limits)
     finding = found_for(conn, contractor, message_type="celebration", **limits)[Reason.CAP_TYPE]
     assert (finding.observed, finding.clears_at) == (2, now_of(conn) + timedelta(hours=168 - 60))
+
+
+def test_a_message_of_this_type_from_before_the_week_leaves_room(conn: Conn) -> None:
+    contractor = somebody(conn)
+    sent(conn, contractor, *hours(168, 300), message_type="celebration")
+    sent(conn, contractor, *hours(30, 60), message_type="check_in")
+
+    found = found_for(conn, contractor, message_type="celebration", cap_per_type_per_week=1)
+
+    assert Reason.CAP_TYPE not in found
 
 
 def test_a_type_that_nobody_knows_counts_as_every_type(conn: Conn) -> None:
@@ -141,6 +162,13 @@ def test_three_complaints_in_seven_days_wait_until_the_third_last_is_older(conn:
 
     assert (finding.observed, finding.limit) == (4, 3)
     assert finding.clears_at == now_of(conn) + timedelta(hours=168 - 50)
+
+
+def test_exactly_three_complaints_are_too_many(conn: Conn) -> None:
+    contractor = somebody(conn)
+    complained(conn, contractor, *hours(10, 30, 167))
+
+    assert found_for(conn, contractor)[Reason.COMPLAINTS].clears_at == now_of(conn) + timedelta(hours=1)
 
 
 def test_two_complaints_praise_and_old_ones_do_not_add_up(conn: Conn) -> None:

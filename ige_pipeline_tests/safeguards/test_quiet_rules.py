@@ -15,8 +15,9 @@ from ige_pipeline.safeguards.finding import Finding
 from ige_pipeline.safeguards.quiet_hours import Hours, Week, first_open
 from ige_pipeline.safeguards.quiet_rules import allowed_week, holidays_of, in_words, parse, rule_of, state_rules
 from ige_pipeline.safeguards.reason import Reason
-from ige_pipeline.safeguards.recipient import quiet_at
+from ige_pipeline.safeguards.recipient import quiet_at, screen
 from ige_pipeline.settings import Settings
+from ige_pipeline_tests.safeguards.test_recipient import NOW, facts, frame_of
 
 NEW_YORK, CHICAGO = ZoneInfo("America/New_York"), ZoneInfo("America/Chicago")
 
@@ -62,7 +63,9 @@ def test_a_number_of_two_zones_is_called_when_both_allow_it() -> None:
     assert opens(zones="America/Boise America/Los_Angeles", now=now) == now + timedelta(minutes=30)
 
 
-@pytest.mark.parametrize("zones", ["Etc/Unknown", "Europe/Moscow Asia/Kamchatka Pacific/Honolulu"])
+@pytest.mark.parametrize(
+    "zones", ["Etc/Unknown", "America/New_York Mars/Olympus", "Europe/Moscow Asia/Kamchatka Pacific/Honolulu"]
+)
 def test_a_number_abroad_that_may_ring_anywhere_cannot_be_evaluated(zones: str) -> None:
     found = finding(zones=zones, now=at(NEW_YORK, 2026, 1, 14, 14, 0))
 
@@ -217,6 +220,15 @@ def test_with_the_package_the_fourth_of_july_waits() -> None:
 
     assert opens("America/New_York", now=now) == now
     assert opens("America/New_York", now=now, quiet_holidays="US") == at(NEW_YORK, 2028, 7, 5, 8, 0)
+
+
+def test_a_calendar_that_cannot_be_had_is_not_taken_for_a_fact_about_somebody() -> None:
+    pytest.importorskip("holidays")
+
+    with pytest.raises(Refusal, match="'ZZ', a country"):
+        finding("America/New_York", now=at(NEW_YORK, 2026, 1, 14, 12, 0), quiet_holidays="ZZ")
+    with pytest.raises(Refusal, match="'ZZ', a country"):
+        screen(frame_of(facts()), Settings(quiet_holidays="ZZ"), now=NOW)
 
 
 def test_a_country_that_has_no_calendar_is_found_when_settings_are_read(tmp_path: Any) -> None:
