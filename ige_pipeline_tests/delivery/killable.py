@@ -7,7 +7,15 @@ from ige_pipeline.delivery.endpoint import Target, WebhookEndpoint
 from ige_pipeline.postgres.connection import connect
 from ige_pipeline.settings import Settings
 
-PRELOADED = [__name__, "pandas", "ige_pipeline.safeguards.screen", "ige_pipeline.delivery.rescreen"]
+PRELOADED = [
+    __name__,
+    "pytest",
+    "pandas",
+    "phonenumbers.geocoder",
+    "phonenumbers.timezone",
+    "ige_pipeline.safeguards.screen",
+    "ige_pipeline.delivery.rescreen",
+]
 
 
 def deliver_all(database_url: str, webhook_url: str) -> None:
