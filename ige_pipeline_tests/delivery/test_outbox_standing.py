@@ -41,7 +41,7 @@ def test_a_stop_is_seen_with_its_reason_and_so_is_its_end(conn: Connection) -> N
 @pytest.mark.parametrize(
     ("over", "seen"),
     [
-        ({"sent_at": ago(minutes=59)}, True),
+        ({"sent_at": ago(minutes=30)}, True),
         ({"sent_at": ago(minutes=61)}, False),
         ({"sent_at": ago(minutes=5), "attempts": 1}, False),
         ({}, False),
@@ -60,7 +60,7 @@ def test_a_row_that_became_sent_without_our_lease_gives_the_old_worker_away(
     [
         ({"created_at": ago(hours=25)}, True),
         ({"created_at": ago(hours=23)}, False),
-        ({"created_at": ago(hours=25), "expires_at": in_minutes(5)}, False),
+        ({"created_at": ago(hours=25), "expires_at": in_minutes(600)}, False),
         ({"created_at": ago(hours=1), "expires_at": ago(seconds=1)}, True),
         ({"created_at": None, "updated_at": ago(hours=1)}, False),
         ({"created_at": None, "updated_at": None}, True),
