@@ -88,14 +88,14 @@ SELECT a.id AS contractor_id,
               OR withdrawn.id IS NOT NULL THEN 'revoked'
             WHEN consent.given_at IS NOT NULL THEN 'given'
             ELSE 'none' END AS consent,
-       CASE WHEN shared.id IS NULL THEN alone.waiting_message_id ELSE shared.waiting_message_id END AS waiting_message_id,
-       CASE WHEN shared.id IS NULL THEN alone.last_message_id ELSE shared.last_message_id END AS last_message_id,
-       CASE WHEN shared.id IS NULL THEN alone.last_sent_at ELSE shared.last_sent_at END AS last_sent_at,
-       CASE WHEN shared.id IS NULL THEN alone.sent_day ELSE shared.sent_day END AS sent_day,
-       CASE WHEN shared.id IS NULL THEN alone.sent_week ELSE shared.sent_week END AS sent_week,
-       CASE WHEN shared.id IS NULL THEN alone.sent_30_days ELSE shared.sent_30_days END AS sent_30_days,
-       CASE WHEN shared.id IS NULL THEN alone.times ELSE shared.times END AS recent_times,
-       CASE WHEN shared.id IS NULL THEN alone.types ELSE shared.types END AS recent_types,
+       contact.waiting_message_id,
+       contact.last_message_id,
+       contact.last_sent_at,
+       contact.sent_day,
+       contact.sent_week,
+       contact.sent_30_days,
+       CASE WHEN near.cap THEN contact.times END AS recent_times,
+       CASE WHEN near.cap THEN contact.types END AS recent_types,
        recent.sent AS recent_sent,
        unanswered.count AS recent_unanswered,
        recent.last_sent_at::timestamptz AS recent_last_sent_at,
@@ -106,6 +106,21 @@ SELECT a.id AS contractor_id,
   FROM asked a
   LEFT JOIN person alone ON alone.id = a.id
   LEFT JOIN shared ON shared.id = a.id
+ CROSS JOIN LATERAL (SELECT CASE WHEN shared.id IS NULL THEN alone.waiting_message_id ELSE shared.waiting_message_id END AS waiting_message_id,
+                            CASE WHEN shared.id IS NULL THEN alone.last_message_id ELSE shared.last_message_id END AS last_message_id,
+                            CASE WHEN shared.id IS NULL THEN alone.last_sent_at ELSE shared.last_sent_at END AS last_sent_at,
+                            CASE WHEN shared.id IS NULL THEN alone.sent_day ELSE shared.sent_day END AS sent_day,
+                            CASE WHEN shared.id IS NULL THEN alone.sent_week ELSE shared.sent_week END AS sent_week,
+                            CASE WHEN shared.id IS NULL THEN alone.sent_30_days ELSE shared.sent_30_days END AS sent_30_days,
+                            CASE WHEN shared.id IS NULL THEN alone.times ELSE shared.times END AS times,
+                            CASE WHEN shared.id IS NULL THEN alone.types ELSE shared.types END AS types) contact
+  -- The times of single messages are wanted only where a cap may have been reached; without them it is unevaluated.
+ CROSS JOIN LATERAL (SELECT (%(cap_per_day)s::integer > 0 AND contact.sent_day >= %(cap_per_day)s::integer)
+                         OR (%(cap_per_week)s::integer > 0 AND contact.sent_week >= %(cap_per_week)s::integer)
+                         OR (%(cap_per_30_days)s::integer > 0 AND contact.sent_30_days >= %(cap_per_30_days)s::integer)
+                         OR (%(cap_per_type_per_week)s::integer > 0
+                             AND contact.sent_week >= %(cap_per_type_per_week)s::integer)
+                         OR (%(state_rules)s::boolean AND a.state IS NOT NULL AND contact.sent_day > 0) AS cap) near
   LEFT JOIN ige_suppressions opted_out ON opted_out.phone_e164 = a.e164 AND opted_out.lifted_at IS NULL
   -- A local number may be any that ends like it: one of those that opted out counts.
   LEFT JOIN LATERAL (SELECT s.phone_e164

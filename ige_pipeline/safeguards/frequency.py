@@ -49,8 +49,8 @@ def gap(frame: pd.DataFrame, settings: Settings, now: datetime) -> Iterator[tupl
     wait = pd.to_timedelta(hours, unit="h")
     never = frame["last_message_id"].isna() & frame["last_sent_at"].isna()
     clear = never | (frame["last_sent_at"] <= pd.Timestamp(now) - wait)
-    for row in rows_of(frame[~clear]):
-        last, limit = certain_moment(row.last_sent_at), float(hours[row.Index])
+    for row, limit in zip(rows_of(frame[~clear]), hours[~clear].tolist(), strict=True):
+        last = certain_moment(row.last_sent_at)
         seen = round((now - last).total_seconds() / 3600, 1)
         yield row.Index, Finding(Reason.GAP, observed=seen, limit=limit, clears_at=last + timedelta(hours=limit))
 
@@ -166,6 +166,8 @@ FREQUENCY = (
     Safeguard(low_trust, needs=(), reads=("trust_score",)),
     Safeguard(complaints, needs=("complaints",), reads=("complained_at",)),
     Safeguard(caps, needs=("sent_day", "sent_week", "sent_30_days"), reads=("recent_times",)),
-    Safeguard(cap_of_type, needs=("sent_week",), reads=("recent_times", "recent_types", "message_type")),
-    Safeguard(cap_of_state, needs=("sent_day",), reads=("phone_state", "recent_times")),
+    Safeguard(
+        cap_of_type, needs=("sent_week",), reads=("sent_30_days", "recent_times", "recent_types", "message_type")
+    ),
+    Safeguard(cap_of_state, needs=("sent_day",), reads=("sent_30_days", "phone_state", "recent_times")),
 )

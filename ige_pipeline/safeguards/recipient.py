@@ -113,12 +113,14 @@ def screen(frame: pd.DataFrame, settings: Settings, *, now: datetime) -> dict[in
 
 def _ask(safeguard: Safeguard, frame: pd.DataFrame, settings: Settings, now: datetime) -> list[tuple[int, Finding]]:
     """One row with facts that make no sense must not hide what is known of the others: the rest is asked by halves."""
-    if not {*safeguard.needs, *safeguard.reads} <= set(frame.columns):
+    columns = [*safeguard.needs, *safeguard.reads]
+    if not set(columns) <= set(frame.columns):
         return [(int(index), _unevaluated(safeguard)) for index in frame.index]
     try:
-        told = ~frame[list(safeguard.needs)].isna().any(axis=1)
+        facts = frame[columns]
+        told = facts[list(safeguard.needs)].notna().all(axis=1)
         silent = [(int(index), _unevaluated(safeguard)) for index in frame.index[~told]]
-        return [*silent, *safeguard.check(frame[told], settings, now)]
+        return [*silent, *safeguard.check(facts[told] if silent else facts, settings, now)]
     except Refusal:
         raise
     except Exception:  # noqa: BLE001 - whatever it is, the answer is no

@@ -18,15 +18,15 @@ from ige_pipeline.safeguards.reason import Reason
 from ige_pipeline.safeguards.recipient import screen
 from ige_pipeline.safeguards.screen import with_facts
 from ige_pipeline.settings import Settings
+from ige_pipeline_tests.delivery.fakes import awake
 from ige_pipeline_tests.factories import make_contractor, make_sent_message, make_trust, one
 
 Conn = psycopg.Connection[DictRow]
 Found = dict[Reason, Finding]
 
-ALWAYS_OPEN = {"quiet_until_hour": 0, "quiet_from_hour": 23}
-# Nothing but caps speaks.
+# Nothing but what a test asks for speaks.
 NO_CAPS = {"cap_per_day": 0, "cap_per_week": 0, "cap_per_30_days": 0, "cap_per_type_per_week": 0}
-CALM = ALWAYS_OPEN | NO_CAPS | {"min_gap_hours": 0, "ignored_in_a_row": 50}
+CALM = NO_CAPS | {"min_gap_hours": 0, "ignored_in_a_row": 50}
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def hours(*ages: float) -> list[timedelta]:
 
 
 def somebody(conn: Conn, **over: Any) -> int:
-    return make_contractor(conn, **({"timezone": "Etc/GMT", "phone": None} | over))
+    return make_contractor(conn, **({"timezone": awake(), "phone": None} | over))
 
 
 def test_two_in_a_day_are_enough_and_it_is_known_until_when(conn: Conn) -> None:
