@@ -34,7 +34,7 @@ python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than 3.11: say make PYTHON=/path/to/python3.11"; exit 1; }
 
 $(VENV)/run.stamp: pyproject.toml constraints.txt | python
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
 	@echo "Installing into $(VENV) (about a minute, once) …"
 	@$(PIP) --editable .
 	@touch $@

@@ -7,6 +7,7 @@ import dagster as dg
 
 from ige_pipeline.environment import Environment
 from ige_pipeline.jobs import assets, deliver_messages_job, schedule_messages_job
+from ige_pipeline.refusal import Refusal
 from ige_pipeline.resources import default_resources
 from ige_pipeline.schedules import build_schedules
 from ige_pipeline.sensors import build_sensors
@@ -27,11 +28,18 @@ def build_definitions(
         assets=assets,
         jobs=[schedule_messages_job, deliver_messages_job],
         schedules=build_schedules(on=schedules_on),
-        sensors=build_sensors(on=schedules_on, database=database or Environment.of_process().database),
+        sensors=build_sensors(on=schedules_on, database=database or Environment.of_process().checked_database),
         resources=default_resources() | dict(resources or {}),
         executor=EXECUTORS[executor],
     )
 
 
-_surroundings = Environment.of_process()
-defs = build_definitions(schedules_on=_surroundings.schedules_on, executor=_surroundings.executor)
+def _of_surroundings() -> dg.Definitions:
+    surroundings = Environment.of_process()
+    try:
+        return build_definitions(schedules_on=surroundings.schedules_on, executor=surroundings.executor)
+    except Refusal as refusal:
+        raise dg.DagsterInvalidDefinitionError(str(refusal)) from None
+
+
+defs = _of_surroundings()

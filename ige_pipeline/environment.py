@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +22,18 @@ from ige_pipeline.safeguards.quiet_rules import holidays_of
 from ige_pipeline.settings import Settings
 
 EXECUTORS = ("in_process", "multiprocess")
+_KNOWN = frozenset(
+    {
+        "IGE_DATABASE_URL",
+        "IGE_EXECUTOR",
+        "IGE_OPENAI_MODEL",
+        "IGE_SCHEDULES",
+        "IGE_SETTINGS",
+        "IGE_STATE",
+        "IGE_WEBHOOK_AUTH_HEADER",
+        "IGE_WEBHOOK_SECRET",
+    },
+)
 _WEBHOOK = ("N8N_OUTBOUND_WEBHOOK_URL", "N8N_WEBHOOK_URL")
 _IDLE_STOP = timedelta(minutes=10)
 _DEFAULT_MODEL = "gpt-4o-mini"
@@ -43,6 +56,7 @@ class Environment:
 
     def settings(self, overrides: Mapping[str, Any] | None = None) -> Settings:
         """Return what a run obeys: overrides, then `IGE_…`, then the TOML file, then defaults; Refusal if malformed."""
+        self._require_known_names()
         path = Path(self.get("IGE_SETTINGS") or "ige.toml")
         layers: dict[str, tuple[Any, str]] = {}
         for name, value in _read_toml(path, required=self.get("IGE_SETTINGS") is not None).items():
@@ -56,6 +70,17 @@ class Environment:
         # Before any row is touched: a calendar that is not installed would otherwise be found missing at each message.
         holidays_of(settings.quiet_holidays)
         return settings
+
+    def _require_known_names(self) -> None:
+        """A mistyped safeguard must not quietly stay at its default."""
+        known = {f"IGE_{name.upper()}" for name in Settings.model_fields} | _KNOWN
+        for name in sorted(
+            name
+            for name in self.values
+            if name.startswith("IGE_") and not name.removeprefix("IGE_").startswith("TEST_") and name not in known
+        ):
+            meant = get_close_matches(name, known, n=1)
+            raise Refusal(f"{name} is no variable of ours" + (f": perhaps {meant[0]} was meant." if meant else "."))
 
     def database(self) -> Database:
         """Return the database that IGE_DATABASE_URL names; unset, start the embedded server and bring it up to date."""
@@ -81,7 +106,10 @@ class Environment:
     @property
     def schedules_on(self) -> bool:
         """Whether jobs run by themselves: only where IGE_SCHEDULES is `on`."""
-        return (self.get("IGE_SCHEDULES") or "off").lower() == "on"
+        said = (self.get("IGE_SCHEDULES") or "off").lower()
+        if said not in {"on", "off"}:
+            raise Refusal(f"IGE_SCHEDULES is {said!r}: write on or off.")
+        return said == "on"
 
     @property
     def executor(self) -> str:
@@ -106,8 +134,10 @@ class Environment:
         url = self.webhook
         if url is None:
             raise Refusal("N8N_OUTBOUND_WEBHOOK_URL is not set: set it to the webhook that sends your texts.")
+        name = next(name for name in _WEBHOOK if self.get(name))
         return check_target(
             Target(
+                variable=name,
                 url=url,
                 kind=settings.webhook_format,
                 auth_header=self.get("IGE_WEBHOOK_AUTH_HEADER"),

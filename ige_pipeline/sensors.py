@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 import dagster as dg
+import psycopg
 
 from ige_pipeline.delivery.due import Due, due_messages, due_promises
 from ige_pipeline.jobs import deliver_messages_job, schedule_messages_job
 from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.refused import refused_sentence
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.schedules import UNDER_WAY
 from ige_pipeline.stage import DatabaseSource
@@ -62,4 +64,6 @@ def _look(
             found = ask(conn)
     except Refusal as refusal:
         return dg.SkipReason(str(refusal))
+    except psycopg.Error as error:
+        return dg.SkipReason(refused_sentence(error))
     return found if found.due else dg.SkipReason("Nothing is due.")

@@ -70,7 +70,7 @@ def _refusing(stage: Callable[P, R]) -> Callable[P, R]:
         try:
             return stage(*args, **kwargs)
         except Refusal as refusal:
-            raise dg.Failure(description=str(refusal), allow_retries=False) from refusal
+            raise dg.Failure(description=str(refusal), allow_retries=False) from None
         except psycopg.Error as error:
             # Its own text quotes the row that was refused: a number and a message would end in Dagster's log.
             raise dg.Failure(description=refused_sentence(error)) from None

@@ -145,10 +145,22 @@ def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None:
     assert "cannot be read" in refusal_of(Environment({"IGE_SETTINGS": str(tmp_path)}).settings)
 
 
-@pytest.mark.parametrize(("value", "on"), [("on", True), ("ON", True), ("off", False), ("yes", False), ("", False)])
+@pytest.mark.parametrize(("value", "on"), [("on", True), ("ON", True), ("off", False), ("", False)])
 def test_schedules_are_on_only_where_it_says_so(value: str, on: bool) -> None:  # noqa: FBT001 - a table of examples
     assert Environment({"IGE_SCHEDULES": value}).schedules_on is on
     assert Environment({}).schedules_on is False
+
+
+def test_a_word_that_might_mean_on_is_refused_and_not_taken_for_off() -> None:
+    assert refusal_of(lambda: Environment({"IGE_SCHEDULES": "true"}).schedules_on) == (
+        "IGE_SCHEDULES is 'true': write on or off."
+    )
+
+
+def test_a_mistyped_safeguard_does_not_quietly_stay_at_its_default() -> None:
+    assert refusal_of(Environment({"IGE_MIN_GAP_HUORS": "3"}).settings) == (
+        "IGE_MIN_GAP_HUORS is no variable of ours: perhaps IGE_MIN_GAP_HOURS was meant."
+    )
 
 
 def test_an_executor_that_we_do_not_know_is_refused() -> None:

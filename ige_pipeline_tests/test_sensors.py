@@ -9,7 +9,7 @@ import pytest
 from ige_pipeline.postgres.connection import Connection, Database
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.sensors import build_sensors
-from ige_pipeline_tests.factories import ago, insert, make_batch, make_contractor, make_decision, make_message
+from ige_pipeline_tests.factories import ago, fetch, insert, make_batch, make_contractor, make_decision, make_message
 
 Tick = Callable[[str], dg.RunRequest | dg.SkipReason]
 
@@ -73,12 +73,13 @@ def test_a_promise_that_was_put_off_is_left_alone_until_its_time(
     conn: Connection, tick: Tick, *, retry_in_hours: int, started: bool
 ) -> None:
     follow_up = make_follow_up(conn)
+    planned = fetch(conn, "contractor_followup_schedules", follow_up)["scheduled_time"].strftime("%Y-%m-%dT%H:%M:%S")
     make_decision(
         conn,
         make_batch(conn),
         1,
         promised=True,
-        dedupe_key=f"follow_up_due:contractor_followup_schedules:{follow_up}:scheduled",
+        dedupe_key=f"follow_up_due:contractor_followup_schedules:{follow_up}:{planned}",
         verdict="blocked",
         decided_at=ago(hours=2),
         retry_at=ago(hours=-retry_in_hours),

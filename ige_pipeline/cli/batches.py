@@ -49,7 +49,7 @@ def show(batch_id: int, *, json_wanted: bool) -> None:
 @click.argument("batch_id", type=int)
 @click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
 def approve(batch_id: int, *, yes: bool) -> None:
-    """Let a held batch be scheduled after all; every check that depends on now is made again."""
+    """Let a held batch be scheduled after all; less what is stale and who was written to since."""
     from ige_pipeline.delivery import schedule  # noqa: PLC0415 - kept out of the other commands' start-up
 
     environment = Environment.of_process()

@@ -48,7 +48,9 @@ def adopt(*, yes: bool, json_wanted: bool) -> None:
         else:
             say(f"Unsent rows of the old system: {found['would_expire']} too old, which would expire unsent,")
             say(f"and {found['would_send']} still fresh, which would be sent after every safeguard was asked again.")
-            say(f"Follow-ups due: {found['follow_ups']}; event messages due: {found['event_messages']}.")
+            for kind in ("follow_ups", "event_messages"):
+                expired, fresh = found[f"{kind}_to_expire"], found[f"{kind}_to_send"]
+                say(f"Due {kind.replace('_', ' ')}: {expired} too late, which would expire, and {fresh} to be sent.")
         if not yes:
             click.confirm("Adopt them?", abort=True, err=True)
         switches.adopt(conn, who=_who(), seen=found)

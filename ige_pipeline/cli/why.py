@@ -23,7 +23,7 @@ def why(contractor_id: int, at: datetime | None, message_id: int | None, limit: 
     """Explain what was decided about a contractor: which trigger, which row, every reason, every attempt."""
     environment = Environment.of_process()
     with environment.checked_database().connect() as conn:
-        who = ledger.contractor(conn, contractor_id)
+        who = ledger.contractor(conn, contractor_id, at=at)
         close = nearest(conn, contractor_id, environment.settings())
         rows = ledger.why(conn, contractor_id=contractor_id, message_id=message_id, at=at, limit=limit)
     if json_wanted:
@@ -46,6 +46,8 @@ def _silence(who: dict[str, Any], at: datetime | None) -> str:
     when = f"in the hour of {at:%Y-%m-%d %H:%M %Z}" if at else "so far"
     if who["last_batch_at"] is None:
         return "No batch has run yet."
+    if at is not None and not who["batches_then"]:
+        return f"No batch ran {when}."
     return f"No trigger selected them {when}; the last batch looked at {who['last_batch_at']:%Y-%m-%d %H:%M %Z}."
 
 

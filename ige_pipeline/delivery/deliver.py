@@ -34,6 +34,7 @@ class DeliveryReport:
     posted: int = 0
     delivered_by_hour: Counter[datetime] = field(default_factory=Counter)
     fault: str | None = None
+    seconds: float = 0.0
     stopped: bool = False
 
 
@@ -63,7 +64,7 @@ def deliver(
     """
     now = standing(conn)
     require_permission(now, settings)
-    report = DeliveryReport()
+    report, began = DeliveryReport(), time.monotonic()
     with open_outbox(conn, settings, run_id=run_id, adopted=now.adopted) as outbox:
         run(
             outbox,
@@ -74,6 +75,7 @@ def deliver(
             progress=progress,
             sleep=sleep,
         )
+    report.seconds = time.monotonic() - began
     return report
 
 

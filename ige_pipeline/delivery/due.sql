@@ -18,13 +18,17 @@ SELECT count(*) AS due, md5(string_agg(due.id || ':' || due.attempts, ',' ORDER 
 -- sent or died, and no decision asked to be left alone until later (an hour where it did not say until when).
 SELECT count(*) AS due, md5(string_agg(due.name || ':' || due.id || ':' || due.looks, ',' ORDER BY due.name, due.id))
        AS fingerprint
-  FROM (SELECT p.name, p.id, (SELECT count(*) FROM ige_decisions d WHERE d.promised AND d.dedupe_key = p.dedupe_key) AS looks
+  FROM (SELECT p.name, p.id, (SELECT count(*)
+                               FROM ige_decisions d
+                              WHERE d.promised AND NOT d.dry_run AND d.dedupe_key = p.dedupe_key) AS looks
           FROM (SELECT 'follow_up_due' AS name, f.id,
-                       'follow_up_due:contractor_followup_schedules:' || f.id || ':scheduled' AS dedupe_key
+                       concat_ws(':', 'follow_up_due', 'contractor_followup_schedules', f.id::text,
+                                 to_char(f.scheduled_time, 'YYYY-MM-DD"T"HH24:MI:SS')) AS dedupe_key
                   FROM contractor_followup_schedules f
                  WHERE f.status = 'scheduled' AND f.scheduled_time <= now() AND f.contractor_id IS NOT NULL
                 UNION ALL
-                SELECT 'event_message_due', e.id, 'event_message_due:event_messages:' || e.id || ':scheduled'
+                SELECT 'event_message_due', e.id, concat_ws(':', 'event_message_due', 'event_messages', e.id::text,
+                                 to_char(e.scheduled_time, 'YYYY-MM-DD"T"HH24:MI:SS'))
                   FROM event_messages e
                  WHERE e.status = 'scheduled' AND e.scheduled_time <= now() AND e.contractor_id IS NOT NULL
                    AND e.channel = 'sms' AND COALESCE(e.direction, 'outbound') = 'outbound') AS p
@@ -37,5 +41,6 @@ SELECT count(*) AS due, md5(string_agg(due.name || ':' || due.id || ':' || due.l
                             WHERE d.dedupe_key = p.dedupe_key
                               AND d.promised
                               AND NOT d.dry_run
-                              AND COALESCE(d.retry_at, d.decided_at + interval '1 hour') > now())
+                              AND COALESCE(d.retry_at, d.decided_at + interval '1 hour',
+                                           d.created_at + interval '10 minutes') > now())
          LIMIT 100) AS due

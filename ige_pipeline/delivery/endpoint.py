@@ -45,6 +45,7 @@ class Target:
     auth_header: str | None = field(default=None, repr=False)
     secrets: str | None = field(default=None, repr=False)
     timeout_s: float = 15.0
+    variable: str = "N8N_OUTBOUND_WEBHOOK_URL"
 
     @property
     def host(self) -> str:
@@ -59,7 +60,7 @@ def check_target(target: Target) -> Target:
     except (httpx.InvalidURL, ValueError):
         url = httpx.URL()
     if url.scheme not in {"http", "https"} or not url.host:
-        raise Refusal("N8N_OUTBOUND_WEBHOOK_URL is not a web address: write it as https://host/webhook/path.")
+        raise Refusal(f"{target.variable} is not a web address: write it as https://host/webhook/path.")
     if target.auth_header is not None and not _HEADER.fullmatch(target.auth_header):
         raise Refusal("IGE_WEBHOOK_AUTH_HEADER is not a header: write it as `Name: value`.")
     if target.secrets is not None:

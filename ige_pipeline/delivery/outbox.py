@@ -1,11 +1,12 @@
 """The outbox in Postgres: claim with a lease, settle only with its token, recover what a dead run left behind."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
+import psycopg
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
@@ -28,6 +29,7 @@ from ige_pipeline.settings import Settings
 
 _QUERIES = load(__package__, "outbox.sql")
 _LOCK_CLASS = 0x16E
+_GIVES_A_TIME = ("settle_later", "settle_endpoint_fault")
 
 
 @dataclass(frozen=True)
@@ -109,8 +111,11 @@ class Outbox:
     def _claim_unrivalled(self) -> Lease | None:
         """Two runs may at the same moment pick two messages to one person: the table refuses one, which looks again."""
         while True:
-            with suppress(UniqueViolation):
+            try:
                 return self._claim_once()
+            except UniqueViolation as error:
+                if error.diag.constraint_name != "ige_one_lease_for_each_contractor":
+                    raise
 
     def _claim_once(self) -> Lease | None:
         with self._conn.transaction():
@@ -131,10 +136,20 @@ class Outbox:
     def settle(self, lease: Lease, outcome: Outcome, sent: Sent | None) -> bool:
         """Write the outcome if the lease is still ours, and the attempt in any case; return whether it was ours."""
         query, values = _settlement(outcome)
+        unrecorded: psycopg.Error | None = None
         with self._conn.transaction():
             done = self._conn.execute(_QUERIES[query], lease.who | values)
-            row = done.fetchone() if query == "settle_later" else None
-            self._record(lease, outcome, sent, next_attempt_at=row["next_attempt_at"] if row else None)
+            row = done.fetchone() if query in _GIVES_A_TIME else None
+            try:
+                with self._conn.transaction():
+                    self._record(lease, outcome, sent, next_attempt_at=row["next_attempt_at"] if row else None)
+            except (psycopg.OperationalError, psycopg.InterfaceError):
+                raise
+            except psycopg.Error as error:
+                # A text that left must not count as unsent because its attempt cannot be written down.
+                unrecorded = error
+        if unrecorded is not None:
+            raise unrecorded
         ours = done.rowcount == 1
         if ours and lease.promised and isinstance(outcome, Delivered):
             # After the commit: whatever is wrong with another table, a text that left must not count as unsent.
@@ -179,7 +194,7 @@ def _settlement(outcome: Outcome) -> tuple[str, dict[str, Any]]:
         case Ambiguous(delay, reason):
             return "settle_later", _later(reason, delay, spends_attempt=True)
         case EndpointFault(reason):
-            return "settle_later", _later(reason, timedelta(0), spends_attempt=False)
+            return "settle_endpoint_fault", {"reason": reason}
         case Postponed(reasons, until, delay):
             return "settle_later", _later(_words(reasons), delay, spends_attempt=False) | {"until": until}
         case Cancelled(reasons):

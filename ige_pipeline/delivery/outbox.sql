@@ -29,10 +29,10 @@ WITH stale AS (
      WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
        AND m.lease_token IS NULL
        AND (%(adopted)s OR m.trigger_name IS NOT NULL)
-       AND COALESCE(m.expires_at,
-                    COALESCE(m.created_at, m.updated_at)::timestamptz
-                        + make_interval(secs => %(expire_after_hours)s::float8 * 3600),
-                    '-infinity') <= now()
+       AND CASE WHEN m.expires_at IS NOT NULL THEN m.expires_at <= now()
+                -- Compared this way round no date overflows, whatever another program wrote.
+                ELSE COALESCE(COALESCE(m.created_at, m.updated_at)
+                     <= (now() - make_interval(secs => %(expire_after_hours)s::float8 * 3600))::timestamp, true) END
     RETURNING m.id, m.attempts, m.last_error
 )
 INSERT INTO ige_delivery_attempts (message_id, run_id, attempt, lease_token, claimed_at, outcome, reasons)
@@ -49,10 +49,9 @@ WITH next AS (
        AND m.lease_token IS NULL
        AND (m.not_before IS NULL OR m.not_before <= now())
        AND (m.next_attempt_at IS NULL OR m.next_attempt_at <= now())
-       AND COALESCE(m.expires_at,
-                    COALESCE(m.created_at, m.updated_at)::timestamptz
-                        + make_interval(secs => %(expire_after_hours)s::float8 * 3600),
-                    '-infinity') > now()
+       AND CASE WHEN m.expires_at IS NOT NULL THEN m.expires_at > now()
+                ELSE COALESCE(COALESCE(m.created_at, m.updated_at)
+                     > (now() - make_interval(secs => %(expire_after_hours)s::float8 * 3600))::timestamp, false) END
        AND (%(adopted)s OR m.trigger_name IS NOT NULL)
        AND NOT EXISTS (SELECT 1
                          FROM ai_proactive_messages other
@@ -105,8 +104,8 @@ UPDATE ai_proactive_messages m
 SELECT COALESCE(NULLIF(concat_ws(' ', c.first_name, c.last_name), ''), '') AS contractor_name,
        COALESCE(c.phone, '') AS phone,
        COALESCE(b.batch_hour,
-                date_trunc('hour', CASE WHEN isfinite(m.created_at) THEN m.created_at::timestamptz ELSE now() END,
-                           'UTC')) AS batch_hour,
+                date_trunc('hour', CASE WHEN m.created_at BETWEEN '1970-01-01' AND '2200-01-01'
+                                        THEN m.created_at::timestamptz ELSE now() END, 'UTC')) AS batch_hour,
        (SELECT count(*) FROM ige_delivery_attempts a WHERE a.message_id = m.id AND a.status_code = 429) AS rate_limited,
        now() AS now
   FROM ai_proactive_messages m
@@ -141,6 +140,19 @@ UPDATE ai_proactive_messages
        lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
  WHERE id = %(message_id)s AND lease_token = %(token)s AND sent_at IS NULL
 RETURNING next_attempt_at
+
+-- name: settle_endpoint_fault
+-- The endpoint is to blame, so no attempt is spent; but a workflow may pass on an answer that only this message gets.
+-- Each time it waits twice as long, 10 minutes to an hour, so that the next run begins with another row.
+UPDATE ai_proactive_messages m
+   SET next_attempt_at = now() + LEAST(interval '1 hour', interval '10 minutes' * power(2, LEAST(10,
+           (SELECT count(*) FROM ige_delivery_attempts a
+             WHERE a.message_id = m.id AND a.outcome = 'EndpointFault')))),
+       attempts = m.attempts - 1,
+       last_error = %(reason)s,
+       lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
+ WHERE m.id = %(message_id)s AND m.lease_token = %(token)s AND m.sent_at IS NULL
+RETURNING m.next_attempt_at
 
 -- name: settle_dead
 -- No further try can help; the reason stays with it.

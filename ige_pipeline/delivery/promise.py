@@ -1,31 +1,53 @@
 """Keep the tables that a message came from in step with it, and notice when it is no longer wanted."""
 
+import logging
 from typing import Any
+
+import psycopg
 
 from ige_pipeline.delivery.outcome import Cancelled, Outcome
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
+from ige_pipeline.postgres.refused import refused_sentence
+
+log = logging.getLogger(__name__)
 
 _QUERIES = load(__package__, "promise.sql")
 
 
-def close_promises(conn: Connection, batch: Batch) -> int:
-    """Take off the old system's lists what this batch decided never to send; return how many rows."""
-    closed = (conn.execute(_QUERIES[name], batch.key) for name in ("close_follow_ups", "close_event_messages"))
-    return sum(done.rowcount for done in closed)
+def close_promises(conn: Connection, batch: Batch) -> None:
+    """Take off the old system's lists what this batch decided never to send; a series goes on."""
+    for closed in conn.execute(_QUERIES["close_follow_ups"], batch.key).fetchall():
+        if closed["goes_on"]:
+            _plan_next(conn, closed["id"])
+    conn.execute(_QUERIES["close_event_messages"], batch.key)
 
 
 def keep_promises(conn: Connection, message_id: int | None = None) -> None:
     """Write into follow-ups and event messages that they were sent; a recurring one gets its next occurrence.
 
-    Without a message id, for all whose message was sent and whose row does not say so yet.
+    Without a message id, for all whose message ended and whose row does not say so yet. What another table refuses
+    is logged and stops nobody: the text has left, and its row says so.
     """
+    try:
+        with conn.transaction():
+            for sent in conn.execute(_QUERIES["keep_follow_ups"], {"message_id": message_id}).fetchall():
+                _plan_next(conn, sent["id"])
+            conn.execute(_QUERIES["keep_event_messages"], {"message_id": message_id})
+            conn.execute(_QUERIES["fail_dead_event_messages"])
+    except (psycopg.OperationalError, psycopg.InterfaceError):
+        raise
+    except psycopg.Error as error:
+        log.error("What was sent could not be written into its own table: %s", refused_sentence(error))  # noqa: TRY400
+
+
+def _plan_next(conn: Connection, follow_up_id: int) -> None:
+    """Plan the next occurrence of a recurring follow-up; one whose table refuses it misses only its own."""
     with conn.transaction():
-        recurring = conn.execute(_QUERIES["keep_follow_ups"], {"message_id": message_id}).fetchall()
-        for link in recurring:
-            conn.execute(_QUERIES["link_follow_up"], link)
-        conn.execute(_QUERIES["keep_event_messages"], {"message_id": message_id})
+        row = conn.execute(_QUERIES["next_occurrence"], {"id": follow_up_id}).fetchone()
+        if row is not None:
+            conn.execute(_QUERIES["link_follow_up"], row | {"id": follow_up_id})
 
 
 def no_longer_wanted(conn: Connection, message_id: int) -> Outcome | None:

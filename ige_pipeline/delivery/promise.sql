@@ -1,5 +1,6 @@
 -- name: close_follow_ups
--- What will not be sent any more is taken off the old system's list, with the ledger saying why.
+-- What will not be sent any more is taken off the old system's list, with the ledger saying why. Of a recurring one only
+-- this occurrence is missed.
 UPDATE contractor_followup_schedules f
    SET status = 'cancelled', updated_at = NOW()
   FROM ige_decisions d
@@ -10,6 +11,7 @@ UPDATE contractor_followup_schedules f
    AND f.id = d.subject_id
    AND f.status = 'scheduled'
    AND (d.verdict = 'expired' OR d.reasons @> '[{"reason": "item_completed"}]')
+RETURNING f.id, d.verdict = 'expired' AS goes_on
 
 -- name: close_event_messages
 -- The old system shows a failed event message with its error; so do we.
@@ -27,45 +29,53 @@ UPDATE event_messages e
         OR d.reasons @> '[{"reason": "impossible_phone"}]')
 
 -- name: keep_follow_ups
--- Once sent, a follow-up says so, and a recurring one is given its next time, linked from this one. Without a message id
--- it mends what a run that died left between the two writes.
-WITH sent AS (
-    UPDATE contractor_followup_schedules f
-       SET status = 'sent', sent_at = m.sent_at, sent_by = 'ige_pipeline', updated_at = NOW()
-      FROM ai_proactive_messages m
-     WHERE m.subject_table = 'contractor_followup_schedules'
-       AND m.subject_id = f.id
-       AND m.trigger_name = 'follow_up_due'
-       AND m.sent_at IS NOT NULL
-       AND f.status = 'scheduled'
-       AND (%(message_id)s::bigint IS NULL OR m.id = %(message_id)s)
-    RETURNING f.*
-), planned AS (
-    SELECT s.*, nextval(pg_get_serial_sequence('contractor_followup_schedules', 'id')) AS next_id,
-           -- The next time on the same grid that still lies ahead, so that a late one is not followed by a burst.
-           s.scheduled_time + make_interval(days => s.recurrence_interval_days * GREATEST(1, CEIL(
-               EXTRACT(EPOCH FROM NOW() - s.scheduled_time) / (86400 * s.recurrence_interval_days))::int)) AS next_time
-      FROM sent s
-     WHERE s.is_recurring
-       AND s.recurrence_interval_days > 0
-), next AS (
-    INSERT INTO contractor_followup_schedules (id, contractor_id, action_item_id, event_id, scheduled_time,
-                                               followup_type, message_template, message_tone, status,
-                                               ai_should_personalize, ai_context_hints, skip_if_completed,
-                                               is_recurring, recurrence_interval_days, created_at, updated_at)
-    SELECT p.next_id, p.contractor_id, p.action_item_id, p.event_id, p.next_time, p.followup_type, p.message_template,
-           p.message_tone, 'scheduled', p.ai_should_personalize, p.ai_context_hints, p.skip_if_completed, true,
-           p.recurrence_interval_days, NOW(), NOW()
-      FROM planned p
-    RETURNING id
-)
-SELECT p.id, p.next_id
-  FROM planned p
-  JOIN next ON next.id = p.next_id
+-- Once sent, a follow-up says so. Without a message id this mends what a run that died left between the two writes.
+UPDATE contractor_followup_schedules f
+   SET status = 'sent', sent_at = m.sent_at, sent_by = 'ige_pipeline', updated_at = NOW()
+  FROM ai_proactive_messages m
+ WHERE m.subject_table = 'contractor_followup_schedules'
+   AND m.subject_id = f.id
+   AND m.trigger_name = 'follow_up_due'
+   AND m.occurrence = to_char(f.scheduled_time, 'YYYY-MM-DD"T"HH24:MI:SS')
+   AND m.sent_at IS NOT NULL
+   AND f.status = 'scheduled'
+   AND (%(message_id)s::bigint IS NULL OR m.id = %(message_id)s)
+RETURNING f.id
+
+-- name: next_occurrence
+-- The next time on the same grid that still lies ahead, so that a late one is not followed by a burst. An interval that
+-- nobody can mean ends the series.
+INSERT INTO contractor_followup_schedules (contractor_id, action_item_id, event_id, scheduled_time, followup_type,
+                                           message_template, message_tone, status, ai_should_personalize,
+                                           ai_context_hints, skip_if_completed, is_recurring, recurrence_interval_days,
+                                           created_at, updated_at)
+SELECT f.contractor_id, f.action_item_id, f.event_id,
+       f.scheduled_time + make_interval(days => f.recurrence_interval_days * GREATEST(1, CEIL(
+           EXTRACT(EPOCH FROM NOW() - f.scheduled_time) / (86400.0 * f.recurrence_interval_days))::int)),
+       f.followup_type, f.message_template, f.message_tone, 'scheduled', f.ai_should_personalize, f.ai_context_hints,
+       f.skip_if_completed, true, f.recurrence_interval_days, NOW(), NOW()
+  FROM contractor_followup_schedules f
+ WHERE f.id = %(id)s
+   AND f.is_recurring
+   AND f.recurrence_interval_days BETWEEN 1 AND 3650
+   AND f.next_occurrence_id IS NULL
+RETURNING id AS next_id
 
 -- name: link_follow_up
--- A row cannot be written twice in one statement, so the link follows in a second one of the same transaction.
+-- Linked in the same transaction, so that a series goes on exactly once.
 UPDATE contractor_followup_schedules SET next_occurrence_id = %(next_id)s WHERE id = %(id)s
+
+-- name: fail_dead_event_messages
+-- What died at the endpoint or for want of a number shows its reason in the old system, too.
+UPDATE event_messages e
+   SET status = 'failed', error_message = m.dead_reason, updated_at = NOW()
+  FROM ai_proactive_messages m
+ WHERE m.subject_table = 'event_messages'
+   AND m.subject_id = e.id
+   AND m.trigger_name = 'event_message_due'
+   AND m.occurrence = to_char(e.scheduled_time, 'YYYY-MM-DD"T"HH24:MI:SS')
+   AND m.dead_at IS NOT NULL
+   AND e.status = 'scheduled'
 
 -- name: keep_event_messages
 -- The old system reads these two columns.
@@ -75,6 +85,7 @@ UPDATE event_messages e
  WHERE m.subject_table = 'event_messages'
    AND m.subject_id = e.id
    AND m.trigger_name = 'event_message_due'
+   AND m.occurrence = to_char(e.scheduled_time, 'YYYY-MM-DD"T"HH24:MI:SS')
    AND m.sent_at IS NOT NULL
    AND e.status = 'scheduled'
    AND (%(message_id)s::bigint IS NULL OR m.id = %(message_id)s)
@@ -91,16 +102,34 @@ SELECT why.reason
        AND (a.status = 'completed' OR a.completed_at IS NOT NULL)
     UNION ALL
     SELECT 'no_longer_planned'
-      FROM contractor_followup_schedules f
-     WHERE m.trigger_name = 'follow_up_due' AND f.id = m.subject_id AND f.status <> 'scheduled'
+     WHERE m.trigger_name = 'follow_up_due'
+       AND NOT EXISTS (SELECT 1
+                         FROM contractor_followup_schedules f
+                        WHERE f.id = m.subject_id AND f.status = 'scheduled'
+                          AND to_char(f.scheduled_time, 'YYYY-MM-DD"T"HH24:MI:SS') = m.occurrence)
     UNION ALL
     SELECT 'no_longer_planned'
-      FROM event_messages e
-     WHERE m.trigger_name = 'event_message_due' AND e.id = m.subject_id AND e.status <> 'scheduled'
+     WHERE m.trigger_name = 'event_message_due'
+       AND NOT EXISTS (SELECT 1
+                         FROM event_messages e
+                        WHERE e.id = m.subject_id AND e.status = 'scheduled'
+                          AND to_char(e.scheduled_time, 'YYYY-MM-DD"T"HH24:MI:SS') = m.occurrence)
     UNION ALL
+    -- Our own triggers write about goals that are active; one that somebody adds may write about others.
     SELECT 'goal_closed'
+     WHERE m.trigger_name IN ('high_priority_goal', 'stalled_goal', 'milestone_approaching', 'data_gap',
+                              'resource_suggestion')
+       AND NOT EXISTS (SELECT 1 FROM ai_concierge_goals g WHERE g.id = m.subject_id AND g.status = 'active')
+    UNION ALL
+    SELECT 'goal_updated'
       FROM ai_concierge_goals g
-     WHERE m.subject_table = 'ai_concierge_goals' AND g.id = m.subject_id AND g.status <> 'active'
+     WHERE m.trigger_name = 'stalled_goal' AND g.id = m.subject_id AND g.updated_at > m.created_at
+    UNION ALL
+    SELECT 'item_completed'
+      FROM contractor_action_items a
+     WHERE a.id = CASE WHEN m.trigger_name = 'milestone_approaching'
+                       THEN (m.context_data ->> 'action_item_id')::bigint END
+       AND (a.status = 'completed' OR a.completed_at IS NOT NULL)
     UNION ALL
     SELECT 'item_completed'
       FROM contractor_action_items a

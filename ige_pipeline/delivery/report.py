@@ -51,6 +51,7 @@ def of_delivery(
     for hour, delivered in sorted(done.delivered_by_hour.items()):
         about = {
             "delivered_by_this_run": delivered,
+            "seconds_of_this_run": round(done.seconds, 1),
             "delivered": totals.get(hour, delivered),
             "scheduled_messages": _link("scheduled_messages", hour),
             "run": dg.MetadataValue.dagster_run(run_id),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ige_pipeline.delivery.promise import close_promises
+from ige_pipeline.delivery.switches import audit
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
@@ -21,6 +22,7 @@ def schedule_messages(conn: Connection, batch: Batch, settings: Settings) -> int
     with conn.transaction():
         conn.execute(_QUERIES["take_turns"])
         conn.execute(_QUERIES["expire_drafts"], values)
+        conn.execute(_QUERIES["expire_held"], values)
         conn.execute(_QUERIES["hold_if_too_many"], values)
         conn.execute(_QUERIES["postpone_backlog"], values)
         done = conn.execute(_QUERIES["schedule_nothing" if batch.dry_run else "schedule"], values)
@@ -31,7 +33,7 @@ def schedule_messages(conn: Connection, batch: Batch, settings: Settings) -> int
 
 def require_not_held(batch: Batch, counts: dict[str, Any]) -> None:
     """Refuse to call a held batch done: somebody must look before so many people are written to."""
-    if counts.get("held"):
+    if counts.get("held") and not batch.dry_run:
         raise Refusal(
             f"Batch {batch.id} would have written to {counts['held']} contractors at once and is held: look at it with "
             f"`ige batches show {batch.id}`, then `ige batches approve {batch.id}` within 24 hours, or leave it.",
@@ -39,10 +41,14 @@ def require_not_held(batch: Batch, counts: dict[str, Any]) -> None:
 
 
 def approve(conn: Connection, batch: Batch, settings: Settings, *, who: str) -> int:
-    """Schedule a held batch after all; every check that depends on now is made again. Return how many."""
+    """Schedule a held batch after all, less what is stale and who was written to since; return how many.
+
+    The other safeguards are asked again when each message is sent.
+    """
     with conn.transaction():
         conn.execute(_QUERIES["approve"], batch.key | {"who": who})
         conn.execute(_QUERIES["release_held"], batch.key)
+        audit(conn, who=who, action="approve", detail={"batch": batch.id})
         return schedule_messages(conn, batch, settings)
 
 

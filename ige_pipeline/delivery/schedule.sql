@@ -14,8 +14,8 @@ UPDATE ige_decisions
    AND verdict IS NULL
    AND reviewed_at IS NOT NULL
    AND CASE WHEN promised THEN due_at + make_interval(secs => %(promised_late_hours)s::float8 * 3600)
-            ELSE GREATEST(%(as_of)s::timestamptz, not_before)
-                 + make_interval(secs => %(expire_after_hours)s::float8 * 3600) END <= now()
+            -- Whatever the quiet hours of today say: an old hour's batch is old.
+            ELSE %(as_of)s::timestamptz + make_interval(secs => %(expire_after_hours)s::float8 * 3600) END <= now()
 
 -- name: hold_if_too_many
 -- A batch that would reach an unusual share of everybody is a mistake until a person says that it is not.
@@ -39,7 +39,6 @@ UPDATE ige_decisions d
    AND d.verdict IS NULL
    AND d.reviewed_at IS NOT NULL
    AND NOT d.promised
-   AND NOT d.dry_run
    AND p.ready > %(blast_radius_at_least)s
    AND p.ready > %(blast_radius_share)s::float8 * e.people
    AND NOT EXISTS (SELECT 1 FROM ige_batches b WHERE b.id = d.batch_id AND b.approved_at IS NOT NULL)
@@ -58,6 +57,17 @@ UPDATE ige_decisions
  WHERE batch_id = %(batch_id)s
    AND decided_on = %(decided_on)s
    AND verdict = 'held'
+
+-- name: expire_held
+-- Nobody approved them within their time; from now on the ledger says so.
+UPDATE ige_decisions d
+   SET verdict = 'expired', decided_at = now(),
+       reasons = d.reasons || '[{"reason": "stale", "observed": "held and not approved", "limit": null}]'
+  FROM ige_batches b
+ WHERE d.verdict = 'held'
+   AND d.decided_on >= (now() AT TIME ZONE 'UTC')::date - 7
+   AND b.id = d.batch_id
+   AND b.as_of + make_interval(secs => %(expire_after_hours)s::float8 * 3600) <= now()
 
 -- name: postpone_backlog
 -- More in the outbox than the pace can clear before it expires helps nobody: the least important wait for a later batch.
@@ -147,10 +157,11 @@ UPDATE ige_decisions
    AND reviewed_at IS NOT NULL
 
 -- name: scheduled_preview
--- A few of the batch's messages for the op's metadata: no text, no number.
+-- A few of the batch's messages for the op's metadata: no text, and of a number the last four digits.
 SELECT d.message_id, d.contractor_id, d.trigger_name, d.message_type, d.draft_source, length(d.draft) AS characters,
-       d.not_before
+       d.not_before, '…' || right(regexp_replace(c.phone, '\D', '', 'g'), 4) AS phone
   FROM ige_decisions d
+  LEFT JOIN contractors c ON c.id = d.contractor_id
  WHERE d.batch_id = %(batch_id)s
    AND d.decided_on = %(decided_on)s
    AND d.verdict = 'scheduled'

@@ -15,20 +15,23 @@ def set_stop(conn: Connection, *, on: bool, reason: str | None, who: str) -> Non
     """Stop all sending within one message, on all machines, or lift that."""
     with conn.transaction():
         conn.execute(_QUERIES["set_stop"], {"on": on, "reason": reason, "who": who})
-        _audit(conn, who=who, action="stop" if on else "start", detail={"reason": reason})
+        audit(conn, who=who, action="stop" if on else "start", detail={"reason": reason})
 
 
 def to_adopt(conn: Connection, settings: Settings) -> dict[str, Any]:
-    """Count what was in the outbox before us: `would_send`, `would_expire`, `oldest`, `newest`, and promised ones."""
+    """Count what was in the outbox before us: what would be sent, and what would expire."""
     rows = conn.execute(_QUERIES["to_adopt"], {"expire_after_hours": settings.expire_after_hours}).fetchone() or {}
-    return rows | (conn.execute(_QUERIES["promised_to_adopt"]).fetchone() or {})
+    return rows | (
+        conn.execute(_QUERIES["promised_to_adopt"], {"promised_late_hours": settings.promised_late_hours}).fetchone()
+        or {}
+    )
 
 
 def adopt(conn: Connection, *, who: str, seen: dict[str, Any]) -> None:
     """Let delivery take what others put into the outbox; `seen` is what the person was shown."""
     with conn.transaction():
         conn.execute(_QUERIES["adopt"], {"who": who})
-        _audit(conn, who=who, action="adopt", detail={name: str(value) for name, value in seen.items()})
+        audit(conn, who=who, action="adopt", detail={name: str(value) for name, value in seen.items()})
 
 
 def last_day(conn: Connection) -> dict[str, Any]:
@@ -37,5 +40,6 @@ def last_day(conn: Connection) -> dict[str, Any]:
     return {"last_batch": conn.execute(_QUERIES["batches_today"]).fetchone(), "outcomes_24h": outcomes}
 
 
-def _audit(conn: Connection, *, who: str, action: str, detail: dict[str, Any]) -> None:
+def audit(conn: Connection, *, who: str, action: str, detail: dict[str, Any]) -> None:
+    """Record what somebody did by hand."""
     conn.execute(_QUERIES["audit"], {"who": who, "action": action, "detail": Jsonb(detail)})

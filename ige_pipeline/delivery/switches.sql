@@ -16,18 +16,30 @@ SELECT count(*) FILTER (WHERE sendable) AS would_send,
        min(created_at)::timestamptz AS oldest,
        max(created_at)::timestamptz AS newest
   FROM (SELECT m.created_at,
-               COALESCE(m.expires_at, m.created_at::timestamptz
-                   + make_interval(secs => %(expire_after_hours)s::float8 * 3600), '-infinity') > now() AS sendable
+               CASE WHEN m.expires_at IS NOT NULL THEN m.expires_at > now()
+                    ELSE COALESCE(m.created_at > (now() - make_interval(
+                             secs => %(expire_after_hours)s::float8 * 3600))::timestamp, false) END AS sendable
           FROM ai_proactive_messages m
          WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
            AND m.trigger_name IS NULL) AS held
 
 -- name: promised_to_adopt
--- Follow-ups and event messages that were due before us: their triggers stay off until adoption.
-SELECT (SELECT count(*) FROM contractor_followup_schedules
-         WHERE status = 'scheduled' AND scheduled_time <= now()) AS follow_ups,
-       (SELECT count(*) FROM event_messages
-         WHERE status = 'scheduled' AND scheduled_time <= now()) AS event_messages
+-- Follow-ups and event messages that were due before us: their triggers stay off until adoption. What we would never
+-- send (e-mails, what came in) is not counted.
+SELECT count(*) FILTER (WHERE kind = 'follow_up' AND fresh) AS follow_ups_to_send,
+       count(*) FILTER (WHERE kind = 'follow_up' AND NOT fresh) AS follow_ups_to_expire,
+       count(*) FILTER (WHERE kind = 'event' AND fresh) AS event_messages_to_send,
+       count(*) FILTER (WHERE kind = 'event' AND NOT fresh) AS event_messages_to_expire
+  FROM (SELECT 'follow_up' AS kind, scheduled_time > (now() - make_interval(
+                   secs => %(promised_late_hours)s::float8 * 3600))::timestamp AS fresh
+          FROM contractor_followup_schedules
+         WHERE status = 'scheduled' AND scheduled_time <= now()
+        UNION ALL
+        SELECT 'event', scheduled_time > (now() - make_interval(
+                   secs => %(promised_late_hours)s::float8 * 3600))::timestamp
+          FROM event_messages
+         WHERE status = 'scheduled' AND scheduled_time <= now()
+           AND channel = 'sms' AND COALESCE(direction, 'outbound') = 'outbound') AS promised
 
 -- name: adopt
 -- From now on what others put into the outbox is delivered like ours.

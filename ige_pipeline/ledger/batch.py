@@ -53,11 +53,20 @@ def open_batch(
         "dry_run": dry_run,
         "settings": Jsonb(settings),
     }
+    if as_of is not None and not dry_run:
+        _require_past(conn, as_of)
     with conn.transaction():
         conn.execute(_QUERIES["open_batch"], values)
         batch = find_batch(conn, root_run_id)
         conn.execute(_QUERIES["prepare_decisions"], {"decided_on": batch.decided_on})
     return batch
+
+
+def _require_past(conn: Connection, as_of: datetime) -> None:
+    """What is due in a future hour must not be sent before it."""
+    row = conn.execute(_QUERIES["lies_ahead"], {"as_of": as_of}).fetchone()
+    if row is None or row["lies_ahead"]:
+        raise Refusal("as_of lies in the future: a batch may look ahead only as a dry run.")
 
 
 def find_batch(conn: Connection, root_run_id: str) -> Batch:

@@ -1,3 +1,7 @@
+-- name: lies_ahead
+-- The database owns the clock; a minute is for clocks that differ.
+SELECT %(as_of)s::timestamptz > now() + interval '1 minute' AS lies_ahead
+
 -- name: open_batch
 -- Re-execution from failure has the same root run and so finds the batch it began.
 INSERT INTO ige_batches (root_run_id, partition_key, batch_hour, as_of, triggers, dry_run, settings)

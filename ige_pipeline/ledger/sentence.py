@@ -21,6 +21,7 @@ _REASONS = {
     "item_completed": "what it would ask about is done",
     "no_longer_planned": "somebody took it off the plan",
     "goal_closed": "its goal is not active any more",
+    "goal_updated": "its goal has moved since",
     "replied": "they have written to us since",
     "blast_radius": "the batch would have reached {observed}, which needs a person's approval ({limit})",
     "backlog": "the outbox holds {observed}, and {limit} is what the pace clears in time",

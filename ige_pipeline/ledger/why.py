@@ -23,9 +23,12 @@ def why(
     return conn.execute(_QUERIES["why"], values).fetchall()
 
 
-def contractor(conn: Connection, contractor_id: int) -> dict[str, Any]:
-    """Return who a contractor is and when a batch last looked; Refusal when there is no such row."""
-    row = conn.execute(_QUERIES["contractor"], {"contractor_id": contractor_id}).fetchone()
+def contractor(conn: Connection, contractor_id: int, *, at: datetime | None = None) -> dict[str, Any]:
+    """Return who a contractor is, when a batch last looked, and how many did in the hour of `at`.
+
+    Raises Refusal when there is no such row.
+    """
+    row = conn.execute(_QUERIES["contractor"], {"contractor_id": contractor_id, "at": at}).fetchone()
     if row is None:
         raise Refusal(f"There is no contractor {contractor_id}.")
     return row

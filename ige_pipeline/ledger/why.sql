@@ -12,6 +12,10 @@ SELECT w.*
 -- Who is asked about, and how many batches have looked at everybody lately.
 SELECT c.id, concat_ws(' ', c.first_name, c.last_name) AS name, c.company_name,
        (SELECT count(*) FROM ige_batches WHERE opened_at > now() - interval '24 hours') AS batches_today,
+       (SELECT count(*)
+          FROM ige_batches
+         WHERE NOT dry_run
+           AND batch_hour = date_trunc('hour', COALESCE(%(at)s::timestamptz, now()), 'UTC')) AS batches_then,
        (SELECT max(opened_at) FROM ige_batches) AS last_batch_at
   FROM contractors c
  WHERE c.id = %(contractor_id)s

@@ -208,7 +208,8 @@ def _addresses(dagster_url: str, receiver_url: str, database_url: str, *, folder
     return (
         f"\n[bold]Dagster[/]   {dagster_url}\n[bold]Texts[/]     {receiver_url}/\n"
         f"[bold]Database[/]  {describe(database_url)}\n"
-        f"[bold]Why[/]       IGE_STATE={os.path.relpath(folder)} {_ige()} why NUMBER, for any #NUMBER above\n\n"
+        f"[bold]Why[/]       IGE_DATABASE_URL= IGE_STATE={os.path.relpath(folder)} {_ige()} why NUMBER, "
+        "for any #NUMBER above\n\n"
         "Scheduling runs each full hour and delivery every 5 minutes. Ctrl-C stops everything.\n"
     )
 

@@ -61,7 +61,7 @@ def connect(url: str, *, connect_timeout_s: int = 5, **options: Any) -> Connecti
     plain = normalise_url(url)
     _require_legible(plain)
     try:
-        return psycopg.connect(
+        conn = psycopg.connect(
             plain,
             autocommit=True,
             row_factory=dict_row,
@@ -72,16 +72,20 @@ def connect(url: str, *, connect_timeout_s: int = 5, **options: Any) -> Connecti
             keepalives_count=3,
             **options,
         )
+        # The planner thinks our look-ups far dearer than they are, and would compile them for longer than they run.
+        conn.execute("SET jit = off")
     except psycopg.OperationalError as error:
         raise Refusal(f"Postgres at {describe(url)} cannot be reached ({_first_line(error)}).") from error
+    return conn
 
 
 def _require_legible(url: str) -> None:
     """Refuse a URL in which a piece of the password would be taken for a host, a port or a name, and so be shown."""
     try:
         parts = {key: str(value or "") for key, value in conninfo.conninfo_to_dict(url).items()}
-    except psycopg.ProgrammingError as error:
-        raise Refusal(_UNREADABLE) from error
+    except psycopg.ProgrammingError:
+        # Its text quotes a piece of the password.
+        raise Refusal(_UNREADABLE) from None
     shown = [parts.get(key, "") for key in ("host", "port", "dbname")]
     if any("@" in part for part in shown) or not all(port.isdecimal() for port in parts.get("port", "0").split(",")):
         raise Refusal(_UNREADABLE)

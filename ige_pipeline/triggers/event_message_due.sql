@@ -8,7 +8,7 @@
 -- A text around an event whose time has come; it goes out in its own words, with the names filled in.
 SELECT e.contractor_id,
        e.id AS subject_id,
-       'scheduled' AS occurrence,
+       to_char(e.scheduled_time, 'YYYY-MM-DD"T"HH24:MI:SS') AS occurrence,
        EXTRACT(EPOCH FROM %(as_of)s::timestamptz - e.scheduled_time) AS urgency,
        NULL::timestamptz AS changed_at,
        format('Event message #%%s of event #%%s was planned for %%s.', e.id, e.event_id,

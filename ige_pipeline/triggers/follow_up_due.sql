@@ -8,7 +8,7 @@
 -- A follow-up whose time has come. Its own word is kept; the message type is the nearest of the six.
 SELECT f.contractor_id,
        f.id AS subject_id,
-       'scheduled' AS occurrence,
+       to_char(f.scheduled_time, 'YYYY-MM-DD"T"HH24:MI:SS') AS occurrence,
        EXTRACT(EPOCH FROM %(as_of)s::timestamptz - f.scheduled_time) AS urgency,
        NULL::timestamptz AS changed_at,
        format('Follow-up #%%s (%%s) was promised for %%s.', f.id, f.followup_type,

@@ -15,7 +15,7 @@ SELECT g.contractor_id,
             ELSE format('Goal #%%s is at %%s%%%% and its next milestone is near.', g.id, g.current_progress)
        END AS reason,
        jsonb_build_object('goal', g.goal_description, 'next_milestone', g.next_milestone,
-                          'progress', g.current_progress, 'action_item', due.title, 'due_in_days', due.days) AS facts
+                          'progress', g.current_progress, 'action_item', due.title, 'action_item_id', due.id, 'due_in_days', due.days) AS facts
   FROM ai_concierge_goals g
   LEFT JOIN LATERAL (SELECT a.id, a.title, a.updated_at,
                             CEIL(EXTRACT(EPOCH FROM a.due_date - %(as_of)s::timestamptz) / 86400) AS days

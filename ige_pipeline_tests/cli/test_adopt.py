@@ -71,7 +71,7 @@ def test_it_is_shown_and_asked_about_and_a_no_changes_nothing(old: Conn, termina
     assert result.exit_code == 1
     assert "2 too old, which would expire unsent" in result.stdout
     assert "and 1 still fresh" in result.stdout
-    assert "Follow-ups due: 0; event messages due: 0." in result.stdout
+    assert "Due follow ups: 0 too late, which would expire, and 0 to be sent." in result.stdout
     assert "Adopt them?" in result.stderr
     assert terminal.type("status").exit_code == 1
 
@@ -97,7 +97,7 @@ def test_a_script_adopts_without_being_asked(old: Conn, terminal: Terminal) -> N
 
     found = terminal.json("adopt", "--yes")
 
-    assert (found["would_send"], found["would_expire"], found["follow_ups"]) == (1, 2, 0)
+    assert (found["would_send"], found["would_expire"], found["follow_ups_to_send"]) == (1, 2, 0)
     assert terminal.type("status").exit_code == 0
 
 

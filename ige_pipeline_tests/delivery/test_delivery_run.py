@@ -1,5 +1,6 @@
 """A whole delivery run over a real outbox: what one row does to the others."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -21,17 +22,17 @@ FAST = {"messages_per_second": 1000, "max_messages_per_run": 1000}
 
 
 class PickyEndpoint(FakeEndpoint):
-    """An endpoint that answers 500 to some and does something before it answers."""
+    """An endpoint that fails for some and does something before it answers."""
 
-    def __init__(self, *, fails_for: set[int] = frozenset(), before: Any = None) -> None:  # type: ignore[assignment]
+    def __init__(self, *, fails_for: Collection[int] = (), status: int = 500, before: Any = None) -> None:
         super().__init__()
-        self._fails_for, self._before = fails_for, before
+        self._fails_for, self._status, self._before = fails_for, status, before
 
     def post(self, sendable: Sendable, *, key: str, now: Any = NOON) -> Reply:
         super().post(sendable, key=key, now=now)
         if self._before is not None:
             self._before(sendable)
-        return Answered(500) if sendable.message_id in self._fails_for else ACCEPTED
+        return Answered(self._status) if sendable.message_id in self._fails_for else ACCEPTED
 
 
 def run(url: str, endpoint: FakeEndpoint, **settings: Any) -> DeliveryReport:
@@ -187,12 +188,47 @@ def test_a_run_that_may_not_send_touches_no_row(conn: Connection, database_url: 
 def test_a_wrong_address_costs_no_attempt_however_often_it_is_tried(conn: Connection, database_url: str) -> None:
     ids = [waiting(conn) for _ in range(3)]
 
-    for _ in range(10):
+    for _ in ids:
         assert run(database_url, FakeEndpoint(Answered(404))).fault == "http_404"
+    conn.execute("UPDATE ai_proactive_messages SET next_attempt_at = now()")
     run(database_url, FakeEndpoint())
 
     assert sent(conn) == ids
     assert [message(conn, each)["attempts"] for each in ids] == [1, 1, 1]
+
+
+def test_a_row_that_alone_is_answered_as_if_the_endpoint_were_wrong_holds_up_nobody(
+    conn: Connection, database_url: str
+) -> None:
+    ids = [waiting(conn) for _ in range(3)]
+
+    run(database_url, PickyEndpoint(fails_for=[ids[0]], status=404))
+    run(database_url, PickyEndpoint(fails_for=[ids[0]], status=404))
+
+    assert sent(conn) == ids[1:]
+
+
+def test_an_attempt_that_cannot_be_written_down_does_not_send_the_text_again(
+    conn: Connection, database_url: str
+) -> None:
+    waiting(conn)
+    conn.execute("ALTER TABLE ige_delivery_attempts ADD CONSTRAINT too_full CHECK (outcome <> 'Delivered')")
+    endpoint = FakeEndpoint()
+
+    with pytest.raises(psycopg.errors.CheckViolation):
+        run(database_url, endpoint)
+    run(database_url, endpoint)
+
+    assert len(endpoint.posted) == 1
+
+
+def test_a_date_that_no_calendar_has_stops_nobody(conn: Connection, database_url: str) -> None:
+    waiting(conn, created_at="294276-12-31", priority=99)
+    others = [waiting(conn), waiting(conn)]
+
+    run(database_url, FakeEndpoint())
+
+    assert set(others) <= set(sent(conn))
 
 
 def test_no_transaction_is_open_while_a_message_is_posted(conn: Connection, database_url: str) -> None:

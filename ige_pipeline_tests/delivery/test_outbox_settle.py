@@ -133,7 +133,7 @@ def test_when_the_old_program_marks_a_leased_row_as_sent_we_do_not_mark_it_again
         (Retry(timedelta(minutes=5), "http_503"), timedelta(minutes=5)),
         (Ambiguous(timedelta(minutes=5), "ReadTimeout"), timedelta(minutes=5)),
         (Postponed((GAP,)), timedelta(minutes=15)),
-        (EndpointFault("http_404"), timedelta(0)),
+        (EndpointFault("http_404"), timedelta(minutes=10)),
     ],
 )
 def test_the_database_adds_the_delay_to_its_own_clock(

@@ -10,6 +10,7 @@ from ige_pipeline.delivery.deliver import DeliveryReport, deliver
 from ige_pipeline.delivery.outbox import expire_stale
 from ige_pipeline.environment import Environment
 from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.delivery.fakes import ACCEPTED, FakeEndpoint, awake
 from ige_pipeline_tests.factories import ago, fetch, insert, make_contractor, make_sent_message, one
@@ -102,6 +103,96 @@ def test_a_recurring_follow_up_is_given_its_next_time_once(
     assert following["scheduled_time"] == row["scheduled_time"] + timedelta(days=7)
     assert (following["status"], following["is_recurring"]) == ("scheduled", True)
     assert one(conn.execute("SELECT count(*) AS n FROM contractor_followup_schedules"))["n"] == 2
+
+
+def test_a_series_goes_on_after_an_occurrence_that_came_too_late(
+    conn: Connection, database_url: str, contractor: int
+) -> None:
+    late = make_follow_up(conn, contractor, is_recurring=True, recurrence_interval_days=7, scheduled_time=ago(hours=30))
+
+    assert decide(database_url) == {"expired": 1}
+
+    row = fetch(conn, "contractor_followup_schedules", late)
+    following = fetch(conn, "contractor_followup_schedules", row["next_occurrence_id"])
+    assert row["status"] == "cancelled"
+    assert following["scheduled_time"] == row["scheduled_time"] + timedelta(days=7)
+
+
+def test_an_interval_that_nobody_can_mean_stops_neither_this_text_nor_the_next_run(
+    conn: Connection, database_url: str, contractor: int
+) -> None:
+    odd = make_follow_up(conn, contractor, is_recurring=True, recurrence_interval_days=2_000_000_000)
+    decide(database_url)
+
+    assert send(conn)[0].counts == {"Delivered": 1}
+
+    assert fetch(conn, "contractor_followup_schedules", odd)["status"] == "sent"
+    assert expire_stale(conn, SETTINGS, run_id="run", adopted=True) == 0
+
+
+def test_what_another_table_refuses_stops_nobody(conn: Connection, database_url: str, contractor: int) -> None:
+    make_follow_up(conn, contractor)
+    decide(database_url)
+    conn.execute("ALTER TABLE contractor_followup_schedules ADD CONSTRAINT odd CHECK (status <> 'sent')")
+
+    assert send(conn)[0].counts == {"Delivered": 1}
+    assert expire_stale(conn, SETTINGS, run_id="run", adopted=True) == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE contractor_followup_schedules SET scheduled_time = scheduled_time + interval '5 days'",
+        "UPDATE contractor_followup_schedules SET status = 'cancelled'",
+        "DELETE FROM contractor_followup_schedules",
+    ],
+)
+def test_a_follow_up_that_was_moved_or_taken_off_the_plan_is_not_sent(
+    conn: Connection, database_url: str, contractor: int, change: str
+) -> None:
+    make_follow_up(conn, contractor)
+    decide(database_url)
+
+    conn.execute(change.encode())
+    report, endpoint = send(conn)
+
+    assert (report.counts, endpoint.posted) == ({"Cancelled": 1}, [])
+
+
+def test_a_follow_up_that_was_planned_anew_is_sent_anew(conn: Connection, database_url: str, contractor: int) -> None:
+    make_follow_up(conn, contractor)
+    decide(database_url)
+    send(conn)
+
+    conn.execute("UPDATE contractor_followup_schedules SET status = 'scheduled', scheduled_time = now()")
+
+    assert decide(database_url) == {"scheduled": 1}
+
+
+def test_an_event_message_that_died_shows_its_reason_in_its_own_table(
+    conn: Connection, database_url: str, contractor: int
+) -> None:
+    event_message = make_event_message(conn, contractor)
+    decide(database_url)
+    conn.execute("UPDATE contractors SET phone = NULL")
+
+    assert send(conn)[0].counts == {"Dead": 1}
+    expire_stale(conn, SETTINGS, run_id="run", adopted=True)
+
+    row = fetch(conn, "event_messages", event_message)
+    assert (row["status"], row["error_message"]) == ("failed", "no_phone")
+
+
+def test_a_batch_looks_ahead_only_as_a_dry_run(conn: Connection, database_url: str, contractor: int) -> None:
+    make_follow_up(conn, contractor, scheduled_time=ago(days=-6))
+    values = {"IGE_DATABASE_URL": database_url, "N8N_OUTBOUND_WEBHOOK_URL": "http://127.0.0.1:1/x"}
+    environment = Environment(values)
+
+    with pytest.raises(Refusal, match="as_of lies in the future"):
+        schedule_batch(environment, settings=SETTINGS, as_of=ago(days=-7))
+
+    _, closed = schedule_batch(environment, settings=SETTINGS, as_of=ago(days=-7), dry_run=True)
+    assert closed["counts"] == {"scheduled": 1}
 
 
 def test_a_follow_up_whose_item_is_done_is_skipped_and_cancelled(

@@ -221,7 +221,7 @@ def test_an_occurrence_that_was_written_about_is_not_written_about_again(conn: C
     assert verdict_of(conn, decision) == "blocked"
 
 
-def test_a_preview_shows_neither_texts_nor_numbers(conn: Conn) -> None:
+def test_a_preview_shows_no_text_and_of_a_number_its_end(conn: Conn) -> None:
     batch = make_batch(conn)
     make_reviewed_decision(conn, batch, make_contractor(conn))
     scheduled(conn, batch)
@@ -236,7 +236,9 @@ def test_a_preview_shows_neither_texts_nor_numbers(conn: Conn) -> None:
         "draft_source",
         "characters",
         "not_before",
+        "phone",
     }
+    assert len(row["phone"]) == len("…0123")
 
 
 @contextmanager

@@ -84,6 +84,7 @@ def test_an_approved_batch_is_scheduled_with_every_check_made_again(conn: Connec
 def test_a_batch_that_was_held_for_a_day_expires(conn: Connection) -> None:
     batch = make_batch(conn, as_of=ago(hours=23, minutes=59))
     ready(conn, batch, 3)
+    conn.execute("UPDATE ige_decisions SET not_before = now() + interval '8 hours'")
     schedule_messages(conn, batch, SMALL)
     conn.execute("UPDATE ige_batches SET as_of = as_of - interval '2 minutes'")
     old = one(conn.execute("SELECT as_of FROM ige_batches"))["as_of"]
@@ -91,6 +92,39 @@ def test_a_batch_that_was_held_for_a_day_expires(conn: Connection) -> None:
     assert approve(conn, replace(batch, as_of=old), SMALL, who="test") == 0
 
     assert close_batch(conn, batch)["counts"] == {"expired": 3}
+
+
+def test_a_batch_of_an_old_hour_sends_nothing_though_its_people_are_asleep_now(conn: Connection) -> None:
+    batch = make_batch(conn, as_of=ago(days=5))
+    ready(conn, batch, 1)
+    conn.execute("UPDATE ige_decisions SET not_before = now() + interval '8 hours'")
+
+    assert schedule_messages(conn, batch, SMALL) == 0
+
+    assert close_batch(conn, batch)["counts"] == {"expired": 1}
+
+
+def test_a_dry_run_says_that_a_batch_would_be_held(conn: Connection) -> None:
+    batch = make_batch(conn, dry_run=True)
+    ready(conn, batch, 3)
+    conn.execute("UPDATE ige_decisions SET dry_run = true")
+
+    schedule_messages(conn, batch, SMALL)
+
+    counts = close_batch(conn, batch)["counts"]
+    assert counts == {"held": 3}
+    require_not_held(batch, counts)
+
+
+def test_what_was_held_and_not_approved_is_expired_by_a_later_batch(conn: Connection) -> None:
+    held_batch = make_batch(conn)
+    ready(conn, held_batch, 3)
+    schedule_messages(conn, held_batch, SMALL)
+    conn.execute("UPDATE ige_batches SET as_of = as_of - interval '25 hours'")
+
+    schedule_messages(conn, make_batch(conn), SMALL)
+
+    assert close_batch(conn, held_batch)["counts"] == {"expired": 3}
 
 
 def test_what_the_pace_cannot_clear_before_it_expires_is_postponed_the_least_important_first(

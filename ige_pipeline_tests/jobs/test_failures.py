@@ -80,7 +80,7 @@ def test_a_wrong_address_fails_the_run_and_not_the_message(
     assert len(receiver.posts) == 1
     receiver.answer = lambda _body: 200
     assert run_job(DELIVER, in_memory).success
-    assert [message(conn, each)["attempts"] for each in ids] == [1, 1]
+    assert [message(conn, each)["attempts"] for each in ids] == [0, 1]
 
 
 def test_a_run_that_failed_in_its_third_op_is_completed_from_there_in_the_same_batch(

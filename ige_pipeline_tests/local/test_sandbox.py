@@ -51,6 +51,7 @@ def test_our_programs_see_the_sandbox_and_nothing_else_of_ours(tmp_path: Path) -
         "IGE_MESSAGES_PER_SECOND": "5",
         "IGE_SCHEDULES": "on",
         "IGE_SETTINGS": str(tmp_path / "work" / "ige.toml"),
+        "DAGSTER_HOME": str(tmp_path / "dagster_home"),
     }
 
 

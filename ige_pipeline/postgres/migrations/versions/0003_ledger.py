@@ -194,7 +194,8 @@ SELECT 'adoption',
                (SELECT count(*) FROM contractor_followup_schedules
                  WHERE status = 'scheduled' AND scheduled_time <= now()) AS follow_ups,
                (SELECT count(*) FROM event_messages
-                 WHERE status = 'scheduled' AND scheduled_time <= now()) AS event_messages) AS found
+                 WHERE status = 'scheduled' AND scheduled_time <= now()
+                   AND channel = 'sms' AND COALESCE(direction, 'outbound') = 'outbound') AS event_messages) AS found
 ON CONFLICT (name) DO NOTHING"""
 
 
