@@ -42,6 +42,8 @@ def populated(server_url: str, *, contractors: int) -> Iterator[Connection]:
         try:
             migrate(url)
             with connect(url) as conn:
+                # Each batch has a connection of its own, and never lives to see a plan that was kept.
+                conn.prepare_threshold = None
                 populate(conn, contractors=contractors)
                 yield conn
         finally:

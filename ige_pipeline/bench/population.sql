@@ -79,7 +79,7 @@ SELECT drawn.contractor_id, 'check_in', 'Hi Ada, how did the call with the suppl
  ORDER BY drawn.sent_at;
 
 -- name: goals_by_contractor
--- The indexes that any application has, for the sake of the reference methods.
+-- What any application would index, and what it kept in context_data, too: all for the sake of the reference methods.
 CREATE INDEX ON ai_concierge_goals (contractor_id);
 
 -- name: items_by_contractor
@@ -90,6 +90,12 @@ CREATE INDEX ON ai_concierge_checklist_items (goal_id);
 
 -- name: messages_by_contractor
 CREATE INDEX ON ai_proactive_messages (contractor_id);
+
+-- name: messages_by_goal
+CREATE INDEX ON ai_proactive_messages ((context_data ->> 'goal_id'));
+
+-- name: messages_by_item
+CREATE INDEX ON ai_proactive_messages ((context_data ->> 'item_id'));
 
 -- name: trust_by_contractor
 CREATE INDEX ON ai_trust_indicators (contractor_id);

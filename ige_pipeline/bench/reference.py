@@ -45,16 +45,16 @@ def _winner(conn: Connection, values: dict[str, Any]) -> tuple[int, str, int] | 
 
 def _candidates(conn: Connection, values: dict[str, Any]) -> Iterator[tuple[str, int]]:
     for trigger, query, last, repeat_days in _TRIGGERS:
-        for row in conn.execute(_QUERIES[query], values).fetchall():
+        for row in conn.execute(_QUERIES[query], values, prepare=True).fetchall():
             about = values | {"subject_id": row["id"], "repeat_days": values.get(repeat_days or "")}
-            spoken = conn.execute(_QUERIES[last], about).fetchone()
+            spoken = conn.execute(_QUERIES[last], about, prepare=True).fetchone()
             if spoken is None or not spoken["silent"]:
                 yield trigger, row["id"]
 
 
 def _may_be_contacted(conn: Connection, values: dict[str, Any]) -> bool:
     answers = {
-        name: conn.execute(_QUERIES[name], values).fetchone() or {}
+        name: conn.execute(_QUERIES[name], values, prepare=True).fetchone() or {}
         for name in ("one_contractor", "one_contact", "one_ignored", "one_trust")
     }
     return bool(
