@@ -15,12 +15,13 @@ run: $(VENV)/run.stamp   ## watch real messages being decided, written, checked,
 test: $(VENV)/test.stamp ## run the whole suite against a real Postgres
 	$(BIN)/pytest -n 2 -q
 
+# Some tests kill processes and wait for others: what fails is run once more, alone. What fails twice fails.
 check: $(VENV)/check.stamp ## what CI runs: lint, types, architecture, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 -q
+	$(BIN)/pytest -n 2 -q || $(BIN)/pytest -q --last-failed --last-failed-no-failures none
 
 format: $(VENV)/check.stamp ## format the code
 	$(BIN)/ruff check --fix .

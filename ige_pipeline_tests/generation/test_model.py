@@ -299,14 +299,15 @@ def test_nobody_there_is_a_failure(server: Server) -> None:
 
 
 def test_no_more_calls_are_under_way_than_allowed(server: Server) -> None:
-    outcomes = ask(server, Reply(delay=0.05), briefs=[BRIEF] * 12, concurrency=4)
+    outcomes = ask(server, Reply(delay=0.15), briefs=[BRIEF] * 12, concurrency=4)
 
     assert all(isinstance(outcome, Written) for outcome in outcomes)
-    assert server.most_in_flight == 4
+    # How many the loop brings under way at once hangs on the machine; more than allowed, on nothing.
+    assert 1 < server.most_in_flight <= 4
 
 
 def test_waiting_for_a_slot_does_not_count_against_a_message(server: Server) -> None:
-    outcomes = ask(server, Reply(delay=0.1), briefs=[BRIEF] * 5, concurrency=1, total_seconds=0.3)
+    outcomes = ask(server, Reply(delay=0.3), briefs=[BRIEF] * 5, concurrency=1, total_seconds=1.2)
 
     assert all(isinstance(outcome, Written) for outcome in outcomes)
 
