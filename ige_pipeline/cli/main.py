@@ -81,7 +81,7 @@ def ige() -> None:
     """Decide who should hear from the concierge, write it, check it, send it, and explain it.
 
     Settings come from the environment (and from .env in this folder, which never overrides it), then from ige.toml.
-    Exit codes: 0 done, 1 done but something needs a look, 2 refused with one sentence.
+    Exit codes: 0 done, 1 something needs a look or was not confirmed, 2 refused.
     """
 
 
