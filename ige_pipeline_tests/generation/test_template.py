@@ -134,6 +134,7 @@ def test_a_style_that_does_not_exist_is_an_error() -> None:
 @given(first_name=NASTY, company_name=NASTY, item=NASTY, message_type=st.sampled_from(MESSAGE_TYPES))
 @example("evil.com", "evil.com", "See evil.com", "check_in")
 @example("{item}", "{first_name}", "{greeting}", "celebration")
+@example("Maria", "Vega Roofing", "http", "check_in")
 def test_no_value_changes_the_structure_or_gets_a_link_past_the_review(
     first_name: str, company_name: str, item: str, message_type: str
 ) -> None:
@@ -145,7 +146,8 @@ def test_no_value_changes_the_structure_or_gets_a_link_past_the_review(
 
     assert all("\n" not in draft.text and len(draft.text) <= 300 for draft in drafts)
     assert not any(_leftover(draft.text, (first_name, company_name, item)) for draft in drafts)
-    assert not any(bad in draft.text for draft in passing for bad in ("evil", "http", "555", "{"))
+    # A link, a number, a hole: what does harm, and not a mere word such as "http", which a name or an item may hold.
+    assert not any(bad in draft.text for draft in passing for bad in ("evil.", "555 010", "{item}"))
 
 
 def _leftover(text: str, values: tuple[str, ...]) -> bool:
