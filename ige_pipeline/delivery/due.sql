@@ -35,7 +35,13 @@ SELECT count(*) AS due, md5(string_agg(due.name || ':' || due.id || ':' || due.l
          WHERE (SELECT value ->> 'state' = 'done' FROM ige_switches WHERE name = 'adoption')
            AND NOT EXISTS (SELECT 1
                              FROM ai_proactive_messages m
-                            WHERE m.dedupe_key = p.dedupe_key AND m.cancelled_at IS NULL AND m.expired_at IS NULL)
+                            WHERE m.dedupe_key = p.dedupe_key
+                              AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL)
+           AND NOT EXISTS (SELECT 1
+                             FROM ai_proactive_messages m
+                            WHERE m.dedupe_key = p.dedupe_key
+                              AND (m.cancelled_at IS NOT NULL OR m.dead_at IS NOT NULL)
+                              AND ige_counts_as_written(m.cancelled_at, m.cancel_reason, NULL, NULL))
            AND NOT EXISTS (SELECT 1
                              FROM ige_decisions d
                             WHERE d.dedupe_key = p.dedupe_key

@@ -36,35 +36,52 @@ SELECT candidate.contractor_id, candidate.subject_id, candidate.urgency, candida
             AND last.at <= %(as_of)s::timestamptz - make_interval(secs => %(repeat_days)s::float8 * 86400)))
 
 -- name: last_message
--- Our own messages name their subject in columns. What was cancelled, expired or died never reached anyone. An older
--- message may have been sent later, or still wait: all of them are looked at.
-SELECT max(m.id) AS id, bool_or(m.sent_at IS NULL) AS live, max(m.sent_at)::timestamptz AS at
+-- Our own messages name their subject in columns. An older message may have been sent later, or still wait: all of them
+-- are looked at. One that ended unsent counts where somebody's word ended it: ige_counts_as_written (migration 0008).
+SELECT max(m.id) AS id,
+       bool_or(m.sent_at IS NULL AND m.cancelled_at IS NULL AND m.dead_at IS NULL) AS live,
+       GREATEST(max(m.sent_at)::timestamptz, max(m.cancelled_at), max(m.dead_at)) AS at
   FROM ai_proactive_messages m
  WHERE m.subject_table = {subject}
    AND m.subject_id = candidate.subject_id
-   AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
+   AND m.expired_at IS NULL
+   AND ige_counts_as_written(m.cancelled_at, m.cancel_reason, m.dead_at, m.dead_reason)
 
 -- name: last_message_with_old
 -- The old application names the subject in context_data only.
-SELECT max(m.id) AS id, bool_or(m.sent_at IS NULL) AS live, max(m.sent_at)::timestamptz AS at
-  FROM (SELECT o.id, o.sent_at
+SELECT max(m.id) AS id,
+       bool_or(m.sent_at IS NULL AND m.cancelled_at IS NULL AND m.dead_at IS NULL) AS live,
+       GREATEST(max(m.sent_at)::timestamptz, max(m.cancelled_at), max(m.dead_at)) AS at
+  FROM (SELECT o.id, o.sent_at, o.cancelled_at, o.dead_at
           FROM ai_proactive_messages o
          WHERE o.subject_table = {subject}
            AND o.subject_id = candidate.subject_id
-           AND o.dead_at IS NULL AND o.cancelled_at IS NULL AND o.expired_at IS NULL
+           AND o.expired_at IS NULL
+           AND ige_counts_as_written(o.cancelled_at, o.cancel_reason, o.dead_at, o.dead_reason)
         UNION ALL
-        SELECT o.id, o.sent_at
+        SELECT o.id, o.sent_at, o.cancelled_at, o.dead_at
           FROM ai_proactive_messages o
          WHERE o.subject_id IS NULL
            AND o.context_data ->> {old_key} = candidate.subject_id::text
-           AND o.dead_at IS NULL AND o.cancelled_at IS NULL AND o.expired_at IS NULL) AS m
+           AND o.expired_at IS NULL
+           AND ige_counts_as_written(o.cancelled_at, o.cancel_reason, o.dead_at, o.dead_reason)) AS m
 
 -- name: last_message_of_occurrence
--- The subject may be written about again, but not about the same occurrence.
-SELECT m.id, m.sent_at IS NULL AS live, COALESCE(m.sent_at, m.created_at)::timestamptz AS at
-  FROM ai_proactive_messages m
- WHERE m.dedupe_key = concat_ws(':', %(trigger)s::text, {subject}, candidate.subject_id::text, candidate.occurrence)
-   AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
+-- The subject may be written about again, but not about the same occurrence. Each half has an index of its own.
+SELECT m.id, m.live, m.at
+  FROM (SELECT o.id, o.sent_at IS NULL AS live, COALESCE(o.sent_at, o.created_at)::timestamptz AS at
+          FROM ai_proactive_messages o
+         WHERE o.dedupe_key = concat_ws(':', %(trigger)s::text, {subject}, candidate.subject_id::text,
+                                        candidate.occurrence)
+           AND o.dead_at IS NULL AND o.cancelled_at IS NULL AND o.expired_at IS NULL
+        UNION ALL
+        SELECT o.id, false, COALESCE(o.cancelled_at, o.dead_at)
+          FROM ai_proactive_messages o
+         WHERE o.dedupe_key = concat_ws(':', %(trigger)s::text, {subject}, candidate.subject_id::text,
+                                        candidate.occurrence)
+           AND (o.cancelled_at IS NOT NULL OR o.dead_at IS NOT NULL)
+           AND ige_counts_as_written(o.cancelled_at, o.cancel_reason, o.dead_at, o.dead_reason)) AS m
+ ORDER BY m.live DESC
  LIMIT 1
 
 -- name: count_candidates

@@ -7,13 +7,15 @@ SELECT d.contractor_id, d.subject_id, d.occurrence, d.reason, d.changed_since
  ORDER BY d.urgency DESC, d.id
 
 -- name: last_about
--- The newest message about a row, ours or the old system's, unless it never reached anyone.
-SELECT COALESCE(m.sent_at, m.created_at)::timestamptz AS at, m.sent_at IS NULL AS waiting,
-       round(EXTRACT(EPOCH FROM now() - COALESCE(m.sent_at, m.created_at)::timestamptz) / 86400, 1) AS days
-  FROM ai_proactive_messages m
+-- The newest message about a row, ours or the old system's, among those that count as written.
+SELECT m.at, m.waiting, round(EXTRACT(EPOCH FROM now() - m.at) / 86400, 1) AS days
+  FROM (SELECT m.*, num_nonnulls(m.sent_at, m.cancelled_at, m.dead_at) = 0 AS waiting,
+               COALESCE(m.sent_at::timestamptz, m.cancelled_at, m.dead_at, m.created_at::timestamptz) AS at
+          FROM ai_proactive_messages m) AS m
  WHERE ((m.subject_table = %(subject)s AND m.subject_id = %(subject_id)s)
         OR (m.subject_id IS NULL AND m.contractor_id = %(contractor_id)s
             AND m.context_data ->> %(old_key)s::text = %(subject_id)s::text))
-   AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
- ORDER BY 1 DESC
+   AND m.expired_at IS NULL
+   AND ige_counts_as_written(m.cancelled_at, m.cancel_reason, m.dead_at, m.dead_reason)
+ ORDER BY m.waiting DESC, m.at DESC
  LIMIT 1

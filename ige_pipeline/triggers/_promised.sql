@@ -1,6 +1,7 @@
 -- name: record_promised
 -- What was promised for a time that has come. While adoption is pending nothing from before us is touched. One whose
--- message waits or was sent is not promised again, and one that died waits for a person, not for the next batch.
+-- message waits or was sent is not promised again; one that died waits for a person, and one that a person cancelled
+-- stays cancelled.
 INSERT INTO ige_decisions (decided_on, batch_id, contractor_id, trigger_name, message_type, source_message_type,
                            promised, priority, urgency, subject_table, subject_id, occurrence, dedupe_key, reason,
                            facts, due_at, dry_run)
@@ -16,7 +17,12 @@ SELECT %(decided_on)s, %(batch_id)s, due.contractor_id, %(trigger)s, due.message
    AND NOT EXISTS (SELECT 1
                      FROM ai_proactive_messages m
                     WHERE m.dedupe_key = due.dedupe_key
-                      AND m.cancelled_at IS NULL AND m.expired_at IS NULL)
+                      AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL)
+   AND NOT EXISTS (SELECT 1
+                     FROM ai_proactive_messages m
+                    WHERE m.dedupe_key = due.dedupe_key
+                      AND (m.cancelled_at IS NOT NULL OR m.dead_at IS NOT NULL)
+                      AND ige_counts_as_written(m.cancelled_at, m.cancel_reason, NULL, NULL))
 ON CONFLICT (batch_id, dedupe_key, decided_on) DO NOTHING
 
 -- name: close_promises

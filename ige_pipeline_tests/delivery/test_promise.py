@@ -7,6 +7,7 @@ import pytest
 
 from ige_pipeline.cli.batch import schedule_batch
 from ige_pipeline.delivery.deliver import DeliveryReport, deliver
+from ige_pipeline.delivery.due import due_promises
 from ige_pipeline.delivery.outbox import expire_stale
 from ige_pipeline.environment import Environment
 from ige_pipeline.postgres.connection import Connection
@@ -167,6 +168,20 @@ def test_a_follow_up_that_was_planned_anew_is_sent_anew(conn: Connection, databa
     conn.execute("UPDATE contractor_followup_schedules SET status = 'scheduled', scheduled_time = now()")
 
     assert decide(database_url) == {"scheduled": 1}
+
+
+@pytest.mark.parametrize(("reason", "again"), [("by hand: she moved away", {}), ("suppressed", {"scheduled": 1})])
+def test_a_follow_up_that_a_person_cancelled_is_not_written_again(
+    conn: Connection, database_url: str, contractor: int, reason: str, again: dict[str, int]
+) -> None:
+    make_follow_up(conn, contractor)
+    decide(database_url)
+
+    conn.execute("UPDATE ai_proactive_messages SET cancelled_at = now(), cancel_reason = %s", [reason])
+
+    conn.execute("UPDATE ige_decisions SET decided_at = now() - interval '2 hours'")
+    assert due_promises(conn).due == len(again)
+    assert decide(database_url) == again
 
 
 def test_an_event_message_that_died_shows_its_reason_in_its_own_table(

@@ -37,7 +37,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Message:
-    """`ended` is dead, cancelled or expired: it never reached anyone."""
+    """`ended` is dead, cancelled or expired: it never reached anyone. `declined`: somebody said no, as of now."""
 
     id: int
     subject_table: str | None
@@ -149,7 +149,7 @@ def _about_item(world: World, item: Item) -> list[Message]:
 
 
 def _is_about(message: Message, table: str, key: str, subject_id: int) -> bool:
-    if message.ended:
+    if message.ended and message.ended != "declined":
         return False
     if message.subject_id is not None:
         return message.subject_table == table and message.subject_id == subject_id
@@ -160,8 +160,13 @@ def _is_about(message: Message, table: str, key: str, subject_id: int) -> bool:
 
 
 def _lately(about: list[Message], repeat: timedelta, as_of: datetime) -> bool:
-    """A message that waits to be sent counts as now."""
-    return any(message.sent_at is None or as_of - message.sent_at < repeat for message in about)
+    """A message that waits to be sent counts whatever `repeat` is; one that was declined counts as sent now."""
+    return any(
+        repeat > timedelta(0)
+        if message.ended == "declined"
+        else message.sent_at is None or as_of - message.sent_at < repeat
+        for message in about
+    )
 
 
 def _after(as_of: datetime, *moments: datetime | None) -> bool:

@@ -82,7 +82,7 @@ MESSAGE = st.builds(
     id=st.just(0),
     context_data=CONTEXT,
     sent_at=SENT,
-    ended=st.sampled_from([*[None] * 5, "dead", "cancelled", "expired"]),
+    ended=st.sampled_from([*[None] * 5, "dead", "cancelled", "expired", "declined"]),
 )
 WORLDS = st.builds(
     lambda goals, items, messages: World(numbered(goals), numbered(items), numbered(messages)),
@@ -173,8 +173,8 @@ def as_row(row: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
         "attempts": 0,
         "dead_at": when if ended == "dead" else None,
         "dead_reason": "no_phone" if ended == "dead" else None,
-        "cancelled_at": when if ended == "cancelled" else None,
-        "cancel_reason": "reply" if ended == "cancelled" else None,
+        "cancelled_at": when if ended in {"cancelled", "declined"} else None,
+        "cancel_reason": {"cancelled": "gap, goal_closed", "declined": "Ada asked us not to"}.get(ended),
         "expired_at": when if ended == "expired" else None,
     }
 

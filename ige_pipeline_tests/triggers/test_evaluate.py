@@ -1,19 +1,23 @@
 """Who is due: each rule of the goal triggers at its edges, in the database."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.rows import DictRow
 
 from ige_pipeline.ledger.batch import Batch
+from ige_pipeline.postgres.queries import load
+from ige_pipeline.safeguards.reason import RULES, Effect
 from ige_pipeline.settings import Settings
-from ige_pipeline.triggers.evaluate import evaluate
+from ige_pipeline.triggers.evaluate import evaluate, parameters, statement
 from ige_pipeline.triggers.trigger import load_all
 from ige_pipeline_tests import factories
-from ige_pipeline_tests.factories import make_batch, make_contractor, make_message
+from ige_pipeline_tests.factories import make_batch, make_contractor, make_message, one
 
 Conn = psycopg.Connection[DictRow]
 
@@ -23,8 +27,19 @@ THREE = ("high_priority_goal", "stalled_goal", "milestone_achieved")
 
 ENDINGS: list[dict[str, Any]] = [
     {"dead_at": AS_OF, "dead_reason": "no_phone"},
-    {"cancelled_at": AS_OF, "cancel_reason": "reply"},
+    {"cancelled_at": AS_OF, "cancel_reason": "gap, suppressed"},
+    {"cancelled_at": AS_OF, "cancel_reason": "goal_closed"},
     {"expired_at": AS_OF},
+]
+# Somebody's word, or a text that somebody may have got.
+SPOKEN: list[tuple[str, str]] = [
+    ("cancel", "replied"),
+    ("cancel", "goal_updated, replied"),
+    ("cancel", "by hand: she asked us not to"),
+    ("cancel", "no"),
+    ("dead", "http_400"),
+    ("dead", "http_422"),
+    ("dead", "attempts_exhausted"),
 ]
 # What the old application, or somebody, may have left in context_data.
 GARBAGE: list[Any] = [
@@ -297,6 +312,82 @@ def test_a_message_that_never_reached_anyone_gives_up_its_subject(
 
     assert [row["trigger_name"] for row in rows] == ["milestone_achieved", "high_priority_goal"]
     assert rows[1]["occurrence"] == "first"
+
+
+def ended(how: str, why: str, at: datetime) -> dict[str, Any]:
+    column = {"cancel": "cancelled_at", "dead": "dead_at"}[how]
+    return {column: at, f"{how}_reason": why, "created_at": before(days=20)}
+
+
+@pytest.mark.parametrize(("how", "why"), SPOKEN)
+def test_what_somebody_said_no_to_counts_as_written_until_the_days_are_over(
+    conn: Conn, contractor: int, how: str, why: str
+) -> None:
+    again, not_yet, old = (make_due_goal(conn, contractor) for _ in range(3))
+    for goal, at in ((again, before(days=3)), (not_yet, before(days=3) + INSTANT)):
+        make_message(conn, contractor, subject_table="ai_concierge_goals", subject_id=goal, **ended(how, why, at))
+    make_message(conn, contractor, context_data={"goal_id": old}, **ended(how, why, before(days=1)))
+
+    rows = evaluated(conn)
+
+    assert [row["subject_id"] for row in rows] == [again]
+    assert rows[0]["occurrence"] != "first"
+
+
+@pytest.mark.parametrize(("how", "why"), SPOKEN)
+def test_a_celebration_that_somebody_said_no_to_is_over(conn: Conn, contractor: int, how: str, why: str) -> None:
+    item = make_completed_item(conn, make_goal(conn, contractor))
+    about = {"subject_table": "ai_concierge_checklist_items", "subject_id": item}
+    make_message(conn, contractor, **about, **ended(how, why, before(hours=1)))
+
+    assert due(conn, "milestone_achieved") == []
+
+
+@pytest.mark.parametrize(("how", "why"), [*SPOKEN, ("cancel", "goal_closed"), ("dead", "no_phone")])
+def test_a_suggestion_is_made_again_only_if_nobody_said_no_to_it(
+    conn: Conn, contractor: int, how: str, why: str
+) -> None:
+    goal = make_goal(conn, contractor, priority_score=1, pattern_source="bids", pattern_confidence=0.9)
+    (suggestion,) = [each for each in load_all() if each.name == "resource_suggestion"]
+    first = make_batch(conn, as_of=AS_OF)
+    evaluate(conn, first, [suggestion], Settings())
+    key = one(conn.execute("SELECT dedupe_key FROM ige_decisions"))["dedupe_key"]
+    about = {"subject_table": "ai_concierge_goals", "subject_id": goal, "trigger_name": "resource_suggestion"}
+    make_message(conn, contractor, dedupe_key=key, **about, **ended(how, why, before(days=300)))
+
+    found = evaluate(conn, make_batch(conn, as_of=AS_OF), [suggestion], Settings())
+
+    assert found == {"resource_suggestion": 0 if (how, why) in SPOKEN else 1}
+
+
+def test_every_reason_that_cancels_at_sending_was_weighed(conn: Conn) -> None:
+    """A word that the function does not know counts as somebody's: a new one has to be decided about."""
+    weighed = {
+        *(reason.value for reason, rule in RULES.items() if rule.at_sending is Effect.CANCEL),
+        *re.findall(r"SELECT '(\w+)'", load("ige_pipeline.delivery", "promise.sql")["no_longer_wanted"]),
+    }
+
+    counts = {
+        word
+        for word in weighed
+        if one(conn.execute("SELECT ige_counts_as_written(now(), %s, NULL, NULL) AS counts", [word]))["counts"]
+    }
+
+    assert "goal_closed" in weighed
+    assert counts == {"replied"}
+
+
+def test_one_look_into_one_index_says_when_a_goal_was_last_written_about(conn: Conn) -> None:
+    conn.execute("SET LOCAL enable_seqscan = off")
+    conn.execute("SET LOCAL enable_bitmapscan = off")
+    (trigger,) = [each for each in load_all() if each.name == "action_item_overdue"]
+    asked = parameters(trigger, make_batch(conn, as_of=AS_OF), Settings())
+
+    plan = conn.execute(sql.SQL("EXPLAIN ") + statement(trigger), asked).fetchall()
+
+    lines = [line for row in plan for line in row.values() if "ai_proactive_messages" in line]
+    assert len(lines) == 1
+    assert "Index Only Scan using ige_written_about" in lines[0]
 
 
 @pytest.mark.parametrize("as_text", [False, True])
