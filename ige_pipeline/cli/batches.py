@@ -1,9 +1,8 @@
 """`ige batches`: what was decided, batch by batch, and the approval of one that was held."""
 
-import getpass
-
 import click
 
+from ige_pipeline.cli.asking import sure, who, yes_option
 from ige_pipeline.cli.output import as_json, say, table
 from ige_pipeline.cli.run import json_option
 from ige_pipeline.environment import Environment
@@ -47,7 +46,7 @@ def show(batch_id: int, *, json_wanted: bool) -> None:
 
 @batches.command()
 @click.argument("batch_id", type=int)
-@click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
+@yes_option
 def approve(batch_id: int, *, yes: bool) -> None:
     """Let a held batch be scheduled after all; less what is stale and who was written to since."""
     from ige_pipeline.delivery import schedule  # noqa: PLC0415 - kept out of the other commands' start-up
@@ -59,10 +58,8 @@ def approve(batch_id: int, *, yes: bool) -> None:
         if not waiting:
             say(f"Nothing is held in batch {batch_id}.")
             return
-        if not yes:
-            click.confirm(f"Schedule {waiting} messages of batch {batch_id}?", abort=True, err=True)
-        who = f"ige ({getpass.getuser()})"
-        scheduled = schedule.approve(conn, batch, environment.settings(), who=who)
+        sure(f"Schedule {waiting} messages of batch {batch_id}?", yes=yes)
+        scheduled = schedule.approve(conn, batch, environment.settings(), who=who())
         close_batch(conn, batch)
     say(
         f"Batch {batch_id} is approved: {scheduled} of {waiting} messages are scheduled; `ige why` explains the others."

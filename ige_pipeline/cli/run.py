@@ -1,23 +1,14 @@
 """`ige run schedule`, `ige run deliver` and `ige preview`: the two jobs by hand."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import click
 
+from ige_pipeline.cli.asking import moment
 from ige_pipeline.cli.batch import deliver_once, schedule_batch, what_would_change
 from ige_pipeline.cli.output import as_json, counts, say
 from ige_pipeline.environment import Environment
 from ige_pipeline.refusal import Refusal
-
-
-def _moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError as error:
-        raise click.BadParameter("write a time as 2026-11-23T14:00:00Z") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _overrides(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -27,7 +18,7 @@ def _overrides(_context: click.Context, _parameter: click.Parameter, given: tupl
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-as_of_option = click.option("--as-of", callback=_moment, help="Evaluate as of this time (ISO 8601, UTC by default).")
+as_of_option = click.option("--as-of", callback=moment, help="Evaluate as of this time (ISO 8601, UTC by default).")
 set_option = click.option("--set", "overrides", multiple=True, callback=_overrides, help="Override: name=value.")
 json_option = click.option("--json", "json_wanted", is_flag=True, help="Print one JSON document.")
 

@@ -1,9 +1,8 @@
 """`ige stop`, `ige start` and `ige adopt`: what a person decides about all sending."""
 
-import getpass
-
 import click
 
+from ige_pipeline.cli.asking import sure, who, yes_option
 from ige_pipeline.cli.output import as_json, say
 from ige_pipeline.cli.run import json_option
 from ige_pipeline.delivery import switches
@@ -11,16 +10,12 @@ from ige_pipeline.delivery.outbox import standing
 from ige_pipeline.environment import Environment
 
 
-def _who() -> str:
-    return f"ige ({getpass.getuser()})"
-
-
 @click.command()
 @click.option("--reason", required=True, help="Why; shown to whoever looks next.")
 def stop(reason: str) -> None:
     """Halt all sending within one message, on all machines, until `ige start`."""
     with Environment.of_process().checked_database().connect() as conn:
-        switches.set_stop(conn, on=True, reason=reason, who=_who())
+        switches.set_stop(conn, on=True, reason=reason, who=who())
     say("All sending is stopped. Batches still decide and schedule; nothing leaves until `ige start`.")
 
 
@@ -28,12 +23,12 @@ def stop(reason: str) -> None:
 def start() -> None:
     """Lift `ige stop`."""
     with Environment.of_process().checked_database().connect() as conn:
-        switches.set_stop(conn, on=False, reason=None, who=_who())
+        switches.set_stop(conn, on=False, reason=None, who=who())
     say("Sending is on.")
 
 
 @click.command()
-@click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
+@yes_option
 @json_option
 def adopt(*, yes: bool, json_wanted: bool) -> None:
     """Show what the old system left in the outbox and, once you confirm, deliver what is still fresh."""
@@ -51,8 +46,7 @@ def adopt(*, yes: bool, json_wanted: bool) -> None:
             for kind in ("follow_ups", "event_messages"):
                 expired, fresh = found[f"{kind}_to_expire"], found[f"{kind}_to_send"]
                 say(f"Due {kind.replace('_', ' ')}: {expired} too late, which would expire, and {fresh} to be sent.")
-        if not yes:
-            click.confirm("Adopt them?", abort=True, err=True)
-        switches.adopt(conn, who=_who(), seen=found)
+        sure("Adopt them?", yes=yes)
+        switches.adopt(conn, who=who(), seen=found)
     if not json_wanted:
         say("Adopted: the next delivery run takes them.")

@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
+from ige_pipeline.cli.asking import moment
 from ige_pipeline.cli.output import as_json, say
-from ige_pipeline.cli.run import _moment, json_option
+from ige_pipeline.cli.run import json_option
 from ige_pipeline.environment import Environment
 from ige_pipeline.ledger import why as ledger
 from ige_pipeline.ledger.sentence import of_decision, of_reason
@@ -15,7 +16,7 @@ from ige_pipeline.triggers.nearest import Nearest, nearest
 
 @click.command()
 @click.argument("contractor_id", type=int)
-@click.option("--at", callback=_moment, help="Only the batches of this hour (ISO 8601, UTC by default).")
+@click.option("--at", callback=moment, help="Only the batches of this hour (ISO 8601, UTC by default).")
 @click.option("--message", "message_id", type=int, help="Only this message.")
 @click.option("--limit", default=10, show_default=True, help="At most so many decisions, the newest first.")
 @json_option

@@ -42,6 +42,13 @@ def keep_promises(conn: Connection, message_id: int | None = None) -> None:
         log.error("What was sent could not be written into its own table: %s", refused_sentence(error))  # noqa: TRY400
 
 
+def drop_promise(conn: Connection, message_id: int) -> None:
+    """Take off the old system's lists what a person cancelled; of a series only this occurrence is missed."""
+    for dropped in conn.execute(_QUERIES["drop_follow_up"], {"message_id": message_id}).fetchall():
+        _plan_next(conn, dropped["id"])
+    conn.execute(_QUERIES["drop_event_message"], {"message_id": message_id})
+
+
 def _plan_next(conn: Connection, follow_up_id: int) -> None:
     """Plan the next occurrence of a recurring follow-up; one whose table refuses it misses only its own."""
     with conn.transaction():

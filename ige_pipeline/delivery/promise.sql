@@ -28,6 +28,31 @@ UPDATE event_messages e
         OR d.reasons @> '[{"reason": "no_phone"}]'
         OR d.reasons @> '[{"reason": "impossible_phone"}]')
 
+-- name: drop_follow_up
+-- A person cancelled its message: it is off the old system's list, or the next batch would write it again.
+UPDATE contractor_followup_schedules f
+   SET status = 'cancelled', updated_at = NOW()
+  FROM ai_proactive_messages m
+ WHERE m.id = %(message_id)s
+   AND m.trigger_name = 'follow_up_due'
+   AND m.subject_table = 'contractor_followup_schedules'
+   AND f.id = m.subject_id
+   AND m.occurrence = to_char(f.scheduled_time, 'YYYY-MM-DD"T"HH24:MI:SS')
+   AND f.status = 'scheduled'
+RETURNING f.id
+
+-- name: drop_event_message
+-- As above.
+UPDATE event_messages e
+   SET status = 'failed', error_message = m.cancel_reason, updated_at = NOW()
+  FROM ai_proactive_messages m
+ WHERE m.id = %(message_id)s
+   AND m.trigger_name = 'event_message_due'
+   AND m.subject_table = 'event_messages'
+   AND e.id = m.subject_id
+   AND m.occurrence = to_char(e.scheduled_time, 'YYYY-MM-DD"T"HH24:MI:SS')
+   AND e.status = 'scheduled'
+
 -- name: keep_follow_ups
 -- Once sent, a follow-up says so. Without a message id this mends what a run that died left between the two writes.
 UPDATE contractor_followup_schedules f

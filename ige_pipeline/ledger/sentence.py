@@ -36,6 +36,8 @@ _REASONS = {
     "cap_state": "{observed} went out in 24 hours, and the law of their state allows {limit}",
     "stale": "it was too old to be sent",
     "stopped": "all sending was stopped",
+    "redriven": "{limit} sent it on its way again; it had died of {observed}",
+    "by_hand": "{observed} cancelled it: {limit}",
 }
 
 
