@@ -19,8 +19,8 @@ from ige_pipeline.environment import Environment
 def cancel(context: click.Context, ids: tuple[int, ...], reason: str, *, yes: bool, json_wanted: bool) -> None:
     """Cancel messages that have not left yet; a follow-up or event message is taken off its plan, too.
 
-    A later batch may write about the same goal again. What is being sent at this moment cannot be held back. Exits with
-    1 when some could not be cancelled.
+    It counts as written: about the same goal nothing follows before the trigger's repeat time is over. What is being
+    sent at this moment cannot be held back. Exits with 1 when some could not be cancelled.
     """
     with Environment.of_process().checked_database().connect() as conn:
         found = {each.message_id: each for each in outlook(conn, ids)}
