@@ -58,16 +58,17 @@ def check(context: click.Context, name: str | None) -> None:
 @json_option
 def preview(name: str, overrides: dict[str, str], limit: int, *, json_wanted: bool) -> None:
     """Show whom a trigger selects now, before any safeguard is asked; nothing is kept."""
-    from ige_pipeline.triggers.inspect import selected  # noqa: PLC0415 - as above
+    from ige_pipeline.triggers.inspect import held_back, selected  # noqa: PLC0415 - as above
 
     environment = Environment.of_process()
     (trigger,) = chosen([name])
     with environment.checked_database().connect() as conn:
         rows = selected(conn, trigger, environment.settings(overrides))
+        because = held_back(conn, trigger)
     if json_wanted:
         as_json(rows[:limit])
         return
     if rows:
         table(f"{name}: {len(rows)} now", rows[0], (row.values() for row in rows[:limit]))
     else:
-        say(f"{name} selects nobody now.")
+        say(f"{name} selects nobody now" + (f": {because}." if because else "."))

@@ -25,12 +25,14 @@ SELECT count(*) AS due, md5(string_agg(due.name || ':' || due.id || ':' || due.l
                        concat_ws(':', 'follow_up_due', 'contractor_followup_schedules', f.id::text,
                                  to_char(f.scheduled_time, 'YYYY-MM-DD"T"HH24:MI:SS')) AS dedupe_key
                   FROM contractor_followup_schedules f
-                 WHERE f.status = 'scheduled' AND f.scheduled_time <= now() AND f.contractor_id IS NOT NULL
+                 WHERE f.status = 'scheduled' AND f.scheduled_time <= now() AND isfinite(f.scheduled_time)
+                   AND f.contractor_id IS NOT NULL
                 UNION ALL
                 SELECT 'event_message_due', e.id, concat_ws(':', 'event_message_due', 'event_messages', e.id::text,
                                  to_char(e.scheduled_time, 'YYYY-MM-DD"T"HH24:MI:SS'))
                   FROM event_messages e
-                 WHERE e.status = 'scheduled' AND e.scheduled_time <= now() AND e.contractor_id IS NOT NULL
+                 WHERE e.status = 'scheduled' AND e.scheduled_time <= now() AND isfinite(e.scheduled_time)
+                   AND e.contractor_id IS NOT NULL
                    AND e.channel = 'sms' AND COALESCE(e.direction, 'outbound') = 'outbound') AS p
          WHERE (SELECT value ->> 'state' = 'done' FROM ige_switches WHERE name = 'adoption')
            AND NOT EXISTS (SELECT 1

@@ -1,13 +1,19 @@
 -- name: record_promised
--- What was promised for a time that has come. While adoption is pending nothing from before us is touched. One whose
--- message waits or was sent is not promised again; one that died waits for a person, and one that a person cancelled
--- stays cancelled.
+-- What was promised for a time that has come becomes an undecided row of the ledger.
 INSERT INTO ige_decisions (decided_on, batch_id, contractor_id, trigger_name, message_type, source_message_type,
                            promised, priority, urgency, subject_table, subject_id, occurrence, dedupe_key, reason,
                            facts, due_at, dry_run)
 SELECT %(decided_on)s, %(batch_id)s, due.contractor_id, %(trigger)s, due.message_type, due.source_message_type,
        true, %(priority)s, due.urgency, %(subject)s, due.subject_id, due.occurrence, due.dedupe_key, due.reason,
        due.facts, due.due_at, %(dry_run)s
+  FROM ({due}) AS due
+ON CONFLICT (batch_id, dedupe_key, decided_on) DO NOTHING
+
+-- name: due_promised
+-- While adoption is pending nothing from before us is touched. One whose message waits or was sent is not promised
+-- again; one that died waits for a person, and one that a person cancelled stays cancelled. All of a contractor's are
+-- kept: nobody promised the most urgent only.
+SELECT due.*, 1 AS place
   FROM (SELECT candidate.*,
                concat_ws(':', %(trigger)s::text, %(subject)s::text, candidate.subject_id::text, candidate.occurrence)
                    AS dedupe_key
@@ -23,7 +29,6 @@ SELECT %(decided_on)s, %(batch_id)s, due.contractor_id, %(trigger)s, due.message
                     WHERE m.dedupe_key = due.dedupe_key
                       AND (m.cancelled_at IS NOT NULL OR m.dead_at IS NOT NULL)
                       AND ige_counts_as_written(m.cancelled_at, m.cancel_reason, NULL, NULL))
-ON CONFLICT (batch_id, dedupe_key, decided_on) DO NOTHING
 
 -- name: close_promises
 -- What nobody waits for any more: its time is long past, or the thing it would ask about is done.

@@ -10,22 +10,48 @@ SELECT g.contractor_id,
        NULL AS occurrence,
        g.priority_score AS urgency,
        g.updated_at AS changed_at,
-       format('Goal #%%s has %%s open data gaps.', g.id, jsonb_array_length(g.data_gaps)) AS reason,
-       jsonb_build_object('goal', g.goal_description,
-                          'gap', COALESCE(g.data_gaps -> 0 ->> 'question', g.data_gaps -> 0 ->> 'description',
-                                          g.data_gaps -> 0 ->> 'field', g.data_gaps ->> 0)) AS facts
+       format('Goal #%%s has %%s open data gaps.', g.id, gaps.open) AS reason,
+       jsonb_build_object('goal', g.goal_description, 'gap', gaps.first) AS facts
   FROM ai_concierge_goals g
+ CROSS JOIN LATERAL (SELECT count(*) AS open, (array_agg(said.question ORDER BY each.place))[1] AS first
+                       FROM jsonb_array_elements(CASE jsonb_typeof(g.data_gaps) WHEN 'array' THEN g.data_gaps END)
+                            WITH ORDINALITY AS each (gap, place)
+                      CROSS JOIN LATERAL (SELECT COALESCE(
+                                CASE jsonb_typeof(gap) WHEN 'string' THEN NULLIF(btrim(gap #>> '{}'), '') END,
+                                NULLIF(btrim(gap ->> 'question'), ''), NULLIF(btrim(gap ->> 'description'), ''),
+                                NULLIF(btrim(gap ->> 'field'), '')) AS question) said
+                      WHERE said.question IS NOT NULL
+                        AND COALESCE(lower(gap ->> 'status'), 'open') IN ('open', 'pending', 'new', 'unanswered',
+                                                                          'unresolved', 'missing')
+                        AND COALESCE(gap ->> 'resolved', 'false') = 'false'
+                        AND COALESCE(gap ->> 'answered', 'false') = 'false'
+                        AND concat(gap ->> 'answer', gap ->> 'answered_at', gap ->> 'resolved_at') = '') gaps
  WHERE g.status = 'active'
    AND (g.created_at <= %(as_of)s) IS NOT FALSE
    AND jsonb_typeof(g.data_gaps) = 'array'
    AND g.data_gaps <> '[]'
+   AND gaps.open > 0
 
 -- nearest
--- What each of a contractor's rows still lacks; the row that lacks least answers "why not?".
+-- What each of a contractor's rows still lacks; `over` is one that will never fire again.
 SELECT g.id AS subject_id,
+       COALESCE(g.status IN ('completed', 'abandoned'), false) AS over,
        array_remove(ARRAY[
-           CASE WHEN g.status <> 'active' THEN format('goal #%%s is %%s, not active', g.id, g.status) END,
-           CASE WHEN g.data_gaps IS NULL OR jsonb_typeof(g.data_gaps) <> 'array' OR g.data_gaps = '[]'
+           CASE WHEN g.status IS DISTINCT FROM 'active'
+                THEN format('goal #%%s is %%s, not active', g.id, COALESCE(g.status, 'without a status')) END,
+           CASE WHEN g.created_at > %(as_of)s THEN format('goal #%%s is dated in the future', g.id) END,
+           CASE WHEN NOT EXISTS (
+                    SELECT 1
+                      FROM jsonb_array_elements(CASE jsonb_typeof(g.data_gaps) WHEN 'array' THEN g.data_gaps END)
+                           AS each (gap)
+                     WHERE COALESCE(CASE jsonb_typeof(gap) WHEN 'string' THEN NULLIF(btrim(gap #>> '{}'), '') END,
+                                    NULLIF(btrim(gap ->> 'question'), ''), NULLIF(btrim(gap ->> 'description'), ''),
+                                    NULLIF(btrim(gap ->> 'field'), '')) IS NOT NULL
+                       AND COALESCE(lower(gap ->> 'status'), 'open') IN ('open', 'pending', 'new', 'unanswered',
+                                                                         'unresolved', 'missing')
+                       AND COALESCE(gap ->> 'resolved', 'false') = 'false'
+                       AND COALESCE(gap ->> 'answered', 'false') = 'false'
+                       AND concat(gap ->> 'answer', gap ->> 'answered_at', gap ->> 'resolved_at') = '')
                 THEN format('goal #%%s has no open question', g.id) END], NULL) AS missing
   FROM ai_concierge_goals g
  WHERE g.contractor_id = %(contractor_id)s

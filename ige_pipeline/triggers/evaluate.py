@@ -1,6 +1,7 @@
 """Run every trigger against the database and write who is due into the ledger."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from psycopg import sql
@@ -34,22 +35,25 @@ def evaluate(conn: Connection, batch: Batch, triggers: Iterable[Trigger], settin
 def statement(trigger: Trigger) -> sql.Composed:
     """Compose the statement that records a trigger's candidates."""
     if trigger.promised:
-        return _sql(_PROMISED["record_promised"]).format(selects=_sql(trigger.selects + "\n"))
-    return _part("record_candidates").format(due=_due(trigger))
+        return _sql(_PROMISED["record_promised"]).format(due=due(trigger))
+    return _part("record_candidates").format(due=due(trigger))
 
 
 def selection(trigger: Trigger) -> sql.Composed:
     """Compose the statement that selects the same candidates and writes nothing; a promised trigger has none."""
-    return _part("select_candidates").format(due=_due(trigger))
+    return _part("select_candidates").format(due=due(trigger))
 
 
 def parameters(trigger: Trigger, batch: Batch, settings: Settings) -> dict[str, Any]:
     """Give a trigger's statement its values: every setting by name, the batch, and the trigger's own head."""
+    return batch.key | {"dry_run": batch.dry_run} | asked(trigger, settings, as_of=batch.as_of)
+
+
+def asked(trigger: Trigger, settings: Settings, *, as_of: datetime) -> dict[str, Any]:
+    """Give what `due` asks for: every setting by name, the moment, and the trigger's own head."""
     values = settings.model_dump()
     return values | {
-        **batch.key,
-        "as_of": batch.as_of,
-        "dry_run": batch.dry_run,
+        "as_of": as_of,
         "trigger": trigger.name,
         "message_type": trigger.message_type,
         "priority": trigger.priority,
@@ -60,14 +64,20 @@ def parameters(trigger: Trigger, batch: Batch, settings: Settings) -> dict[str, 
     }
 
 
-def _due(trigger: Trigger) -> sql.Composed:
-    about = _part(_last_message(trigger)).format(
-        subject=sql.Literal(trigger.subject), old_key=sql.Literal(OLD_KEYS.get(trigger.subject))
-    )
-    return _part("due").format(selects=_sql(trigger.selects + "\n"), last_message=about)
+def due(trigger: Trigger) -> sql.Composed:
+    """Compose what both of these select from, and what says of one contractor's rows which of them fire."""
+    if trigger.promised:
+        return _sql(_PROMISED["due_promised"]).format(selects=_sql(trigger.selects + "\n"))
+    return _part("due").format(selects=_sql(trigger.selects + "\n"), last_message=last_message(trigger))
 
 
-def _last_message(trigger: Trigger) -> str:
+def last_message(trigger: Trigger) -> sql.Composed:
+    """Compose what finds the message about a candidate that keeps it from being due; a promised trigger has none."""
+    about = {"subject": sql.Literal(trigger.subject), "old_key": sql.Literal(OLD_KEYS.get(trigger.subject))}
+    return _part(_kind_of_last_message(trigger)).format(**about)
+
+
+def _kind_of_last_message(trigger: Trigger) -> str:
     if trigger.repeat_days == "each":
         return "last_message_of_occurrence"
     return "last_message_with_old" if trigger.subject in OLD_KEYS else "last_message"

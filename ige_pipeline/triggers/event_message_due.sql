@@ -24,14 +24,21 @@ SELECT e.contractor_id,
    AND e.channel = 'sms'
    AND COALESCE(e.direction, 'outbound') = 'outbound'
    AND e.scheduled_time <= %(as_of)s
+   AND isfinite(e.scheduled_time)
 
 -- nearest
--- What each of a contractor's rows still lacks; the row that lacks least answers "why not?".
+-- What each of a contractor's rows still lacks; `over` is one that will never fire again.
 SELECT e.id AS subject_id,
+       COALESCE(e.status <> 'scheduled', false) AS over,
        array_remove(ARRAY[
-           CASE WHEN e.status <> 'scheduled' THEN format('event message #%%s is %%s', e.id, e.status) END,
-           CASE WHEN e.channel <> 'sms' THEN format('event message #%%s goes by %%s', e.id, e.channel) END,
-           CASE WHEN e.scheduled_time > now()
+           CASE WHEN e.status IS DISTINCT FROM 'scheduled'
+                THEN format('event message #%%s is %%s', e.id, COALESCE(e.status, 'without a status')) END,
+           CASE WHEN e.channel IS DISTINCT FROM 'sms'
+                THEN format('event message #%%s goes by %%s', e.id, COALESCE(e.channel, 'no channel')) END,
+           CASE WHEN e.direction <> 'outbound' THEN format('event message #%%s is %%s', e.id, e.direction) END,
+           CASE WHEN e.scheduled_time IS NULL OR NOT isfinite(e.scheduled_time)
+                THEN format('event message #%%s is planned for no time', e.id)
+                WHEN e.scheduled_time > %(as_of)s
                 THEN format('event message #%%s is planned for %%s', e.id,
                             to_char(e.scheduled_time, 'YYYY-MM-DD HH24:MI')) END], NULL) AS missing
   FROM event_messages e

@@ -28,13 +28,18 @@ SELECT f.contractor_id,
   LEFT JOIN contractor_action_items a ON a.id = f.action_item_id
  WHERE f.status = 'scheduled'
    AND f.scheduled_time <= %(as_of)s
+   AND isfinite(f.scheduled_time)
 
 -- nearest
--- What each of a contractor's rows still lacks; the row that lacks least answers "why not?".
+-- What each of a contractor's rows still lacks; `over` is one that will never fire again.
 SELECT f.id AS subject_id,
+       COALESCE(f.status IN ('sent', 'cancelled'), false) AS over,
        array_remove(ARRAY[
-           CASE WHEN f.status <> 'scheduled' THEN format('follow-up #%%s is %%s', f.id, f.status) END,
-           CASE WHEN f.scheduled_time > now()
+           CASE WHEN f.status IS DISTINCT FROM 'scheduled'
+                THEN format('follow-up #%%s is %%s', f.id, COALESCE(f.status, 'without a status')) END,
+           CASE WHEN f.scheduled_time IS NULL OR NOT isfinite(f.scheduled_time)
+                THEN format('follow-up #%%s is planned for no time', f.id)
+                WHEN f.scheduled_time > %(as_of)s
                 THEN format('follow-up #%%s is planned for %%s', f.id,
                             to_char(f.scheduled_time, 'YYYY-MM-DD HH24:MI')) END], NULL) AS missing
   FROM contractor_followup_schedules f

@@ -27,15 +27,20 @@ SELECT g.contractor_id,
    AND (g.created_at <= %(as_of)s) IS NOT FALSE
 
 -- nearest
--- What each of a contractor's rows still lacks; the row that lacks least answers "why not?".
+-- What each of a contractor's rows still lacks; `over` is one that will never fire again.
 SELECT g.id AS subject_id,
+       COALESCE(g.status IN ('completed', 'abandoned'), false) AS over,
        array_remove(ARRAY[
-           CASE WHEN g.status <> 'active' THEN format('goal #%%s is %%s, not active', g.id, g.status) END,
-           CASE WHEN g.priority_score < %(high_priority_min_score)s
+           CASE WHEN g.status IS DISTINCT FROM 'active'
+                THEN format('goal #%%s is %%s, not active', g.id, COALESCE(g.status, 'without a status')) END,
+           CASE WHEN g.created_at > %(as_of)s THEN format('goal #%%s is dated in the future', g.id) END,
+           CASE WHEN g.priority_score IS NULL THEN format('goal #%%s has no priority', g.id)
+                WHEN g.priority_score < %(high_priority_min_score)s
                 THEN format('goal #%%s has priority %%s, and %%s is the least', g.id, g.priority_score,
                             %(high_priority_min_score)s::int) END,
            CASE WHEN NOT EXISTS (SELECT 1 FROM ai_concierge_checklist_items i
-                                  WHERE i.goal_id = g.id AND i.status = 'pending')
+                                  WHERE i.goal_id = g.id AND i.status = 'pending'
+                                    AND (i.created_at <= %(as_of)s) IS NOT FALSE)
                 THEN format('goal #%%s has no open checklist item', g.id) END], NULL) AS missing
   FROM ai_concierge_goals g
  WHERE g.contractor_id = %(contractor_id)s

@@ -1,5 +1,6 @@
 """Look at a trigger without consequences: whether its statement fits, and whom it would select now."""
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from ige_pipeline.triggers.evaluate import evaluate
 from ige_pipeline.triggers.trigger import Trigger
 
 _QUERIES = load(__package__, "_inspect.sql")
+_EVER = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def problems(conn: Connection, trigger: Trigger, settings: Settings) -> list[str]:
@@ -31,10 +33,23 @@ def problems(conn: Connection, trigger: Trigger, settings: Settings) -> list[str
     try:
         selected(conn, trigger, settings)
         if trigger.nearest is not None:
-            conn.execute(trigger.nearest, values | {"contractor_id": 0})
+            return _wrong_columns(conn.execute(trigger.nearest, {**values, "as_of": _EVER, "contractor_id": 0}))
     except (psycopg.Error, KeyError) as error:
         return [str(error).partition("\n")[0]]
     return []
+
+
+def _wrong_columns(told: psycopg.Cursor[Any]) -> list[str]:
+    there = {column.name for column in told.description or ()}
+    return [f"nearest returns no column {name}" for name in ("subject_id", "missing") if name not in there]
+
+
+def held_back(conn: Connection, trigger: Trigger) -> str | None:
+    """Say why a trigger selects nobody whoever is due, None where nothing holds it back."""
+    row = conn.execute(_QUERIES["adopted"]).fetchone()
+    if not trigger.promised or (row and row["adopted"]):
+        return None
+    return "promised messages wait until `ige adopt` was run"
 
 
 def selected(conn: Connection, trigger: Trigger, settings: Settings) -> list[dict[str, Any]]:

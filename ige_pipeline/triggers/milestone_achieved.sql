@@ -21,12 +21,17 @@ SELECT i.contractor_id,
    AND i.completed_at > %(as_of)s::timestamptz - make_interval(secs => %(celebrate_within_days)s * 86400)
 
 -- nearest
--- What each of a contractor's rows still lacks; the row that lacks least answers "why not?".
+-- What each of a contractor's rows still lacks; `over` is one that will never fire again.
 SELECT i.id AS subject_id,
+       COALESCE(i.completed_at <= %(as_of)s::timestamptz - make_interval(secs => %(celebrate_within_days)s * 86400),
+                false) AS over,
        array_remove(ARRAY[
-           CASE WHEN i.completed_at <= now() - make_interval(secs => %(celebrate_within_days)s * 86400)
-                THEN format('item #%%s was completed %%s days ago, and %%s is the most', i.id,
-                            round(EXTRACT(EPOCH FROM now() - i.completed_at) / 86400, 1),
+           CASE WHEN i.completed_at IS NULL OR NOT isfinite(i.completed_at)
+                THEN format('nobody knows when item #%%s was completed', i.id)
+                WHEN i.completed_at > %(as_of)s THEN format('item #%%s was completed in the future', i.id)
+                WHEN i.completed_at <= %(as_of)s::timestamptz - make_interval(secs => %(celebrate_within_days)s * 86400)
+                THEN format('item #%%s was completed %%s days ago, and it must be less than %%s', i.id,
+                            trunc(EXTRACT(EPOCH FROM %(as_of)s::timestamptz - i.completed_at) / 86400, 1),
                             %(celebrate_within_days)s::float8) END], NULL) AS missing
   FROM ai_concierge_checklist_items i
  WHERE i.contractor_id = %(contractor_id)s

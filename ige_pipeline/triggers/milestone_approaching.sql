@@ -15,7 +15,8 @@ SELECT g.contractor_id,
             ELSE format('Goal #%%s is at %%s%%%% and its next milestone is near.', g.id, g.current_progress)
        END AS reason,
        jsonb_build_object('goal', g.goal_description, 'next_milestone', g.next_milestone,
-                          'progress', g.current_progress, 'action_item', due.title, 'action_item_id', due.id, 'due_in_days', due.days) AS facts
+                          'progress', g.current_progress, 'action_item', due.title, 'action_item_id', due.id,
+                          'due_in_days', due.days) AS facts
   FROM ai_concierge_goals g
   LEFT JOIN LATERAL (SELECT a.id, a.title, a.updated_at,
                             CEIL(EXTRACT(EPOCH FROM a.due_date - %(as_of)s::timestamptz) / 86400) AS days
@@ -34,13 +35,22 @@ SELECT g.contractor_id,
         OR (NULLIF(btrim(g.next_milestone), '') IS NOT NULL AND g.current_progress >= %(approaching_min_progress)s))
 
 -- nearest
--- What each of a contractor's rows still lacks; the row that lacks least answers "why not?".
+-- What each of a contractor's rows still lacks; `over` is one that will never fire again.
 SELECT g.id AS subject_id,
+       COALESCE(g.status IN ('completed', 'abandoned'), false) AS over,
        array_remove(ARRAY[
-           CASE WHEN g.status <> 'active' THEN format('goal #%%s is %%s, not active', g.id, g.status) END,
-           CASE WHEN NULLIF(btrim(g.next_milestone), '') IS NULL THEN format('goal #%%s has no next milestone', g.id)
+           CASE WHEN g.status IS DISTINCT FROM 'active'
+                THEN format('goal #%%s is %%s, not active', g.id, COALESCE(g.status, 'without a status')) END,
+           CASE WHEN g.created_at > %(as_of)s THEN format('goal #%%s is dated in the future', g.id) END,
+           CASE WHEN NULLIF(btrim(g.next_milestone), '') IS NULL
+                THEN format('goal #%%s has no next milestone, and no action item is due within %%s days', g.id,
+                            %(approaching_within_days)s::float8)
+                WHEN g.current_progress IS NULL
+                THEN format('nobody knows how far goal #%%s is, and no action item is due within %%s days', g.id,
+                            %(approaching_within_days)s::float8)
                 WHEN g.current_progress < %(approaching_min_progress)s
-                THEN format('goal #%%s is at %%s%%%%, and %%s%%%% is near', g.id, g.current_progress,
-                            %(approaching_min_progress)s::int) END], NULL) AS missing
+                THEN format('goal #%%s is at %%s%%%%, %%s%%%% is near, and no action item is due within %%s days', g.id,
+                            g.current_progress, %(approaching_min_progress)s::int,
+                            %(approaching_within_days)s::float8) END], NULL) AS missing
   FROM ai_concierge_goals g
  WHERE g.contractor_id = %(contractor_id)s

@@ -29,16 +29,22 @@ SELECT g.contractor_id,
    AND g.updated_at <= %(as_of)s::timestamptz - make_interval(secs => %(stalled_after_days)s * 86400)
 
 -- nearest
--- What each of a contractor's rows still lacks; the row that lacks least answers "why not?".
+-- What each of a contractor's rows still lacks; `over` is one that will never fire again.
 SELECT g.id AS subject_id,
+       COALESCE(g.status IN ('completed', 'abandoned'), false) AS over,
        array_remove(ARRAY[
-           CASE WHEN g.status <> 'active' THEN format('goal #%%s is %%s, not active', g.id, g.status) END,
-           CASE WHEN g.priority_score < %(stalled_min_score)s
+           CASE WHEN g.status IS DISTINCT FROM 'active'
+                THEN format('goal #%%s is %%s, not active', g.id, COALESCE(g.status, 'without a status')) END,
+           CASE WHEN g.priority_score IS NULL THEN format('goal #%%s has no priority', g.id)
+                WHEN g.priority_score < %(stalled_min_score)s
                 THEN format('goal #%%s has priority %%s, and %%s is the least', g.id, g.priority_score,
                             %(stalled_min_score)s::int) END,
-           CASE WHEN g.updated_at > now() - make_interval(secs => %(stalled_after_days)s * 86400)
+           CASE WHEN g.updated_at IS NULL OR NOT isfinite(g.updated_at)
+                THEN format('nobody knows when goal #%%s was last updated', g.id)
+                WHEN g.updated_at > %(as_of)s THEN format('the last update of goal #%%s is dated in the future', g.id)
+                WHEN g.updated_at > %(as_of)s::timestamptz - make_interval(secs => %(stalled_after_days)s * 86400)
                 THEN format('goal #%%s was updated %%s days ago, and %%s must pass', g.id,
-                            round(EXTRACT(EPOCH FROM now() - g.updated_at) / 86400, 1),
+                            trunc(EXTRACT(EPOCH FROM %(as_of)s::timestamptz - g.updated_at) / 86400, 1),
                             %(stalled_after_days)s::float8) END], NULL) AS missing
   FROM ai_concierge_goals g
  WHERE g.contractor_id = %(contractor_id)s

@@ -46,3 +46,12 @@ def test_whom_one_selects_is_shown_and_not_kept(terminal: Terminal, conn: Conn) 
     assert "high_priority_goal: 1 now" in terminal.type("triggers", "preview", "high_priority_goal").stdout
     assert "selects nobody now" in terminal.type("triggers", "preview", "data_gap").stdout
     assert conn.execute("SELECT count(*) AS n FROM ige_batches").fetchone() == {"n": 0}
+
+
+def test_while_adoption_is_pending_a_promise_says_why_it_selects_nobody(terminal: Terminal, conn: Conn) -> None:
+    conn.execute("UPDATE ige_switches SET value = value || '{\"state\": \"pending\"}' WHERE name = 'adoption'")
+
+    told = [terminal.type("triggers", "preview", name).stdout for name in ("follow_up_due", "data_gap")]
+
+    assert "selects nobody now: promised messages wait until `ige adopt` was run." in told[0]
+    assert "data_gap selects nobody now." in told[1]
