@@ -24,6 +24,7 @@ _COMMANDS = {
     "migrate": "database",
     "preview": "run",
     "redrive": "dead",
+    "retire": "retire",
     "run": "run",
     "start": "sending",
     "status": "status",
@@ -48,6 +49,7 @@ _SHOWN = (
     "redrive",
     "stop",
     "start",
+    "retire",
     "bench",
 )
 

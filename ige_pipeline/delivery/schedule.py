@@ -4,7 +4,7 @@ from typing import Any
 
 from ige_pipeline.delivery.promise import close_promises
 from ige_pipeline.delivery.switches import audit
-from ige_pipeline.ledger.batch import Batch
+from ige_pipeline.ledger.batch import Batch, require_in_service
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.refusal import Refusal
@@ -21,6 +21,8 @@ def schedule_messages(conn: Connection, batch: Batch, settings: Settings) -> int
     values = settings.model_dump() | batch.key | {"as_of": batch.as_of}
     with conn.transaction():
         conn.execute(_QUERIES["take_turns"])
+        if not batch.dry_run:
+            require_in_service(conn)
         conn.execute(_QUERIES["expire_drafts"], values)
         conn.execute(_QUERIES["expire_held"], values)
         conn.execute(_QUERIES["hold_if_too_many"], values)

@@ -4,6 +4,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from ige_pipeline.ledger.batch import require_in_service
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.settings import Settings
@@ -12,7 +13,9 @@ _QUERIES = load(__package__, "switches.sql")
 
 
 def set_stop(conn: Connection, *, on: bool, reason: str | None, who: str) -> None:
-    """Stop all sending within one message, on all machines, or lift that."""
+    """Stop all sending within one message, on all machines, or lift that; Refusal to lift it while retired."""
+    if not on:
+        require_in_service(conn)
     with conn.transaction():
         conn.execute(_QUERIES["set_stop"], {"on": on, "reason": reason, "who": who})
         audit(conn, who=who, action="stop" if on else "start", detail={"reason": reason})

@@ -53,6 +53,8 @@ def open_batch(
         "dry_run": dry_run,
         "settings": Jsonb(settings),
     }
+    if not dry_run:
+        require_in_service(conn)
     if as_of is not None and not dry_run:
         _require_past(conn, as_of)
     with conn.transaction():
@@ -60,6 +62,13 @@ def open_batch(
         batch = find_batch(conn, root_run_id)
         conn.execute(_QUERIES["prepare_decisions"], {"decided_on": batch.decided_on})
     return batch
+
+
+def require_in_service(conn: Connection) -> None:
+    """Refuse to schedule or send anything after `ige retire`: the old system's worker would send it as well."""
+    row = conn.execute(_QUERIES["retired"]).fetchone()
+    if row is not None:
+        raise Refusal(f"This system is retired ({row['reason']}): `ige retire --undo` brings it back.")
 
 
 def _require_past(conn: Connection, as_of: datetime) -> None:

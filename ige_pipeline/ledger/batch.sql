@@ -54,3 +54,7 @@ RETURNING b.counts, b.tokens_in, b.tokens_out, b.cost_usd, b.opened_at, b.closed
                     WHERE batch_id = %(batch_id)s
                       AND decided_on = %(decided_on)s
                     GROUP BY trigger_name) AS each) AS by_trigger
+
+-- name: retired
+-- Whether somebody has gone back to the old system, and why.
+SELECT reason FROM ige_switches WHERE name = 'retired' AND (value ->> 'on')::boolean

@@ -70,6 +70,10 @@ def _of_message(row: Mapping[str, Any], because: str) -> str:
             return f"Message {row['message_id']} waits; last try: {row['state_reason']}."
         case "waiting":
             return f"Message {row['message_id']} waits to be sent" + (f": {because}." if because else ".")
+        case None:
+            return (
+                f"Message {row['message_id']} is not in the outbox: `ige retire` put it aside, or somebody deleted it."
+            )
         case state:
             why = f": {row['state_reason']}" if row["state_reason"] else ""
             return f"Message {row['message_id']} is {state}{why}."
