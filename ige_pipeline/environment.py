@@ -13,6 +13,8 @@ from pydantic import ValidationError
 
 from ige_pipeline.delivery.endpoint import Target, WebhookEndpoint, check_target
 from ige_pipeline.generation.model import ModelWriter
+from ige_pipeline.generation.pace import Pace
+from ige_pipeline.generation.price import of_model
 from ige_pipeline.loopback import is_loopback
 from ige_pipeline.postgres import embedded
 from ige_pipeline.postgres.connection import Database, connect, normalise_url
@@ -155,13 +157,20 @@ class Environment:
         key = self.get("OPENAI_API_KEY")
         if key is None:
             return None
+        name = self.get("IGE_OPENAI_MODEL") or _DEFAULT_MODEL
         return ModelWriter(
-            model=self.get("IGE_OPENAI_MODEL") or _DEFAULT_MODEL,
+            model=name,
             api_key=key,
             base_url=self.get("OPENAI_BASE_URL"),
             timeout_seconds=settings.model_timeout_seconds,
             total_seconds=settings.model_total_seconds,
             concurrency=settings.model_concurrency,
+            retries=settings.model_retries,
+            prices=of_model(name, stated=settings.model_prices),
+            pace=Pace(
+                requests_per_minute=settings.model_requests_per_minute,
+                tokens_per_minute=settings.model_tokens_per_minute,
+            ),
         )
 
 

@@ -101,7 +101,26 @@ class Settings(BaseModel):
     max_questions: int = Field(2, ge=0, le=10, description="Question marks that a text may have.")
     model_timeout_seconds: float = Field(20, ge=1, le=120, description="Seconds one call to the model may take.")
     model_total_seconds: float = Field(45, ge=1, le=600, description="Seconds all tries for one message may take.")
+    model_retries: int = Field(2, ge=0, le=5, description="Times a call to the model that failed is made again.")
     model_concurrency: int = Field(10, ge=1, le=200, description="Calls to the model under way at once.")
+    model_requests_per_minute: int = Field(
+        500, ge=0, le=1_000_000, description="Calls to the model in a minute; 0 is no limit."
+    )
+    model_tokens_per_minute: int = Field(
+        200_000, ge=0, le=1_000_000_000, description="Tokens in a minute, in and out; 0 is no limit."
+    )
+    model_spend_per_batch_usd: float = Field(5, ge=0, le=10_000, description="USD that a batch may spend on the model.")
+    model_spend_per_day_usd: float = Field(
+        20, ge=0, le=100_000, description="USD that all batches of a UTC day may spend on the model."
+    )
+    when_spend_is_reached: Literal["template", "wait"] = Field(
+        "template", description="What becomes of the rest: templates write it, or it is looked at in the next hour."
+    )
+    model_prices: str = Field(
+        "",
+        pattern=r"^(\d+(\.\d+)?/\d+(\.\d+)?/\d+(\.\d+)?)?$",
+        description="USD per million tokens in/cached/out (0.40/0.10/1.60) of a model that prices.toml does not list.",
+    )
 
     keep_decisions_days: int = Field(
         90, ge=7, le=3650, description="Days that decisions are kept which led to no message."

@@ -57,7 +57,7 @@ def _stages(conn: Connection, batch: Batch, environment: Environment, settings: 
     step("screen_recipients")
     screen.screen_recipients(conn, batch, settings, consent_needed=environment.consent_needed)
     step("generate_messages")
-    generate.generate_messages(conn, batch, templates=templates, model=environment.model(settings))
+    generate.generate_messages(conn, batch, settings, templates=templates, model=environment.model(settings))
     step("screen_content")
     review.screen_content(conn, batch, settings, templates=templates)
     step("schedule_messages")

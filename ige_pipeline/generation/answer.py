@@ -1,14 +1,13 @@
 """The model's answer: the shape that it must have, and what one answer amounts to."""
 
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ige_pipeline.generation import price
 from ige_pipeline.generation.draft import Draft, Usage
 from ige_pipeline.generation.outcome import CutOff, Failed, Outcome, Refused, Written
+from ige_pipeline.generation.price import Price
 from ige_pipeline.generation.prompt import PROMPT_VERSION
 from ige_pipeline.generation.untrusted import cleaned
 
@@ -33,9 +32,8 @@ RESPONSE_FORMAT: dict[str, Any] = {
 }
 
 
-def read(completion: Any, *, model: str, latency_ms: int, fact_keys: Iterable[str]) -> Outcome:
+def read(completion: Any, used: Usage, *, fact_keys: Iterable[str]) -> Outcome:
     """Judge one chat completion. Compatible servers differ, so nothing about its shape is taken for granted."""
-    used = usage(completion, model=model, latency_ms=latency_ms)
     choices = getattr(completion, "choices", None) or []
     message = getattr(choices[0], "message", None) if choices else None
     if message is None:
@@ -51,23 +49,23 @@ def read(completion: Any, *, model: str, latency_ms: int, fact_keys: Iterable[st
     return _written(getattr(message, "content", None), used, fact_keys=frozenset(fact_keys))
 
 
-def usage(completion: Any, *, model: str, latency_ms: int) -> Usage:
-    """Return what a completion took; a server that does not say counts as nothing used."""
+def usage(completion: Any, *, model: str, latency_ms: int, prices: Price) -> Usage:
+    """Return what a completion took; a server that does not say counts as nothing used, and as not reported."""
     reported = getattr(completion, "usage", None)
     counts = {
         "tokens_in": _count(getattr(reported, "prompt_tokens", 0)),
         "tokens_cached": _count(getattr(getattr(reported, "prompt_tokens_details", None), "cached_tokens", 0)),
         "tokens_out": _count(getattr(reported, "completion_tokens", 0)),
     }
-    known = price.find(model)
     return Usage(
         model=model,
         prompt_version=PROMPT_VERSION,
         request_id=cleaned(getattr(completion, "_request_id", None) or getattr(completion, "id", None), limit=100),
         **counts,
-        cost_usd=known.of(**counts) if known else Decimal(0),
+        cost_usd=prices.of(**counts),
         latency_ms=latency_ms,
-        price_known=known is not None,
+        price_known=prices.known,
+        reported=bool(counts["tokens_in"] or counts["tokens_out"]),
     )
 
 

@@ -35,7 +35,10 @@ class Brief:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one call to a model took: tokens (`tokens_in` includes `tokens_cached`), USD, milliseconds."""
+    """What one call to a model took: tokens (`tokens_in` includes `tokens_cached`), USD, milliseconds.
+
+    `reported` is false where the server did not say: the counts are then zero and the cost is not known.
+    """
 
     model: str
     prompt_version: str
@@ -46,6 +49,7 @@ class Usage:
     cost_usd: Decimal
     latency_ms: int
     price_known: bool = True
+    reported: bool = True
 
     def as_json(self) -> dict[str, str | int | bool]:
         """Return the fields as JSON has them; the cost stays exact, as a string."""
@@ -59,6 +63,7 @@ class Usage:
             "cost_usd": format(self.cost_usd, "f"),
             "latency_ms": self.latency_ms,
             "price_known": self.price_known,
+            "reported": self.reported,
         }
 
 

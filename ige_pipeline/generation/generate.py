@@ -1,32 +1,38 @@
 """Write a text for every candidate that may be contacted: by the model where there is one, else from the templates."""
 
-import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ige_pipeline.generation import template
+from ige_pipeline.generation.asking import Account, Answered, Question, ask_for_all
 from ige_pipeline.generation.draft import Brief, Draft, Usage
 from ige_pipeline.generation.model import ModelWriter
-from ige_pipeline.generation.outcome import Failed, Outcome, Written
+from ige_pipeline.generation.outcome import Outcome, Unpaid, Written
 from ige_pipeline.generation.promised import own_words, wants_model
 from ige_pipeline.generation.variants import Templates
+from ige_pipeline.ledger import spend
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
+from ige_pipeline.settings import Settings
 
 _QUERIES = load(__package__, "generate.sql")
 
 
-def generate_messages(conn: Connection, batch: Batch, *, templates: Templates, model: ModelWriter | None) -> None:
+def generate_messages(
+    conn: Connection, batch: Batch, settings: Settings, *, templates: Templates, model: ModelWriter | None
+) -> None:
     """Give every contactable candidate of `batch` a draft. Running it again writes only what is missing."""
     briefs = [brief_of(row) for row in conn.execute(_QUERIES["undrafted"], batch.key)]
     by_model = [brief for brief in briefs if model is not None and wants_model(brief)]
     asked = {brief.decision_id for brief in by_model}
     store(conn, batch, [(brief, by_hand(brief, templates)) for brief in briefs if brief.decision_id not in asked])
     if model is not None and by_model:
-        asyncio.run(_ask_for_all(conn, batch, by_model, templates=templates, model=model))
+        keeping = _Keeping(conn, batch, settings, templates)
+        account = Account(conn, batch, settings)
+        ask_for_all([Question(brief) for brief in by_model], model=model, account=account, keep=keeping.keep)
 
 
 def by_hand(brief: Brief, templates: Templates) -> Draft:
@@ -68,21 +74,39 @@ def count_drafts(conn: Connection, batch: Batch) -> dict[str, int]:
     return {": ".join(filter(None, (row["writer"], row["fallback_reason"]))): row["drafts"] for row in rows}
 
 
-async def _ask_for_all(
-    conn: Connection, batch: Batch, briefs: Sequence[Brief], *, templates: Templates, model: ModelWriter
-) -> None:
-    hopeless: list[Failed] = []
+@dataclass(frozen=True)
+class _Keeping:
+    """Keeps what came of each question: the model's text, or one written by hand, or that it waits for money."""
 
-    async def ask(brief: Brief) -> None:
-        """Each draft is stored the moment it exists: a batch that dies half way has paid for nothing twice."""
-        outcome = hopeless[0] if hopeless else await model.write(brief)
-        if isinstance(outcome, Failed) and outcome.hopeless:
-            hopeless.append(outcome)
-        store(conn, batch, [(brief, _draft_of(outcome, brief, templates))])
+    conn: Connection
+    batch: Batch
+    settings: Settings
+    templates: Templates
 
-    async with model, asyncio.TaskGroup() as group:
-        for brief in briefs:
-            group.create_task(ask(brief))
+    def keep(self, answered: Sequence[Answered]) -> None:
+        waiting: dict[str, list[int]] = {}
+        written: list[tuple[Brief, Draft]] = []
+        for question, outcome in answered:
+            if isinstance(outcome, Unpaid) and self._waits(question.brief):
+                waiting.setdefault(outcome.reason, []).append(question.brief.decision_id)
+            else:
+                written.append((question.brief, _draft_of(outcome, question.brief, self.templates)))
+        store(self.conn, self.batch, written)
+        for reason, decisions in waiting.items():
+            self._postpone(decisions, reason)
+
+    def _waits(self, brief: Brief) -> bool:
+        """A promise whose words are given is kept: it needs no model."""
+        return self.settings.when_spend_is_reached == "wait" and own_words(brief) is None
+
+    def _postpone(self, decisions: list[int], reason: str) -> None:
+        by_batch, by_day = spend.taken(self.conn, self.batch)
+        observed, limit = {
+            "spend_per_batch": (by_batch, self.settings.model_spend_per_batch_usd),
+            "spend_per_day": (by_day, self.settings.model_spend_per_day_usd),
+        }[reason]
+        told = {"reason": reason, "observed": round(float(observed), 4), "limit": limit}
+        self.conn.execute(_QUERIES["postpone"], {"ids": decisions, "decided_on": self.batch.decided_on} | told)
 
 
 def _draft_of(outcome: Outcome, brief: Brief, templates: Templates) -> Draft:

@@ -1,50 +1,54 @@
 """The model as a writer: one brief in, one outcome out, over any server that speaks OpenAI's chat completions.
 
-We do our own retries: each then waits as long as the server asks, never past the time that one message has, and what
-every call took stays known.
+We do our own retries: each then waits as long as the server asks, never past the time that one message has, is paid for
+before it is made, and what every call took stays known.
 """
 
 import asyncio
+import json
 import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from decimal import Decimal
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 
-from ige_pipeline.generation import answer, prompt
+from ige_pipeline.generation import access, answer, faults, price, prompt
 from ige_pipeline.generation.draft import Brief
-from ige_pipeline.generation.outcome import Failed, Outcome
-from ige_pipeline.refusal import Refusal
+from ige_pipeline.generation.faults import Again
+from ige_pipeline.generation.outcome import Failed, Outcome, Unpaid
+from ige_pipeline.generation.pace import Pace
+from ige_pipeline.generation.purse import Purse, bottomless
 
 if TYPE_CHECKING:
-    from openai import APIStatusError, AsyncOpenAI
-
-DEFAULT_BASE_URL = "https://api.openai.com/v1"
+    from openai import AsyncOpenAI
 
 # Room for an answer and for the thinking that reasoning models count as output, and a bound on what a runaway costs.
 _MAX_TOKENS = 2000
 _LONGEST_PAUSE = 8.0
-_MAY_PASS = frozenset({408, 409, 429})
-_HOPELESS = frozenset({401, 403, 404})
-_SERVER_ERROR = 500
+# What a provider's own estimate comes to, before the answer says what it really was.
+_BYTES_PER_TOKEN = 4
+_USUAL_TOKENS_OUT = 150
 
 
 @dataclass(frozen=True, slots=True)
-class _Again:
-    """The call failed in a way that may pass; `after` is the wait in seconds that the server asked for."""
+class _Call:
+    """One question, its bounds, and the purse that pays for it."""
 
-    reason: str
-    after: float | None = None
+    body: dict[str, Any]
+    fact_keys: frozenset[str]
+    tokens: float
+    at_most: Decimal
+    purse: Purse
 
 
 class ModelWriter:
     """Asks a model for texts. Use it as an async context manager, within one event loop.
 
-    Times are seconds: `timeout_seconds` for one call, `total_seconds` for all calls and waits for one message.
+    Times are seconds: `timeout_seconds` for one call, `total_seconds` for all calls and waits for one message. Prices
+    are USD per million tokens.
     """
 
     def __init__(
@@ -57,18 +61,22 @@ class ModelWriter:
         total_seconds: float = 45,
         concurrency: int = 10,
         retries: int = 2,
+        prices: price.Price | None = None,
+        pace: Pace | None = None,
         first_pause_seconds: float = 0.5,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.model = model
-        self._api_key = _usable_key(api_key)
-        self._base_url = _usable_url(base_url or DEFAULT_BASE_URL)
+        self.concurrency = concurrency
+        self._api_key = access.usable_key(api_key)
+        self._base_url = access.usable_url(base_url or access.DEFAULT_BASE_URL)
         self._timeout_seconds = timeout_seconds
         self._total_seconds = total_seconds
         self._retries = retries
+        self._prices = prices or price.of_model(model)
+        self._pace = pace or Pace()
         self._first_pause_seconds = first_pause_seconds
         self._jitter = jitter
-        self._concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
         self._client: AsyncOpenAI | None = None
         self._answer_type: type[Any] = object
@@ -80,8 +88,9 @@ class ModelWriter:
         self._answer_type = ChatCompletion
         # At debug level the SDK logs whole requests, and ours hold what contractors wrote.
         logging.getLogger("openai").setLevel(logging.WARNING)
-        # A semaphore belongs to the loop in which it was first waited for.
-        self._slots = asyncio.Semaphore(self._concurrency)
+        # A semaphore and a lock belong to the loop in which they were first waited for.
+        self._slots = asyncio.Semaphore(self.concurrency)
+        self._pace.begin()
         self._client = AsyncOpenAI(
             api_key=self._api_key, base_url=self._base_url, timeout=self._timeout_seconds, max_retries=0
         )
@@ -92,102 +101,99 @@ class ModelWriter:
             await self._client.close()
             self._client = None
 
-    async def write(self, brief: Brief, *, objections: Sequence[str] = ()) -> Outcome:
-        """Ask for one text; waits for a free slot first. What the world does wrong is an outcome, not an error."""
-        messages = prompt.messages(brief, objections=objections)
-        keys = prompt.fact_keys(brief)
+    async def write(self, brief: Brief, *, objections: Sequence[str] = (), purse: Purse | None = None) -> Outcome:
+        """Ask for one text, when there is a free slot, a turn and the money. What the world does wrong is an outcome.
+
+        Without a purse nothing limits what is spent.
+        """
+        call = self._call_for(brief, objections, purse or bottomless())
         async with self._slots:
+            if not await self._pace.admit(call.tokens, patience=self._total_seconds):
+                return Failed("model_rate_limited")
+            if unpaid := await call.purse.set_aside(call.at_most):
+                return Unpaid(unpaid)
             deadline = monotonic() + self._total_seconds
             try:
                 async with asyncio.timeout(self._total_seconds):
-                    return await self._persist(messages, keys, deadline)
+                    return await self._persist(call, deadline)
             except TimeoutError:
                 return Failed("model_timeout")
 
-    async def _persist(self, messages: list[dict[str, str]], keys: frozenset[str], deadline: float) -> Outcome:
-        for retry in range(self._retries + 1):
-            match await self._call(messages, keys):
-                case _Again(reason, after):
-                    pause = self._pause(retry) if after is None else after
-                    if retry == self._retries or monotonic() + pause >= deadline:
-                        break
-                    await asyncio.sleep(pause)
-                case outcome:
-                    return outcome
-        return Failed(reason)
+    def _call_for(self, brief: Brief, objections: Sequence[str], purse: Purse) -> _Call:
+        body = {
+            "model": self.model,
+            "messages": prompt.messages(brief, objections=objections),
+            "response_format": answer.RESPONSE_FORMAT,
+            "max_completion_tokens": _MAX_TOKENS,
+        }
+        size = len(json.dumps(body, ensure_ascii=False).encode())
+        at_most = self._prices.at_most(bytes_in=size, tokens_out=_MAX_TOKENS)
+        return _Call(body, prompt.fact_keys(brief), size / _BYTES_PER_TOKEN + _USUAL_TOKENS_OUT, at_most, purse)
 
-    async def _call(self, messages: list[dict[str, str]], keys: frozenset[str]) -> Outcome | _Again:
+    async def _persist(self, call: _Call, deadline: float) -> Outcome:
+        """Make the call that is paid for, and again while that may help, there is time, and it is paid for."""
+        outcome = await self._settled(call)
+        for retry in range(self._retries):
+            if not isinstance(outcome, Again):
+                return outcome
+            if not await self._wait(outcome, retry, call, deadline):
+                break
+            if unpaid := await call.purse.set_aside(call.at_most):
+                return Unpaid(unpaid)
+            outcome = await self._settled(call)
+        return Failed(outcome.reason) if isinstance(outcome, Again) else outcome
+
+    async def _wait(self, failed: Again, retry: int, call: _Call, deadline: float) -> bool:
+        """Wait before the next try; False where it would come too late. What the server asks for holds for all."""
+        if failed.after is None:
+            pause = min(self._first_pause_seconds * 2.0**retry, _LONGEST_PAUSE) * (1 - self._jitter() / 4)
+        else:
+            self._pace.hold(failed.after)
+            pause = failed.after
+        left = deadline - monotonic()
+        if pause >= left:
+            return False
+        await asyncio.sleep(pause)
+        return await self._pace.admit(call.tokens, patience=left - pause)
+
+    async def _settled(self, call: _Call) -> Outcome | Again:
+        # Until we know better it took the most that it could: a call that timed out may have been charged.
+        spent, tokens = call.at_most, call.tokens
+        try:
+            outcome, charged = await self._ask(call)
+            spent = spent if charged is None else charged
+            if outcome_usage := getattr(outcome, "usage", None):
+                tokens = outcome_usage.tokens_in + outcome_usage.tokens_out or tokens
+            return outcome
+        finally:
+            call.purse.settle(set_aside=call.at_most, spent=spent)
+            self._pace.correct(estimated=call.tokens, used=tokens)
+
+    async def _ask(self, call: _Call) -> tuple[Outcome | Again, Decimal | None]:
+        """Make one call; return what came of it, and what it took in USD, None where nobody can know."""
         import openai  # noqa: PLC0415 - importing it costs a second
 
         started = monotonic()
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                completion = await self._complete(messages)
+                completion = await self._complete(call.body)
         except (TimeoutError, openai.APITimeoutError):
-            return _Again("model_timeout")
-        except openai.APIConnectionError:
-            return _Again("model_unreachable")
+            return Again("model_timeout"), None
+        except openai.APIConnectionError as error:
+            return Again("model_unreachable"), Decimal(0) if faults.never_asked(error) else None
         except openai.APIStatusError as error:
-            return _refused_by_server(error)
+            headers = error.response.headers
+            return faults.of_status(
+                error.status_code, code=error.code, headers=headers, now=datetime.now(UTC)
+            ), Decimal(0)
         except (openai.OpenAIError, ValueError):  # ValueError: the body is not JSON
-            return Failed("model_malformed_answer")
+            return Failed("model_malformed_answer"), None
         took = round((monotonic() - started) * 1000)
-        return answer.read(completion, model=self.model, latency_ms=took, fact_keys=keys)
+        used = answer.usage(completion, model=self.model, latency_ms=took, prices=self._prices)
+        return answer.read(completion, used, fact_keys=call.fact_keys), used.cost_usd if used.reported else None
 
-    async def _complete(self, messages: list[dict[str, str]]) -> Any:
+    async def _complete(self, body: dict[str, Any]) -> Any:
         if self._client is None:
             raise RuntimeError("A ModelWriter writes only inside of `async with`")
-        asked = {
-            "model": self.model,
-            "messages": messages,
-            "response_format": answer.RESPONSE_FORMAT,
-            "max_completion_tokens": _MAX_TOKENS,
-        }
         # `chat.completions.create` walks every value through its type hints first: a quarter of a call's CPU time.
-        return await self._client.post("/chat/completions", body=asked, cast_to=self._answer_type)
-
-    def _pause(self, retry: int) -> float:
-        return min(self._first_pause_seconds * 2.0**retry, _LONGEST_PAUSE) * (1 - self._jitter() / 4)
-
-
-def _refused_by_server(error: "APIStatusError") -> Failed | _Again:
-    # Only the status goes on: a server's text may quote the key or the request.
-    status = error.status_code
-    if error.code == "insufficient_quota":
-        return Failed("model_out_of_quota", hopeless=True)
-    may_pass = status in _MAY_PASS or status >= _SERVER_ERROR
-    if may_pass and error.response.headers.get("x-should-retry") != "false":
-        reason = "model_rate_limited" if status == 429 else f"model_http_{status}"  # noqa: PLR2004 - Too Many Requests
-        return _Again(reason, _asked_wait(error.response.headers, now=datetime.now(UTC)))
-    return Failed(f"model_http_{status}", hopeless=status in _HOPELESS)
-
-
-def _asked_wait(headers: Any, *, now: datetime) -> float | None:
-    """Return the seconds that a server asks us to wait; None if it does not, or not in a way we can read."""
-    asked = headers.get("retry-after", "")
-    try:
-        if "retry-after-ms" in headers:
-            return max(0.0, float(headers["retry-after-ms"]) / 1000)
-        if asked.replace(".", "", 1).isdecimal():
-            return float(asked)
-        return max(0.0, (parsedate_to_datetime(asked) - now).total_seconds())
-    except (ValueError, TypeError):  # TypeError: a date without a zone
-        return None
-
-
-def _usable_key(key: str) -> str:
-    # A key that cannot be a header would come back inside of the HTTP client's error.
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise Refusal("The model's key is empty or has characters that no key has; set OPENAI_API_KEY again.")
-    return key
-
-
-def _usable_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise Refusal("The model's address is not an http or https URL; set OPENAI_BASE_URL again.")
-    return url
+        return await self._client.post("/chat/completions", body=body, cast_to=self._answer_type)

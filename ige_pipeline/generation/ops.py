@@ -21,8 +21,8 @@ def generate_messages(
 
     with database().connect() as conn:
         batch = batch_of(conn, context)
-        writer = model(request.settings())
-        generate.generate_messages(conn, batch, templates=template.load(), model=writer)
+        settings = request.settings()
+        generate.generate_messages(conn, batch, settings, templates=template.load(), model=model(settings))
         written = generate.count_drafts(conn, batch)
     context.add_output_metadata(counts_as_metadata("drafts", written))
     context.log.info("Batch %d: drafts %s", batch.id, written)

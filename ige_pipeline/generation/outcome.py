@@ -41,4 +41,12 @@ class Failed:
     hopeless: bool = False
 
 
-Outcome = Written | Refused | CutOff | Failed
+@dataclass(frozen=True, slots=True)
+class Unpaid:
+    """The call was not made, or not made again: a spend limit is reached, `spend_per_batch` or `spend_per_day`."""
+
+    reason: str
+    usage: None = None
+
+
+Outcome = Written | Refused | CutOff | Failed | Unpaid

@@ -34,6 +34,8 @@ _REASONS = {
     "cap_30_days": "{observed} went out in 30 days, and {limit} is the most",
     "cap_type": "{observed} of this kind went out in 7 days, and {limit} is the most",
     "cap_state": "{observed} went out in 24 hours, and the law of their state allows {limit}",
+    "spend_per_batch": "the model has cost {observed} USD in this batch, and {limit} is the most",
+    "spend_per_day": "the model has cost {observed} USD on this day, and {limit} is the most",
     "stale": "it was too old to be sent",
     "stopped": "all sending was stopped",
     "redriven": "{limit} sent it on its way again; it had died of {observed}",

@@ -4,105 +4,27 @@ import asyncio
 import json
 import logging
 import socket
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
 
+from ige_pipeline.generation import price
 from ige_pipeline.generation.draft import Brief
 from ige_pipeline.generation.model import ModelWriter
 from ige_pipeline.generation.outcome import CutOff, Failed, Outcome, Refused, Written
 from ige_pipeline.refusal import Refusal
+from ige_pipeline_tests.generation.model_server import ANSWER, KEY, TEXT, Reply, Server, serving
 
-KEY = "sk-test-51-very-secret"
-TEXT = "Hi Maria, how are the quotes coming along?"
-ANSWER = json.dumps({"message": TEXT, "reasoning": "The quotes are open.", "facts_used": ["item", "goal", "item"]})
 BRIEF = Brief(1, 2, "stalled_goal", "check_in", "Maria", None, {"item": "Send the quotes", "goal": "Grow"}, "because")
-
-
-@dataclass
-class Reply:
-    """One scripted answer: a status and body, or a completion made from `message` and `finish`."""
-
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    raw: str | None = None
-    message: dict[str, Any] = field(default_factory=lambda: {"content": ANSWER})
-    finish: str = "stop"
-    delay: float = 0
-
-    def body(self) -> str:
-        usage = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
-        return json.dumps(
-            {
-                "id": "chatcmpl-1",
-                "object": "chat.completion",
-                "created": 1,
-                "model": "whatever",
-                "choices": [
-                    {"index": 0, "finish_reason": self.finish, "message": {"role": "assistant", **self.message}}
-                ],
-                "usage": usage | {"prompt_tokens_details": {"cached_tokens": 600}},
-            }
-        )
-
-
-class Server:
-    """Plays its script reply by reply, the last one for ever, and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.script: list[Reply] = []
-        self.asked: list[dict[str, Any]] = []
-        self.asked_at: list[float] = []
-        self.keys: set[str | None] = set()
-        self.in_flight = 0
-        self.most_in_flight = 0
-        self.url = ""
-
-    async def complete(self, request: Request) -> Response:
-        self.asked.append(await request.json())
-        self.asked_at.append(time.monotonic())
-        self.keys.add(request.headers.get("authorization"))
-        reply = self.script[min(len(self.asked), len(self.script)) - 1]
-        self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        await asyncio.sleep(reply.delay)
-        self.in_flight -= 1
-        headers = {"x-request-id": "req-7", **reply.headers}
-        if reply.raw is not None:
-            kind = headers.pop("content-type", "application/json")
-            return PlainTextResponse(reply.raw, status_code=reply.status, headers=headers, media_type=kind)
-        if reply.status == 200:
-            return Response(reply.body(), headers=headers, media_type="application/json")
-        error = {"message": f"Incorrect key {KEY}", "code": reply.message.get("code")}
-        return JSONResponse({"error": error}, status_code=reply.status, headers=headers)
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Server]:
-    server = Server()
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    server.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-    app = Starlette(routes=[Route("/v1/chat/completions", server.complete, methods=["POST"])])
-    program = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=program.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not program.started:
-        time.sleep(0.01)
-    yield server
-    program.should_exit = True
-    thread.join(timeout=5)
-    listener.close()
+    with serving() as server:
+        yield server
 
 
 @pytest.fixture
@@ -162,12 +84,21 @@ def test_no_other_key_of_the_environment_is_sent(server: Server, monkeypatch: py
     assert server.keys == {f"Bearer {KEY}"}
 
 
-def test_a_model_without_a_listed_price_costs_nothing_and_says_so(server: Server) -> None:
+def test_a_model_without_a_listed_price_counts_as_the_dearest_and_says_so(server: Server) -> None:
     (outcome,) = ask(server, Reply(), model="our-llama")
 
     assert isinstance(outcome, Written)
     assert outcome.draft.usage is not None
-    assert (outcome.draft.usage.cost_usd, outcome.draft.usage.price_known) == (Decimal(0), False)
+    assert outcome.draft.usage.price_known is False
+    assert outcome.draft.usage.cost_usd == price.dearest().of(tokens_in=1000, tokens_cached=600, tokens_out=100)
+
+
+def test_a_stated_price_is_reckoned_with(server: Server) -> None:
+    (outcome,) = ask(server, Reply(), model="our-llama", prices=price.of_model("our-llama", stated="1/0/10"))
+
+    assert isinstance(outcome, Written)
+    assert outcome.draft.usage is not None
+    assert (outcome.draft.usage.cost_usd, outcome.draft.usage.price_known) == (Decimal("0.0014"), True)
 
 
 def test_a_refusal_comes_with_200_and_has_cost_money(server: Server) -> None:
@@ -271,6 +202,29 @@ def test_what_would_fail_again_is_not_retried(server: Server, reply: Reply, reas
     (outcome,) = ask(server, reply)
 
     assert outcome == Failed(reason, hopeless=hopeless)
+    assert len(server.asked) == 1
+
+
+def test_a_wait_that_the_server_asks_for_holds_for_every_message(server: Server) -> None:
+    outcomes = ask(
+        server, Reply(status=429, headers={"retry-after": "0.3"}), Reply(), briefs=[BRIEF] * 3, concurrency=1
+    )
+
+    assert all(isinstance(outcome, Written) for outcome in outcomes)
+    assert server.asked_at[1] - server.asked_at[0] >= 0.29
+
+
+def test_nobody_asks_within_a_wait_that_is_longer_than_a_message_may_take(server: Server) -> None:
+    busy = Reply(status=429, headers={"retry-after": "3600"})
+
+    outcomes = ask(server, busy, briefs=[BRIEF] * 5, concurrency=1)
+
+    assert outcomes == [Failed("model_rate_limited")] * 5
+    assert len(server.asked) == 1
+
+
+def test_how_often_it_is_asked_again_is_a_setting(server: Server) -> None:
+    assert ask(server, Reply(status=500), retries=0) == [Failed("model_http_500")]
     assert len(server.asked) == 1
 
 

@@ -134,7 +134,7 @@ def test_every_text_from_a_template_passes_the_review(conn: Conn, templates: Tem
         for _ in range(3)
     ]
 
-    generate_messages(conn, batch, templates=templates, model=None)
+    generate_messages(conn, batch, Settings(), templates=templates, model=None)
     screen_content(conn, batch, Settings(), templates=templates)
 
     rows = [fetch(conn, "ige_decisions", decision) for decision in decisions]
