@@ -69,7 +69,7 @@ def deliver(
         run(
             outbox,
             endpoint,
-            screen=lambda lease: rescreen(conn, lease, settings, consent_needed=not is_loopback(endpoint.name)),
+            screen=lambda lease: rescreen(conn, [lease], settings, consent_needed=not is_loopback(endpoint.name))[0],
             limit=settings.max_messages_per_run,
             report=report,
             progress=progress,

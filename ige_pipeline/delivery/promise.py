@@ -1,6 +1,7 @@
 """Keep the tables that a message came from in step with it, and notice when it is no longer wanted."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -57,10 +58,9 @@ def _plan_next(conn: Connection, follow_up_id: int) -> None:
             conn.execute(_QUERIES["link_follow_up"], row | {"id": follow_up_id})
 
 
-def no_longer_wanted(conn: Connection, message_id: int) -> Outcome | None:
-    """Return Cancelled with every reason that came up since the message was written, or None."""
-    found: list[Any] = conn.execute(_QUERIES["no_longer_wanted"], {"message_id": message_id}).fetchall()
-    reasons = sorted({row["reason"] for row in found})
-    if not reasons:
-        return None
-    return Cancelled(tuple({"reason": reason, "observed": None, "limit": None} for reason in reasons))
+def no_longer_wanted(conn: Connection, message_ids: Sequence[int]) -> dict[int, Outcome]:
+    """Return {message: Cancelled with every reason that came up since it was written}, for those with any."""
+    reasons: dict[int, list[dict[str, Any]]] = {}
+    for row in conn.execute(_QUERIES["no_longer_wanted"], {"message_ids": list(message_ids)}):
+        reasons.setdefault(row["id"], []).append({"reason": row["reason"], "observed": None, "limit": None})
+    return {message_id: Cancelled(tuple(found)) for message_id, found in reasons.items()}

@@ -116,8 +116,8 @@ UPDATE event_messages e
    AND (%(message_id)s::bigint IS NULL OR m.id = %(message_id)s)
 
 -- name: no_longer_wanted
--- What has happened since a message was written that makes it wrong to send: each row is one reason.
-SELECT why.reason
+-- What has happened since a message was written that makes it wrong to send: each row is one message and reason.
+SELECT DISTINCT m.id, why.reason
   FROM ai_proactive_messages m
  CROSS JOIN LATERAL (
     SELECT 'item_completed' AS reason
@@ -173,4 +173,5 @@ SELECT why.reason
         AND r.contractor_id = m.contractor_id
         AND r.response_received_at > m.created_at
       LIMIT 1)) AS why
- WHERE m.id = %(message_id)s
+ WHERE m.id = ANY (%(message_ids)s::bigint[])
+ ORDER BY m.id, why.reason

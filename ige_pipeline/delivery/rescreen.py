@@ -1,5 +1,6 @@
 """Ask every safeguard again at the moment of sending: much can happen between an hour's batch and a text's leaving."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,49 +11,82 @@ from ige_pipeline.delivery.outcome import Cancelled, Dead, Outcome, Postponed
 from ige_pipeline.delivery.promise import no_longer_wanted
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.refusal import Refusal
+from ige_pipeline.safeguards.facts import facts_at_sending
+from ige_pipeline.safeguards.finding import Finding
+from ige_pipeline.safeguards.phonebook import Sharing, look_up
+from ige_pipeline.safeguards.reason import RULES, Effect
+from ige_pipeline.safeguards.recipient import judge
 from ige_pipeline.settings import Settings
 
 _LOOK_AGAIN = timedelta(minutes=15)
 
 
-def rescreen(conn: Connection, lease: Lease, settings: Settings, *, consent_needed: bool = True) -> Outcome | None:
-    """Return what stops this message now, or None when it may go. Other waiting messages do not count, sent ones do.
+def rescreen(
+    conn: Connection, leases: Sequence[Lease], settings: Settings, *, consent_needed: bool = True
+) -> list[Outcome | None]:
+    """Return of each message what stops it now, or None when it may go. Other waiting messages do not count.
 
-    What cannot be evaluated for this one message postpones it and no other. Raises psycopg.OperationalError when the
-    database is gone.
+    Sent and leased ones do, and of those given the ones before it. What cannot be evaluated for one message postpones
+    it and no other. Raises psycopg.OperationalError when the database is gone.
     """
     try:
-        return _screen(conn, lease, settings, consent_needed=consent_needed)
+        return _screen(conn, leases, settings, consent_needed=consent_needed)
     except (psycopg.OperationalError, psycopg.InterfaceError, Refusal):
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
-        return Postponed(({"reason": "unevaluated", "observed": type(error).__name__, "limit": "an answer"},))
+        if len(leases) == 1:
+            return [Postponed(({"reason": "unevaluated", "observed": type(error).__name__, "limit": "an answer"},))]
+        half = len(leases) // 2
+        return [
+            each
+            for part in (leases[:half], leases[half:])
+            for each in rescreen(conn, part, settings, consent_needed=consent_needed)
+        ]
 
 
-def _screen(conn: Connection, lease: Lease, settings: Settings, *, consent_needed: bool) -> Outcome | None:
-    if (unwanted := no_longer_wanted(conn, lease.message_id)) is not None:
-        return unwanted
-    # pandas costs a second to import; a delivery run that has nothing to send never pays it.
-    from ige_pipeline.safeguards.recipient import screen  # noqa: PLC0415
-    from ige_pipeline.safeguards.screen import with_facts  # noqa: PLC0415
-
-    candidate = {
-        "contractor_id": lease.contractor_id,
-        "message_type": lease.message_type,
-        "promised": lease.promised,
-        "changed_since": False,
-    }
-    frame = with_facts(
-        conn, [candidate], settings, consent_needed=consent_needed, sending=True, message_id=lease.message_id
-    )
-    now = frame["asked_at"].iloc[0].to_pydatetime()
-    return weigh(screen(frame, settings, now=now).get(0, []))
+def _screen(
+    conn: Connection, leases: Sequence[Lease], settings: Settings, *, consent_needed: bool
+) -> list[Outcome | None]:
+    unwanted = no_longer_wanted(conn, [lease.message_id for lease in leases])
+    rows = _facts(conn, leases, settings, consent_needed=consent_needed)
+    judged = judge(rows, settings, now=rows[0]["asked_at"])
+    return [unwanted.get(lease.message_id) or weigh(found) for lease, found in zip(leases, judged, strict=True)]
 
 
-def weigh(findings: list[Any]) -> Outcome | None:
+def _facts(
+    conn: Connection, leases: Sequence[Lease], settings: Settings, *, consent_needed: bool
+) -> list[dict[str, Any]]:
+    contractors = [lease.contractor_id for lease in leases]
+    sharing = look_up(conn, contractors, region=settings.default_region)
+    messages = [lease.message_id for lease in leases]
+    facts = facts_at_sending(conn, contractors, settings, sharing=sharing, message_ids=messages)
+    rows = [
+        facts[lease.contractor_id]
+        | {
+            "message_type": lease.message_type,
+            "promised": lease.promised,
+            "changed_since": False,
+            "consent_needed": consent_needed,
+        }
+        for lease in leases
+    ]
+    return _one_after_the_other(leases, rows, sharing)
+
+
+def _one_after_the_other(leases: Sequence[Lease], rows: list[dict[str, Any]], sharing: Sharing) -> list[dict[str, Any]]:
+    """Of several messages to one number the first goes; to the others it is one that is being sent."""
+    going: dict[int, int] = {}
+    for lease, row in zip(leases, rows, strict=True):
+        number = sharing.numbers.get(lease.contractor_id) if lease.contractor_id is not None else None
+        if number is not None:
+            first = going.setdefault(number, lease.message_id)
+            if first != lease.message_id and row["waiting_message_id"] is None:
+                row["waiting_message_id"] = first
+    return rows
+
+
+def weigh(findings: Sequence[Finding]) -> Outcome | None:
     """Let the gravest effect decide: dead before cancelled before postponed; all reasons are kept."""
-    from ige_pipeline.safeguards.reason import RULES, Effect  # noqa: PLC0415
-
     if not findings:
         return None
     effects = {RULES[finding.reason].at_sending for finding in findings}
@@ -61,6 +95,6 @@ def weigh(findings: list[Any]) -> Outcome | None:
         return Dead(next(f.reason.value for f in findings if RULES[f.reason].at_sending is Effect.DEAD))
     if Effect.CANCEL in effects:
         return Cancelled(reasons)
-    moments = [finding.clears_at for finding in findings]
-    until = max(moments) if all(moments) else None
+    moments = [moment for finding in findings if (moment := finding.clears_at) is not None]
+    until = max(moments) if len(moments) == len(findings) else None
     return Postponed(reasons, until=until, delay=_LOOK_AGAIN)

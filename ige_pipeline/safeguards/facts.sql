@@ -2,7 +2,8 @@
 -- What the safeguards need to know of each contractor, as of the database's now: one row for each id asked for.
 -- At scheduling, everything sent or still to be sent counts. At sending (`sending`), of the other messages only those
 -- that were sent or are leased count, so that two waiting messages do not block one another for ever. Times that no
--- calendar has (infinity, year 9999) are brought into reach: one such row must not end the batch.
+-- calendar has (infinity, year 9999) are brought into reach: one such row must not end the batch. `message_ids` are those
+-- about to be sent, which are no contact yet.
 -- A text reaches a number: `sharing_ids` are contractors with the same number as another, `sharing_numbers` says which
 -- go together, and they share what was sent. The number itself stays here.
 WITH asked AS (
@@ -28,7 +29,7 @@ WITH asked AS (
                           WHERE m.contractor_id = reached.id
                             AND m.sent_at IS NULL AND m.dead_at IS NULL
                             AND m.cancelled_at IS NULL AND m.expired_at IS NULL
-                            AND m.id IS DISTINCT FROM %(message_id)s::bigint
+                            AND m.id <> ALL (%(message_ids)s::bigint[])
                             AND (NOT %(sending)s OR m.lease_token IS NOT NULL)
                           ORDER BY m.id
                           LIMIT 1) waiting ON true
@@ -43,14 +44,14 @@ WITH asked AS (
                                    FROM ai_proactive_messages s
                                   WHERE s.contractor_id = reached.id
                                     AND s.sent_at > NOW() - interval '720 hours'
-                                    AND s.id IS DISTINCT FROM %(message_id)s::bigint
+                                    AND s.id <> ALL (%(message_ids)s::bigint[])
                                   ORDER BY s.sent_at DESC) m) month ON true
       LEFT JOIN LATERAL (SELECT m.id, GREATEST('1970-01-01', m.sent_at) AS sent_at
                            FROM ai_proactive_messages m
                           WHERE month.sent_30_days = 0
                             AND m.contractor_id = reached.id
                             AND m.sent_at IS NOT NULL
-                            AND m.id IS DISTINCT FROM %(message_id)s::bigint
+                            AND m.id <> ALL (%(message_ids)s::bigint[])
                           ORDER BY m.sent_at DESC
                           LIMIT 1) earlier ON true
 ), together AS (

@@ -1,11 +1,9 @@
 """One reason against one message, and the shape of every safeguard that gives one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-
-import pandas as pd
 
 from ige_pipeline.safeguards.reason import Reason
 from ige_pipeline.settings import Settings
@@ -26,8 +24,11 @@ class Finding:
         return seen if self.clears_at is None else seen | {"clears_at": self.clears_at.isoformat()}
 
 
-Row = Any  # one row of the frame, as a named tuple
-Check = Callable[[pd.DataFrame, Settings, datetime], Iterator[tuple[int, Finding]]]
+Row = Mapping[str, Any]
+"""What is known of one candidate and its contractor, by column of facts.sql, as plain values."""
+Check = Callable[[Row, Settings, datetime], Iterable[Finding]]
+
+NOTHING: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,18 @@ class Safeguard:
     reads: tuple[str, ...] = ()
 
 
-def rows_of(frame: pd.DataFrame) -> Iterator[Row]:
-    """Walk over a frame's rows as named tuples, `Index` among them."""
-    # The tuples' class alone takes longer to make than a safeguard to find nothing.
-    return iter(frame.itertuples()) if len(frame) else iter(())
+def missing(value: Any) -> bool:
+    """Whether a cell is empty: None, or what a frame makes of it, which is never equal to itself."""
+    return value is None or bool(value != value)  # noqa: PLR0124 - NaN and NaT
 
 
 def moment_of(value: Any) -> datetime | None:
     """Return a cell's time, None where it is empty."""
-    return None if pd.isna(value) else value.to_pydatetime()
+    if missing(value):
+        return None
+    if not isinstance(value, datetime):
+        raise TypeError("A time is none.")
+    return value
 
 
 def certain_moment(value: Any) -> datetime:

@@ -10,18 +10,30 @@ from datetime import time
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.safeguards.phone import STATES
 from ige_pipeline.safeguards.quiet_hours import Closed, Hours, Week, never_closed
-from ige_pipeline.settings import Settings
 
 WHERE_GUESSED = Hours(time(9), time(20))
 """An hour less at each end where the zone is a guess: the neighbouring zone is then still within the law."""
 
 _RULES = Path(__file__).with_name("quiet_rules.toml")
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class QuietSettings(Protocol):
+    """The settings that say when it is quiet."""
+
+    @property
+    def quiet_until_hour(self) -> int: ...  # noqa: D102 - a setting
+    @property
+    def quiet_from_hour(self) -> int: ...  # noqa: D102 - a setting
+    @property
+    def state_rules(self) -> bool: ...  # noqa: D102 - a setting
+    @property
+    def quiet_holidays(self) -> str: ...  # noqa: D102 - a setting
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,7 @@ def parse(text: str) -> Mapping[str, StateRule]:
     return {code: _rule(code, dict(written)) for code, written in tomllib.loads(text).items()}
 
 
-def allowed_week(settings: Settings, *, guessed: bool, state: str) -> Week:
+def allowed_week(settings: QuietSettings, *, guessed: bool, state: str) -> Week:
     """Return the hours of each day: the setting's, narrower where the zone is a guess, and those of the state.
 
     `state` is like `FL`, empty where it is not known; ValueError for one that there is not.
@@ -57,7 +69,7 @@ def allowed_week(settings: Settings, *, guessed: bool, state: str) -> Week:
     return (base,) * 7 if rule is None else tuple(each.within(base) if each else None for each in rule.week)
 
 
-def rule_of(settings: Settings, state: str) -> StateRule | None:
+def rule_of(settings: QuietSettings, state: str) -> StateRule | None:
     """Return the state's rule if it has one and the setting asks for it."""
     if state and state not in STATES.values():
         raise ValueError("That is no state of the US.")

@@ -1,6 +1,6 @@
-"""Whether contractors may be contacted: pure functions over a frame of facts, one row a contractor and candidate.
+"""Whether contractors may be contacted: pure functions over the facts of one candidate.
 
-The frame's columns (see facts.sql): known bool, phone_verdict str, timezone str?, phone_zones str? (blanks between),
+The facts (see facts.sql): known bool, phone_verdict str, timezone str?, phone_zones str? (blanks between),
 phone_state str?, suppressed bool, consent given|revoked|none, consent_needed bool, paused bool, paused_until,
 waiting_message_id int?, last_message_id int?, last_sent_at, sent_day int, sent_week int, sent_30_days int,
 recent_times list? and recent_types list? (of those 30 days, the newest first), recent_sent int, recent_unanswered int,
@@ -9,50 +9,51 @@ bool; times are UTC. A flag that is neither true nor false stands against sendin
 missing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
-
-import pandas as pd
 
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.safeguards.contact_rights import RIGHTS
-from ige_pipeline.safeguards.finding import Finding, Safeguard, iso, moment_of, rows_of
+from ige_pipeline.safeguards.finding import NOTHING, Check, Finding, Row, Safeguard, iso, missing, moment_of
 from ige_pipeline.safeguards.frequency import FREQUENCY
 from ige_pipeline.safeguards.quiet_hours import first_open, zone_of, zones_of
-from ige_pipeline.safeguards.quiet_rules import allowed_week, holidays_of, in_words, rule_of
+from ige_pipeline.safeguards.quiet_rules import QuietSettings, allowed_week, holidays_of, in_words, rule_of
 from ige_pipeline.safeguards.reason import RULES, Reason
 from ige_pipeline.settings import Settings
 
 
-def unknown_contractor(frame: pd.DataFrame, _settings: Settings, _now: datetime) -> Iterator[tuple[int, Finding]]:
+def unknown_contractor(row: Row, _settings: Settings, _now: datetime) -> Iterable[Finding]:
     """Nobody can be written to whose row is gone."""
-    for row in rows_of(frame[frame["known"].ne(other=True)]):
-        yield row.Index, Finding(Reason.UNKNOWN_CONTRACTOR, observed=None, limit="a row in contractors")
+    if row["known"] is True:
+        return NOTHING
+    return (Finding(Reason.UNKNOWN_CONTRACTOR, observed=None, limit="a row in contractors"),)
 
 
-def paused(frame: pd.DataFrame, _settings: Settings, now: datetime) -> Iterator[tuple[int, Finding]]:
+def paused(row: Row, _settings: Settings, now: datetime) -> Iterable[Finding]:
     """A pause holds until its end; without an end, until somebody lifts it."""
-    lifted = frame["paused_until"] <= now
-    for row in rows_of(frame[frame["paused"].ne(other=False) & ~lifted]):
-        until = moment_of(row.paused_until)
-        yield row.Index, Finding(Reason.PAUSED, observed=iso(until) or "no end", limit=None, clears_at=until)
+    if row["paused"] is False:
+        return NOTHING
+    until = moment_of(row["paused_until"])
+    if until is not None and until <= now:
+        return NOTHING
+    return (Finding(Reason.PAUSED, observed=iso(until) or "no end", limit=None, clears_at=until),)
 
 
-def changed_since(frame: pd.DataFrame, _settings: Settings, _now: datetime) -> Iterator[tuple[int, Finding]]:
+def changed_since(row: Row, _settings: Settings, _now: datetime) -> Iterable[Finding]:
     """A backfill sees rows as they are now; one that changed after its hour says nothing about that hour."""
-    for row in rows_of(frame[frame["changed_since"].ne(other=False)]):
-        yield row.Index, Finding(Reason.CHANGED_SINCE, observed="changed after as-of", limit="unchanged since as-of")
+    if row["changed_since"] is False:
+        return NOTHING
+    return (Finding(Reason.CHANGED_SINCE, observed="changed after as-of", limit="unchanged since as-of"),)
 
 
-def quiet_hours(frame: pd.DataFrame, settings: Settings, now: datetime) -> Iterator[tuple[int, Finding]]:
+def quiet_hours(row: Row, settings: Settings, now: datetime) -> Iterable[Finding]:
     """Outside of the allowed hours of their own day a message waits; it is not lost."""
-    places = [frame[column].fillna("") for column in ("timezone", "phone_zones", "phone_state")]
-    for place, rows in frame.groupby(places, sort=False):
-        finding = quiet_at(*map(str, place), settings=settings, now=now)
-        if finding is not None:
-            yield from ((int(index), finding) for index in rows.index)
+    timezone, zones, state = ("" if missing(row[name]) else row[name] for name in _PLACE)
+    finding = quiet_at(timezone, zones, state, settings=settings, now=now)
+    return NOTHING if finding is None else (finding,)
 
 
 def quiet_at(timezone: str, phone_zones: str, phone_state: str, *, settings: Settings, now: datetime) -> Finding | None:
@@ -61,6 +62,22 @@ def quiet_at(timezone: str, phone_zones: str, phone_state: str, *, settings: Set
     A zone is theirs, else it is guessed from the number, else they may be anywhere in the US. The state is that of the
     number: a zone is shared by many, and people keep their numbers, as the laws themselves presume.
     """
+    asked = _Quiet(settings.quiet_until_hour, settings.quiet_from_hour, settings.state_rules, settings.quiet_holidays)
+    return _quiet_at(timezone, phone_zones, phone_state, asked, now)
+
+
+class _Quiet(NamedTuple):
+    quiet_until_hour: int
+    quiet_from_hour: int
+    state_rules: bool
+    quiet_holidays: str
+
+
+# A batch asks at one moment about thousands who live in a few hundred places.
+@lru_cache(maxsize=10_000)
+def _quiet_at(
+    timezone: str, phone_zones: str, phone_state: str, settings: QuietSettings, now: datetime
+) -> Finding | None:
     try:
         zones, guessed = _whereabouts(timezone.strip(), phone_zones)
         week = allowed_week(settings, guessed=guessed, state=phone_state)
@@ -86,50 +103,54 @@ def _whereabouts(timezone: str, phone_zones: str) -> tuple[tuple[ZoneInfo, ...],
     return zones, True
 
 
+_PLACE = ("timezone", "phone_zones", "phone_state")
 SAFEGUARDS = (
     Safeguard(unknown_contractor, needs=("known",)),
     *RIGHTS,
     Safeguard(paused, needs=("paused",), reads=("paused_until",)),
     *FREQUENCY,
     Safeguard(changed_since, needs=("changed_since",)),
-    Safeguard(quiet_hours, needs=(), reads=("timezone", "phone_zones", "phone_state")),
+    Safeguard(quiet_hours, needs=(), reads=_PLACE),
 )
+FACTS = frozenset(name for safeguard in SAFEGUARDS for name in (*safeguard.needs, *safeguard.reads))
+"""Every fact that some safeguard looks at, beside `promised`."""
 
 
-def screen(frame: pd.DataFrame, settings: Settings, *, now: datetime) -> dict[int, list[Finding]]:
-    """Ask every safeguard about every row; return {index: every finding} for rows with any. `promised` is a column.
+def judge(
+    rows: Iterable[Row], settings: Settings, *, now: datetime, columns: Collection[str] = FACTS
+) -> Iterator[list[Finding]]:
+    """Ask every safeguard about every row; give each row's findings in turn. `promised` is among the facts.
 
-    Nothing is stopped at the first reason, and what cannot be evaluated counts against sending. Refusal when a setting
-    asks for what is not installed.
+    Nothing is stopped at the first reason, and what cannot be evaluated counts against sending, also where a fact is
+    not among the `columns`. Refusal when a setting asks for what is not installed.
     """
-    found: dict[int, list[Finding]] = {}
-    promised = frame["promised"].eq(other=True)
-    for safeguard in SAFEGUARDS:
-        for index, finding in _ask(safeguard, frame, settings, now):
-            if RULES[finding.reason].promised_too or not promised[index]:
-                found.setdefault(index, []).append(finding)
-    return found
+    asked = [
+        each if {*each.needs, *each.reads} <= set(columns) else Safeguard(_never(each), needs=()) for each in SAFEGUARDS
+    ]
+    for row in rows:
+        found: list[Finding] = []
+        for safeguard in asked:
+            try:
+                found += safeguard.check(row, settings, now) if _told(row, safeguard.needs) else _unevaluated(safeguard)
+            except Refusal:
+                raise
+            except Exception:  # noqa: BLE001 - whatever it is, the answer is no
+                found += _unevaluated(safeguard)
+        yield [each for each in found if RULES[each.reason].promised_too] if row["promised"] is True else found
 
 
-def _ask(safeguard: Safeguard, frame: pd.DataFrame, settings: Settings, now: datetime) -> list[tuple[int, Finding]]:
-    """One row with facts that make no sense must not hide what is known of the others: the rest is asked by halves."""
-    columns = [*safeguard.needs, *safeguard.reads]
-    if not set(columns) <= set(frame.columns):
-        return [(int(index), _unevaluated(safeguard)) for index in frame.index]
-    try:
-        facts = frame[columns]
-        told = facts[list(safeguard.needs)].notna().all(axis=1)
-        silent = [(int(index), _unevaluated(safeguard)) for index in frame.index[~told]]
-        return [*silent, *safeguard.check(facts[told] if silent else facts, settings, now)]
-    except Refusal:
-        raise
-    except Exception:  # noqa: BLE001 - whatever it is, the answer is no
-        if len(frame) == 1:
-            return [(int(frame.index[0]), _unevaluated(safeguard))]
-        half = len(frame) // 2
-        parts: list[Any] = [frame.iloc[:half], frame.iloc[half:]]
-        return [each for part in parts for each in _ask(safeguard, part, settings, now)]
+def _told(row: Row, needs: tuple[str, ...]) -> bool:
+    for name in needs:
+        value = row[name]
+        # As `missing` says; a million candidates with thirteen needs each would call it for seconds.
+        if value is None or value != value:  # noqa: PLR0124
+            return False
+    return True
 
 
-def _unevaluated(safeguard: Safeguard) -> Finding:
-    return Finding(Reason.UNEVALUATED, observed=safeguard.check.__name__, limit="an answer")
+def _never(safeguard: Safeguard) -> Check:
+    return lambda _row, _settings, _now: _unevaluated(safeguard)
+
+
+def _unevaluated(safeguard: Safeguard) -> Iterable[Finding]:
+    return (Finding(Reason.UNEVALUATED, observed=safeguard.check.__name__, limit="an answer"),)

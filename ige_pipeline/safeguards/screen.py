@@ -20,7 +20,7 @@ from ige_pipeline.safeguards.finding import Finding
 from ige_pipeline.safeguards.phonebook import Sharing, look_up, read_others
 from ige_pipeline.safeguards.ranking import outranked
 from ige_pipeline.safeguards.reason import Reason
-from ige_pipeline.safeguards.recipient import screen
+from ige_pipeline.safeguards.recipient import FACTS, judge
 from ige_pipeline.settings import Settings
 
 _FACTS = load(__package__, "facts.sql")
@@ -60,6 +60,25 @@ def decide(frame: pd.DataFrame, settings: Settings) -> tuple[dict[int, list[Find
     return findings, now
 
 
+def screen(frame: pd.DataFrame, settings: Settings, *, now: datetime) -> dict[int, list[Finding]]:
+    """Ask every safeguard about every row of a frame; return {index: every finding} for rows with any."""
+    judged = judge(_rows(frame), settings, now=now, columns=frame.columns)
+    return {int(index): found for index, found in zip(frame.index, judged, strict=True) if found}
+
+
+def _rows(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Walk over a frame's rows as plain values: column by column, which costs a tenth of taking row by row apart."""
+    names = [name for name in frame.columns if name in FACTS or name == "promised"]
+    values = [_plain(frame[name]) for name in names]
+    return (dict(zip(names, row, strict=True)) for row in zip(*values, strict=True))
+
+
+def _plain(column: "pd.Series[Any]") -> list[Any]:
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return pd.DatetimeIndex(column).to_pydatetime().tolist()
+    return column.tolist()
+
+
 def with_facts(
     conn: Connection,
     candidates: Sequence[dict[str, Any]] | pd.DataFrame,
@@ -67,11 +86,9 @@ def with_facts(
     *,
     consent_needed: bool = True,
     sharing: Sharing | None = None,
-    sending: bool = False,
-    message_id: int | None = None,
     kept: bool = False,
 ) -> pd.DataFrame:
-    """Join candidates with what is known of their contractors now. At sending, one message is left out of account.
+    """Join candidates with what is known of their contractors now.
 
     Numbers that are new are read first, unless `sharing` says that this was done. `kept` adds the column
     `recipient_facts`: the same as JSON, the way the ledger keeps it.
@@ -85,24 +102,22 @@ def with_facts(
         | sharing.of(contractor_ids)
         | {
             "contractor_ids": contractor_ids,
-            "sending": sending,
-            "message_id": message_id,
+            "sending": False,
+            "message_ids": [],
         }
     )
-    facts = fetch_frame(conn, _FACTS_KEPT if kept else _FACTS["recipient_facts"], asked, many=not sending)
+    facts = fetch_frame(conn, _FACTS_KEPT if kept else _FACTS["recipient_facts"], asked)
     for column in _TIMES:
         facts[column] = pd.to_datetime(facts[column], utc=True)
     known = frame.merge(facts, on="contractor_id", how="left", validate="many_to_one")
     return known.assign(consent_needed=consent_needed)
 
 
-def fetch_frame(
-    conn: Connection, query: str | sql.Composed, values: dict[str, Any], *, many: bool = True
-) -> pd.DataFrame:
+def fetch_frame(conn: Connection, query: str | sql.Composed, values: dict[str, Any]) -> pd.DataFrame:
     """Run a query and return its rows as a frame, by columns: a dict for each row would cost more than the query."""
     with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
         # A plan kept for any number of values is made for ten, and takes minutes for 50,000.
-        cursor.execute(query, values, prepare=False if many else None)
+        cursor.execute(query, values, prepare=False)
         names = [column.name for column in cursor.description or ()]
         pieces = [pd.DataFrame(columns=names)]
         while rows := cursor.fetchmany(_AT_ONCE):

@@ -157,7 +157,7 @@ class OutboxMachine(RuleBasedStateMachine):
         current, endpoint, outbox = self._is_current(lease), FakeEndpoint(reply), self.runs[run][1]
         known = self.model[lease.message_id]
 
-        outcome, sent = attempt(outbox, lease, endpoint, lambda each: rescreen(self.conn, each, Settings()))
+        outcome, sent = attempt(outbox, lease, endpoint, lambda each: rescreen(self.conn, [each], Settings())[0])
         settled = outbox.settle(lease, outcome, sent)
 
         assert settled is current

@@ -1,5 +1,7 @@
 """At the moment of sending every safeguard is asked again, about this one message."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,7 +26,7 @@ def screened(conn: Connection, url: str, **settings: Any) -> Outcome | None:
 
 
 def asked(conn: Connection, outbox: Outbox, **settings: Any) -> Outcome | None:
-    return rescreen(conn, claimed(outbox), Settings(**settings), consent_needed=False)
+    return rescreen(conn, [claimed(outbox)], Settings(**settings), consent_needed=False)[0]
 
 
 def words(outcome: Outcome | None) -> set[str]:
@@ -151,7 +153,7 @@ def test_all_reasons_are_kept_and_the_wait_is_the_longest_of_them(conn: Connecti
 def test_what_cannot_be_evaluated_postpones_this_message_and_does_not_end_the_run(conn: Connection) -> None:
     beyond_any_bigint = make_lease(contractor_id=10**30)
 
-    outcome = rescreen(conn, beyond_any_bigint, Settings())
+    (outcome,) = rescreen(conn, [beyond_any_bigint], Settings())
 
     assert words(outcome) == {"unevaluated"}
     assert isinstance(outcome, Postponed)
@@ -183,3 +185,40 @@ def test_where_one_reason_does_not_say_when_it_clears_nobody_can_say_it_for_all(
 def test_every_reason_that_can_be_given_has_an_effect_at_sending() -> None:
     for reason in set(Reason) - {Reason.OUTRANKED}:
         assert weigh([finding(reason)]) is not None
+
+
+def test_what_cannot_be_evaluated_for_one_of_many_postpones_none_of_the_others(
+    conn: Connection, database_url: str
+) -> None:
+    waiting(conn)
+    make_message(conn, make_contractor(conn, timezone=awake(), phone=None))
+    with outbox_on(database_url) as outbox:
+        fine, numberless = claimed(outbox), claimed(outbox)
+    beyond_any_bigint = make_lease(contractor_id=10**30)
+
+    found = rescreen(conn, [fine, beyond_any_bigint, numberless], Settings(), consent_needed=False)
+
+    assert found[0] is None
+    assert words(found[1]) == {"unevaluated"}
+    assert found[2] == Dead("no_phone")
+
+
+def test_of_two_messages_to_one_number_that_are_sent_together_the_first_goes(
+    conn: Connection, database_url: str
+) -> None:
+    for priority in (90, 10):
+        twin = make_contractor(conn, timezone=awake(), phone="+12125550177")
+        make_message(conn, twin, priority=priority)
+    with outbox_on(database_url) as outbox:
+        first, second = claimed(outbox), claimed(outbox)
+
+    found = rescreen(conn, [first, second], Settings(), consent_needed=False)
+
+    assert found[0] is None
+    assert words(found[1]) == {"undelivered"}
+
+
+def test_a_delivery_run_never_imports_pandas() -> None:
+    code = "import sys, ige_pipeline.delivery.rescreen; sys.exit('pandas' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - our own words

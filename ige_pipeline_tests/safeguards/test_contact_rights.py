@@ -14,8 +14,7 @@ from ige_pipeline.environment import Environment
 from ige_pipeline.loopback import is_loopback
 from ige_pipeline.safeguards.finding import Finding
 from ige_pipeline.safeguards.phonebook import read_numbers
-from ige_pipeline.safeguards.recipient import screen
-from ige_pipeline.safeguards.screen import screen_recipients, with_facts
+from ige_pipeline.safeguards.screen import screen, screen_recipients, with_facts
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.delivery.fakes import awake, make_lease
 from ige_pipeline_tests.factories import (
@@ -145,7 +144,8 @@ def test_at_sending_an_opt_out_cancels(conn: Conn) -> None:
     message = make_message(conn, contractor)
     opt_out(conn)
 
-    outcome = rescreen(conn, make_lease(message_id=message, contractor_id=contractor), Settings(), consent_needed=False)
+    lease = make_lease(message_id=message, contractor_id=contractor)
+    (outcome,) = rescreen(conn, [lease], Settings(), consent_needed=False)
 
     assert isinstance(outcome, Cancelled)
 
@@ -157,7 +157,8 @@ def test_a_number_that_was_changed_since_screening_is_read_at_sending(conn: Conn
     message = make_message(conn, contractor)
     conn.execute("UPDATE contractors SET phone = '305-555-0123' WHERE id = %s", [contractor])
 
-    outcome = rescreen(conn, make_lease(message_id=message, contractor_id=contractor), Settings(), consent_needed=False)
+    lease = make_lease(message_id=message, contractor_id=contractor)
+    (outcome,) = rescreen(conn, [lease], Settings(), consent_needed=False)
 
     assert isinstance(outcome, Cancelled)
 
@@ -234,9 +235,9 @@ def test_at_sending_an_unknown_consent_waits_and_a_revoked_one_cancels(conn: Con
     contractor = somebody(conn)
     lease = make_lease(message_id=make_message(conn, contractor), contractor_id=contractor)
 
-    assert isinstance(rescreen(conn, lease, Settings()), Postponed)
+    assert isinstance(rescreen(conn, [lease], Settings())[0], Postponed)
     consent(conn, revoked=ago(days=1))
-    assert isinstance(rescreen(conn, lease, Settings()), Cancelled)
+    assert isinstance(rescreen(conn, [lease], Settings())[0], Cancelled)
 
 
 def test_somebody_stored_twice_is_one_number(conn: Conn) -> None:

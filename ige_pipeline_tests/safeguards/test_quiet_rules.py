@@ -15,7 +15,8 @@ from ige_pipeline.safeguards.finding import Finding
 from ige_pipeline.safeguards.quiet_hours import Hours, Week, first_open
 from ige_pipeline.safeguards.quiet_rules import allowed_week, holidays_of, in_words, parse, rule_of, state_rules
 from ige_pipeline.safeguards.reason import Reason
-from ige_pipeline.safeguards.recipient import quiet_at, screen
+from ige_pipeline.safeguards.recipient import quiet_at
+from ige_pipeline.safeguards.screen import screen
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.safeguards.test_recipient import NOW, facts, frame_of
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from ige_pipeline.safeguards.finding import Finding
 from ige_pipeline.safeguards.reason import RULES, Reason
-from ige_pipeline.safeguards.recipient import SAFEGUARDS, screen
+from ige_pipeline.safeguards.recipient import SAFEGUARDS, judge
+from ige_pipeline.safeguards.screen import screen
 from ige_pipeline.settings import Settings
 
 NOW = datetime(2026, 1, 14, 19, 0, tzinfo=UTC)  # two in the afternoon in New York, nine in the morning in Honolulu
@@ -433,3 +434,42 @@ def test_no_missing_column_frees_a_blocked_row(wrong: str, column: str) -> None:
 def test_whether_a_message_is_promised_must_be_known() -> None:
     with pytest.raises(KeyError, match="promised"):
         screen(frame_of(facts()).drop(columns=["promised"]), Settings(), now=NOW)
+
+
+MOMENTS = st.one_of(st.none(), st.integers(-40 * 24, 48).map(lambda hours: NOW + timedelta(hours=hours)))
+COUNTS = st.integers(0, 12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    over=st.fixed_dictionaries(
+        {
+            "promised": st.booleans(),
+            "paused": st.booleans(),
+            "paused_until": MOMENTS,
+            "last_message_id": st.one_of(st.none(), st.integers(1, 9)),
+            "last_sent_at": MOMENTS,
+            "waiting_message_id": st.one_of(st.none(), st.integers(1, 9)),
+            "recent_sent": COUNTS,
+            "recent_unanswered": COUNTS,
+            "recent_last_sent_at": MOMENTS,
+            "trust_score": st.one_of(st.none(), st.integers(0, 100)),
+            "complaints": COUNTS,
+            "complained_at": MOMENTS,
+            "sent_day": COUNTS,
+            "phone_verdict": st.sampled_from(["possible", "none", "local_only", "impossible"]),
+            "consent": st.sampled_from(["given", "revoked", "none"]),
+            "consent_needed": st.booleans(),
+            "timezone": st.sampled_from([None, "", "Asia/Tokyo", "America/New_York"]),
+            "phone_state": st.sampled_from([None, "FL", "TX"]),
+        }
+    ),
+    others=st.integers(0, 2),
+)
+def test_a_row_that_is_about_to_be_sent_is_judged_as_it_would_be_in_a_batch(over: dict[str, Any], others: int) -> None:
+    row = facts(**over)
+
+    in_a_batch = screen(frame_of(*[facts() for _ in range(others)], row), Settings(), now=NOW)
+    (alone,) = judge([row], Settings(), now=NOW)
+
+    assert in_a_batch.get(others, []) == alone

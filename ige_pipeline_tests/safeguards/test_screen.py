@@ -62,7 +62,7 @@ def asleep(conn: Conn) -> str:
 
 def facts_of(conn: Conn, contractor_id: int, **over: Any) -> dict[str, Any]:
     shared = look_up(conn, [contractor_id], region="US").of([contractor_id])
-    asked = {"contractor_ids": [contractor_id], "sending": False, "message_id": None}
+    asked = {"contractor_ids": [contractor_id], "sending": False, "message_ids": []}
     asked = Settings().model_dump() | shared | asked | over
     return one(conn.execute(load("ige_pipeline.safeguards", "facts.sql")["recipient_facts"], asked))
 
@@ -175,23 +175,23 @@ def test_at_sending_two_waiting_messages_do_not_block_one_another(conn: Conn) ->
     contractor = make_contractor(conn)
     first, second = make_message(conn, contractor), make_message(conn, contractor)
 
-    assert facts_of(conn, contractor, sending=True, message_id=first)["waiting_message_id"] is None
-    assert facts_of(conn, contractor, sending=True, message_id=second)["waiting_message_id"] is None
+    assert facts_of(conn, contractor, sending=True, message_ids=[first])["waiting_message_id"] is None
+    assert facts_of(conn, contractor, sending=True, message_ids=[second])["waiting_message_id"] is None
 
 
 def test_at_sending_another_leased_message_counts_and_this_one_does_not(conn: Conn) -> None:
     contractor = make_contractor(conn)
     leased, waiting = make_message(conn, contractor, **LEASE), make_message(conn, contractor)
 
-    assert facts_of(conn, contractor, sending=True, message_id=leased)["waiting_message_id"] is None
-    assert facts_of(conn, contractor, sending=True, message_id=waiting)["waiting_message_id"] == leased
+    assert facts_of(conn, contractor, sending=True, message_ids=[leased])["waiting_message_id"] is None
+    assert facts_of(conn, contractor, sending=True, message_ids=[waiting])["waiting_message_id"] == leased
 
 
 def test_at_sending_the_message_itself_is_no_last_contact(conn: Conn) -> None:
     contractor = make_contractor(conn)
     itself = make_sent_message(conn, contractor)
 
-    assert facts_of(conn, contractor, sending=True, message_id=itself)["last_message_id"] is None
+    assert facts_of(conn, contractor, sending=True, message_ids=[itself])["last_message_id"] is None
 
 
 ODD_TIMES = ["infinity", "-infinity", "9999-12-31 23:59:59", "10000-01-01", "0044-03-15 BC"]
