@@ -94,6 +94,26 @@ class Settings(BaseModel):
     )
 
     # What the message says
+    language: Literal["en", "es", "fr", "it", "nl"] = Field(
+        "en", description="The language of every text (ISO 639-1); a text in another one is rejected."
+    )
+    templates_file: str = Field("", max_length=500, description="Your own file of templates; empty: the built-in ones.")
+    style: Literal["auto", "casual", "professional", "friendly"] = Field(
+        "auto", description="The style of all templates; `auto`: each contractor has one of its own."
+    )
+    allowed_domains: str = Field(
+        "", max_length=2000, description="Domains that a text may link to, with commas between them."
+    )
+    allowed_emails: str = Field(
+        "", max_length=2000, description="E-mail addresses that a text may hold, with commas between them."
+    )
+    allowed_phones: str = Field(
+        "", max_length=2000, description="Phone numbers that a text may hold, with commas between them."
+    )
+    near_duplicate_days: Days = Field(30, description="Days within which a contractor gets no two texts nearly alike.")
+    near_duplicate_share: float = Field(
+        0.6, gt=0, le=1, description="Share of word pairs in common from which two texts are nearly alike."
+    )
     min_characters: int = Field(20, ge=1, le=300, description="A shorter text is rejected.")
     max_characters: int = Field(300, ge=20, le=1600, description="A longer text is rejected.")
     max_segments: int = Field(2, ge=1, le=10, description="SMS segments that a text may take.")

@@ -51,7 +51,7 @@ def _stages(conn: Connection, batch: Batch, environment: Environment, settings: 
     from ige_pipeline.triggers.evaluate import evaluate  # noqa: PLC0415
     from ige_pipeline.triggers.trigger import load_all  # noqa: PLC0415
 
-    templates = template.load()
+    templates = template.of(settings)
     step("evaluate_triggers")
     evaluate(conn, batch, load_all(), settings)
     step("screen_recipients")

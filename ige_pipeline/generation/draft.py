@@ -11,7 +11,10 @@ PRIVATE_FACTS = frozenset({"goal", "pattern", "progress", "days_quiet"})
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """All that a writer may know; `facts` and the names come from others and are not to be trusted."""
+    """All that a writer may know; `facts` and the names come from others and are not to be trusted.
+
+    `style` is one of the templates' styles; None leaves the choice to the contractor's id.
+    """
 
     decision_id: int
     contractor_id: int
@@ -22,6 +25,7 @@ class Brief:
     facts: Mapping[str, Any]
     reason: str
     occurrence: str = ""
+    style: str | None = None
 
     def quotable(self) -> tuple[str, ...]:
         """Return each string that a text may repeat: the names and the facts that are not private."""

@@ -25,7 +25,7 @@ def generate_messages(
     conn: Connection, batch: Batch, settings: Settings, *, templates: Templates, model: ModelWriter | None
 ) -> None:
     """Give every contactable candidate of `batch` a draft. Running it again writes only what is missing."""
-    briefs = [brief_of(row) for row in conn.execute(_QUERIES["undrafted"], batch.key)]
+    briefs = [brief_of(row, settings) for row in conn.execute(_QUERIES["undrafted"], batch.key)]
     by_model = [brief for brief in briefs if model is not None and wants_model(brief)]
     asked = {brief.decision_id for brief in by_model}
     store(conn, batch, [(brief, by_hand(brief, templates)) for brief in briefs if brief.decision_id not in asked])
@@ -40,7 +40,7 @@ def by_hand(brief: Brief, templates: Templates) -> Draft:
     return own_words(brief) or template.write(brief, templates=templates)
 
 
-def brief_of(row: dict[str, Any]) -> Brief:
+def brief_of(row: dict[str, Any], settings: Settings) -> Brief:
     """Make a brief from a ledger row joined with its contractor."""
     return Brief(
         decision_id=row["decision_id"],
@@ -52,6 +52,7 @@ def brief_of(row: dict[str, Any]) -> Brief:
         facts={key: value for key, value in row["facts"].items() if value is not None},
         reason=row["reason"],
         occurrence=f"{row['subject_id']}:{row['occurrence']}",
+        style=None if settings.style == "auto" else settings.style,
     )
 
 

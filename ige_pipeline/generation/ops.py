@@ -22,7 +22,8 @@ def generate_messages(
     with database().connect() as conn:
         batch = batch_of(conn, context)
         settings = request.settings()
-        generate.generate_messages(conn, batch, settings, templates=template.load(), model=model(settings))
+        templates, writer = template.of(settings), model(settings)
+        generate.generate_messages(conn, batch, settings, templates=templates, model=writer)
         written = generate.count_drafts(conn, batch)
     context.add_output_metadata(counts_as_metadata("drafts", written))
     context.log.info("Batch %d: drafts %s", batch.id, written)

@@ -11,24 +11,40 @@ from ige_pipeline.generation.draft import Brief, Draft
 from ige_pipeline.generation.template_check import check
 from ige_pipeline.generation.variants import MESSAGE_TYPES, STYLES, SUBJECTS, Greeting, Templates, Variant
 from ige_pipeline.refusal import Refusal
+from ige_pipeline.settings import Settings
 
 BUILT_IN = Path(__file__).with_name("templates.toml")
 
 
-def load(path: Path = BUILT_IN) -> Templates:
-    """Read and check a data file; Refusal, naming the place, when it cannot be read or has a mistake."""
+def read(path: Path = BUILT_IN) -> Templates:
+    """Read a data file without checking its texts; Refusal, naming the place, when it cannot be read."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
         raise Refusal(f"The templates file {path} cannot be read: {problem.strerror}.") from problem
     except ValueError as problem:  # malformed TOML, or not UTF-8
         raise Refusal(f"The templates file {path} is not valid TOML: {problem}.") from problem
-    templates = parse(content)
+    return parse(content)
+
+
+def load(path: Path = BUILT_IN) -> Templates:
+    """Read and check a data file; Refusal, naming the place, when it cannot be read or has a mistake."""
+    templates = read(path)
     problems = check(templates)
     if problems:
         others = f" ({len(problems) - 1} more in this file)" if len(problems) > 1 else ""
         raise Refusal(f"The templates file {path} has a mistake: {problems[0]}.{others}")
     return templates
+
+
+def of(settings: Settings) -> Templates:
+    """Return the templates that the settings name; Refusal as for `load`."""
+    return load(file_of(settings))
+
+
+def file_of(settings: Settings) -> Path:
+    """Return the file that the settings name: one's own, else the built-in one."""
+    return Path(settings.templates_file).expanduser() if settings.templates_file else BUILT_IN
 
 
 def parse(content: Mapping[str, Any]) -> Templates:
@@ -64,12 +80,16 @@ def drafts(brief: Brief, *, templates: Templates, style: str | None = None) -> I
     if style is not None and style not in STYLES:
         raise ValueError(f"There is no style {style!r}")
     values = _values(brief)
-    wanted = style or min(STYLES, key=lambda each: _draw(brief.contractor_id, each))
+    wanted = style or brief.style or min(STYLES, key=lambda each: _draw(brief.contractor_id, each))
     fitting = [variant for variant in templates.variants if _fits(variant, brief.message_type, values)]
     for variant in sorted(fitting, key=lambda each: _rank(each, brief, wanted)):
-        greeting = _greet(templates.greetings[variant.style], values)
-        text = untrusted.fill(variant.text, {**values, "greeting": greeting})
-        yield Draft(text=text, reasoning=brief.reason, source=variant.source)
+        yield Draft(text=filled(variant, templates, values), reasoning=brief.reason, source=variant.source)
+
+
+def filled(variant: Variant, templates: Templates, values: Mapping[str, str]) -> str:
+    """Return a variant's text with `values` in their places; KeyError where one is missing."""
+    greeting = _greet(templates.greetings[variant.style], values)
+    return untrusted.fill(variant.text, {**values, "greeting": greeting})
 
 
 def _values(brief: Brief) -> dict[str, str]:

@@ -19,6 +19,19 @@ STYLES = ("casual", "professional", "friendly")
 SUBJECTS = ("item", "next_milestone", "target", "completed_item", "action_item", "event_name", "gap")
 PLACEHOLDERS = frozenset({"greeting", "first_name", "company_name", *SUBJECTS})
 
+# Made up, to show and to check what a text looks like with a value in each place.
+EXAMPLE = {
+    "first_name": "Maria",
+    "company_name": "Vega Roofing",
+    "item": "upload the insurance certificate",
+    "next_milestone": "send the first three quotes",
+    "target": "ten regular customers",
+    "completed_item": "sign the supplier contract",
+    "action_item": "renew the trade licence",
+    "event_name": "Spring Contractor Meetup",
+    "gap": "how many people work with you",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Greeting:

@@ -5,6 +5,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
+from ige_pipeline.settings import Settings
+
 _DOTS = re.compile("[\u3002\uff0e\uff61]")
 _EMAIL: Final = re.compile(r"[^\s@<>()]+@[^\s@<>()]+")
 # A scheme, or a dot with a letter or digit on both sides and a label that could be a top-level domain behind it:
@@ -35,6 +37,15 @@ class AllowList:
     phones: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
 
+    @classmethod
+    def of(cls, settings: Settings) -> "AllowList":
+        """Return what the settings allow; entries have commas, semicolons or line breaks between them."""
+        return cls(
+            domains=frozenset(each.casefold().removeprefix("www.") for each in _entries(settings.allowed_domains)),
+            emails=frozenset(each.casefold() for each in _entries(settings.allowed_emails)),
+            phones=frozenset(_entries(settings.allowed_phones)),
+        )
+
 
 NOTHING = AllowList()
 
@@ -63,6 +74,10 @@ def find(text: str, allow: AllowList = NOTHING) -> Contacts:
         phones=sum(_digits(phone) not in {_digits(each) for each in allow.phones} for phone in phones),
         rest=_PHONE.sub(lambda found: found.group() if _DATE.fullmatch(found.group()) else " ", seen),
     )
+
+
+def _entries(listed: str) -> list[str]:
+    return [entry for each in re.split(r"[,;\n]", listed) if (entry := each.strip())]
 
 
 def _without(found: re.Match[str]) -> str:

@@ -12,6 +12,8 @@ from pathlib import Path
 from ige_pipeline.safeguards import segments
 from ige_pipeline.safeguards.contacts import NOTHING, AllowList, Contacts, find
 from ige_pipeline.safeguards.figures import untraced_numbers
+from ige_pipeline.safeguards.language import other_language
+from ige_pipeline.safeguards.likeness import likeness
 from ige_pipeline.safeguards.traces import untraced_dates, untraced_names
 from ige_pipeline.settings import Settings
 
@@ -48,6 +50,8 @@ class ContentReason(StrEnum):
     UNTRACED_NUMBER = "untraced_number"
     UNTRACED_DATE = "untraced_date"
     UNTRACED_NAME = "untraced_name"
+    NEARLY_THE_SAME = "nearly_the_same"
+    OTHER_LANGUAGE = "other_language"
     NOT_EVALUATED = "not_evaluated"
 
 
@@ -56,8 +60,8 @@ class Finding:
     """One reason against a text, with a count or a phrase of our own lists; never a part of the text itself."""
 
     reason: ContentReason
-    observed: str | int
-    limit: str | int | None = None
+    observed: str | float
+    limit: str | float | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class _Case:
     facts: Sequence[str]
     settings: Settings
     allow: AllowList
+    recent: Sequence[str]
 
     @cached_property
     def read(self) -> str:
@@ -82,17 +87,19 @@ class _Case:
         return tuple(unicodedata.normalize("NFKC", fact) for fact in self.facts)
 
 
-Check = Callable[[_Case], tuple[bool, str | int, str | int | None]]
+Check = Callable[[_Case], tuple[bool, str | float, str | float | None]]
 """Answers: is it against the text, what was seen, what is allowed."""
 
 
-def review(text: str, *, facts: Sequence[str], settings: Settings, allow: AllowList = NOTHING) -> tuple[Finding, ...]:
+def review(
+    text: str, *, facts: Sequence[str], settings: Settings, allow: AllowList = NOTHING, recent: Sequence[str] = ()
+) -> tuple[Finding, ...]:
     """Return every reason against `text`; none means fit to send.
 
-    `facts` are all strings that the text may draw on. Judge the very text that will be sent: `segments.downgrade`
-    comes before.
+    `facts` are all strings that the text may draw on, `recent` the texts that this contractor got lately. Judge the
+    very text that will be sent: `segments.downgrade` comes before.
     """
-    case = _Case(text, facts, settings, allow)
+    case = _Case(text, facts, settings, allow, recent)
     findings = (_finding(reason, check, case) for reason, check in _CHECKS.items())
     return tuple(finding for finding in findings if finding is not None)
 
@@ -180,6 +187,16 @@ def _untraced_name(case: _Case) -> tuple[bool, int, int]:
     return _any(untraced_names(case.contacts.rest, case.known, case.allow.names))
 
 
+def _nearly_the_same(case: _Case) -> tuple[bool, float, float]:
+    most = max((likeness(case.read, before) for before in case.recent), default=0.0)
+    return most >= case.settings.near_duplicate_share, round(most, 2), case.settings.near_duplicate_share
+
+
+def _other_language(case: _Case) -> tuple[bool, str | int, str]:
+    found = other_language(case.contacts.rest, case.settings.language, quoted=case.known)
+    return found is not None, found or 0, case.settings.language
+
+
 def _any(found: int) -> tuple[bool, int, int]:
     return found > 0, found, 0
 
@@ -214,4 +231,6 @@ _CHECKS: Mapping[ContentReason, Check] = {
     ContentReason.UNTRACED_NUMBER: _untraced_number,
     ContentReason.UNTRACED_DATE: _untraced_date,
     ContentReason.UNTRACED_NAME: _untraced_name,
+    ContentReason.NEARLY_THE_SAME: _nearly_the_same,
+    ContentReason.OTHER_LANGUAGE: _other_language,
 }

@@ -32,12 +32,13 @@ def screen_content(
 
     One that fails is replaced from the templates; where none fits either, the decision is `rejected`.
     """
-    from ige_pipeline.generation import template  # noqa: PLC0415 - only where texts are written
+    from ige_pipeline.generation import generate, template  # noqa: PLC0415 - only where texts are written
     from ige_pipeline.safeguards import review, screen  # noqa: PLC0415 - as above
 
     with database().connect() as conn:
         batch = batch_of(conn, context)
-        review.screen_content(conn, batch, request.settings(), templates=template.load())
-        verdicts = screen.count_verdicts(conn, batch)
-    context.add_output_metadata(counts_as_metadata("verdict", verdicts))
+        settings = request.settings()
+        review.screen_content(conn, batch, settings, templates=template.of(settings))
+        verdicts, written = screen.count_verdicts(conn, batch), generate.count_drafts(conn, batch)
+    context.add_output_metadata(counts_as_metadata("verdict", verdicts) | counts_as_metadata("drafts", written))
     context.log.info("Batch %d after the check of its texts: %s", batch.id, verdicts)

@@ -1,8 +1,8 @@
 """Check every draft; where one is unfit, try the templates in turn before giving up with all the reasons."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from ige_pipeline.generation import promised, template
 from ige_pipeline.generation.draft import Brief, Draft
@@ -11,6 +11,7 @@ from ige_pipeline.generation.variants import Templates
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
+from ige_pipeline.safeguards.contacts import NOTHING, AllowList
 from ige_pipeline.safeguards.content import ContentReason, Finding, review
 from ige_pipeline.safeguards.segments import downgrade
 from ige_pipeline.settings import Settings
@@ -26,29 +27,50 @@ _BREAKS_ANY_TEXT = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """What a text to one contractor is held to; `recent` are the texts that it got lately."""
+
+    settings: Settings
+    allow: AllowList = NOTHING
+    recent: Sequence[str] = ()
+
+    def objections(self, draft: Draft, brief: Brief) -> tuple[Finding, ...]:
+        """Return every reason against a draft.
+
+        A text that a person wrote is held to what would break it, not to how a model should sound.
+        """
+        found = review(draft.text, facts=brief.quotable(), settings=self.settings, allow=self.allow, recent=self.recent)
+        if not draft.source.startswith("promised:"):
+            return found
+        return tuple(finding for finding in found if finding.reason in _BREAKS_ANY_TEXT)
+
+
 def screen_content(conn: Connection, batch: Batch, settings: Settings, *, templates: Templates) -> None:
     """Review every draft of `batch` that nobody reviewed; those that fail and cannot be replaced are `rejected`."""
-    rows = conn.execute(_QUERIES["drafts_to_review"], batch.key).fetchall()
+    rows = conn.execute(_QUERIES["drafts_to_review"], settings.model_dump() | batch.key).fetchall()
+    allow = AllowList.of(settings)
     with conn.pipeline():
         for row in rows:
             written = Draft(
                 text=row["draft"], reasoning=row["ai_reasoning"] or row["reason"], source=row["draft_source"]
             )
-            draft, findings = fittest(brief_of(row), written, settings, templates=templates)
+            standard = Standard(settings, allow, recent=row["recent"] or ())
+            draft, findings = fittest(brief_of(row, settings), written, standard, templates=templates)
             conn.execute(_QUERIES["record_review"], _record(row["decision_id"], batch, draft, findings))
 
 
 def fittest(
-    brief: Brief, written: Draft, settings: Settings, *, templates: Templates
+    brief: Brief, written: Draft, standard: Standard, *, templates: Templates
 ) -> tuple[Draft, tuple[Finding, ...]]:
     """Return the first draft without findings, or the written one with its own findings when none is fit."""
     # One typographic quote would turn the whole text into UCS-2 and halve what fits into a segment.
     written = replace(written, text=downgrade(written.text))
-    first = _objections(written, brief, settings)
+    first = standard.objections(written, brief)
     if not first:
         return written, ()
     for draft in _instead(brief, written, templates):
-        if not _objections(draft, brief, settings):
+        if not standard.objections(draft, brief):
             return replace(draft, fallback_reason=f"rejected: {_words(first)}"), ()
     return written, first
 
@@ -58,14 +80,6 @@ def _instead(brief: Brief, written: Draft, templates: Templates) -> Iterator[Dra
     given = promised.own_words(brief)
     others = template.drafts(brief, templates=templates) if given is None else iter([given])
     return (replace(draft, text=downgrade(draft.text)) for draft in others if draft.source != written.source)
-
-
-def _objections(draft: Draft, brief: Brief, settings: Settings) -> tuple[Finding, ...]:
-    """A text that a person wrote is held to what would break it, not to how a model should sound."""
-    found = review(draft.text, facts=brief.quotable(), settings=settings)
-    if not draft.source.startswith("promised:"):
-        return found
-    return tuple(finding for finding in found if finding.reason in _BREAKS_ANY_TEXT)
 
 
 def _words(findings: tuple[Finding, ...]) -> str:

@@ -71,9 +71,14 @@ SELECT each.reason ->> 'reason' AS reason, count(*) AS decisions
  ORDER BY 2 DESC, 1
 
 -- name: drafts_to_review
--- Texts that were written and not yet checked.
+-- Texts that were written and not yet checked, each beside those that its contractor got lately.
 SELECT d.id AS decision_id, d.contractor_id, d.trigger_name, d.message_type, d.subject_id, d.occurrence, d.facts,
-       d.reason, d.draft, d.draft_source, d.ai_reasoning, c.first_name, c.company_name
+       d.reason, d.draft, d.draft_source, d.ai_reasoning, c.first_name, c.company_name,
+       (SELECT array_agg(m.message_content)
+          FROM ai_proactive_messages m
+         WHERE m.contractor_id = d.contractor_id
+           AND m.sent_at > NOW() - make_interval(secs => %(near_duplicate_days)s::float8 * 86400)
+           AND m.message_content IS NOT NULL) AS recent
   FROM ige_decisions d
   LEFT JOIN contractors c ON c.id = d.contractor_id
  WHERE d.batch_id = %(batch_id)s

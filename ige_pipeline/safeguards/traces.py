@@ -8,37 +8,39 @@ _ISO_DATE = re.compile(r"\b\d{4}-(\d{2})-\d{2}")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:\n])[\s\"'\u201c\u2018(-]*$")
 
 _MONTHS = (
-    ("january", "jan"),
-    ("february", "feb"),
-    ("march", "mar"),
-    ("april", "apr"),
-    ("may",),
-    ("june", "jun"),
-    ("july", "jul"),
-    ("august", "aug"),
-    ("september", "sep", "sept"),
-    ("october", "oct"),
-    ("november", "nov"),
-    ("december", "dec"),
+    "january jan enero janvier gennaio januari",
+    "february feb febrero f\u00e9vrier febbraio februari",
+    "march mar marzo mars maart",
+    "april apr abril avril aprile",
+    "may mayo mai maggio mei",
+    "june jun junio juin giugno juni",
+    "july jul julio juillet luglio juli",
+    "august aug agosto ao\u00fbt augustus",
+    "september sep sept septiembre septembre settembre",
+    "october oct octubre octobre ottobre oktober",
+    "november nov noviembre novembre",
+    "december dec diciembre d\u00e9cembre dicembre",
 )
 _DAYS = (
-    ("monday", "mon"),
-    ("tuesday", "tue", "tues"),
-    ("wednesday", "wed"),
-    ("thursday", "thu", "thur", "thurs"),
-    ("friday", "fri"),
-    ("saturday", "sat"),
-    ("sunday", "sun"),
+    "monday mon lunes lundi luned\u00ec maandag",
+    "tuesday tue tues martes mardi marted\u00ec dinsdag",
+    "wednesday wed mi\u00e9rcoles mercredi mercoled\u00ec woensdag",
+    "thursday thu thur thurs jueves jeudi gioved\u00ec donderdag",
+    "friday fri viernes vendredi venerd\u00ec vrijdag",
+    "saturday sat s\u00e1bado samedi sabato zaterdag",
+    "sunday sun domingo dimanche domenica zondag",
 )
-_CALENDAR = {spelling: spellings[0] for spellings in (*_MONTHS, *_DAYS) for spelling in spellings}
+_CALENDAR = {spelling: names.split()[0] for names in (*_MONTHS, *_DAYS) for spelling in names.split()}
 # Words of their own as well; they are a date only with a capital inside a sentence, or beside a day.
-_AMBIGUOUS = frozenset({"may", "march", "mar", "jan", "sun", "sat", "wed", "sep", "dec"})
+_AMBIGUOUS = frozenset({"may", "march", "mar", "jan", "sun", "sat", "wed", "sep", "dec", "mars", "mei", "mai"})
 _BESIDE_A_DAY = re.compile(r"^\s+\d{1,2}(?:st|nd|rd|th)?\b")
 
 _CAPITALISED = "i i'm i'd i'll i've ok okay fyi asap am pm sms pdf mr mrs ms dr ps tv us uk usa eu"
 _NO_NAMES = frozenset(_CAPITALISED.split())
 # What may open a sentence before a comma without being somebody's name.
 _OPENING = """
+    hola gracias bueno buenas bien claro perfecto felicidades enhorabuena bonjour salut merci bravo bonsoir super
+    f\u00e9licitations ciao grazie complimenti buongiorno bene hallo hoi dag goedemorgen bedankt gefeliciteerd
     actually afterwards again also alternatively anyway basically congrats congratulations done evening finally first
     firstly friend friends good great hello hey hi honestly hopefully however instead lately later listen look lovely
     maybe meanwhile morning nearly next nice no now okay otherwise perhaps please plus quick quickly remember right
@@ -78,7 +80,7 @@ def _calendar_words(fact: str) -> Iterator[str]:
 
 
 def _iso_months(fact: str) -> Iterator[str]:
-    return (_MONTHS[int(month) - 1][0] for month in _ISO_DATE.findall(fact) if 1 <= int(month) <= len(_MONTHS))
+    return (_MONTHS[int(month) - 1].split()[0] for month in _ISO_DATE.findall(fact) if 1 <= int(month) <= len(_MONTHS))
 
 
 def _names(text: str) -> Iterator[str]:

@@ -13,7 +13,14 @@ from ige_pipeline.generation.variants import Templates
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.safeguards.review import screen_content
 from ige_pipeline.settings import Settings
-from ige_pipeline_tests.factories import ago, fetch, make_batch, make_contractor, make_decision
+from ige_pipeline_tests.factories import (
+    ago,
+    fetch,
+    make_batch,
+    make_contractor,
+    make_decision,
+    make_sent_message,
+)
 
 Conn = psycopg.Connection[DictRow]
 
@@ -97,6 +104,51 @@ def test_a_rejected_text_keeps_what_screening_found_before(conn: Conn, templates
 
     assert row["reasons"][0] == {"reason": "quiet_hours"}
     assert len(row["reasons"]) > 1
+
+
+def test_nobody_gets_nearly_the_same_text_twice_in_a_month(conn: Conn, templates: Templates) -> None:
+    batch = make_batch(conn)
+    lately, before, never = (make_contractor(conn) for _ in range(3))
+    make_sent_message(conn, lately, sent_at=ago(days=29), message_content=FIT.replace("next step", "first step"))
+    make_sent_message(conn, before, sent_at=ago(days=31), message_content=FIT)
+    row = {"screened_at": ago(minutes=1), "draft": FIT, "draft_source": "model:gpt-4o-mini"}
+    decisions = {each: make_decision(conn, batch, each, **row) for each in (lately, before, never)}
+
+    screen_content(conn, batch, Settings(), templates=templates)
+
+    found = {each: fetch(conn, "ige_decisions", decision) for each, decision in decisions.items()}
+    assert found[lately]["fallback_reason"] == "rejected: nearly_the_same"
+    assert found[lately]["draft_source"].startswith("template:")
+    assert found[lately]["verdict"] is None
+    assert [found[each]["draft"] for each in (before, never)] == [FIT, FIT]
+
+
+def test_a_template_that_somebody_got_lately_gives_way_to_another(conn: Conn, templates: Templates) -> None:
+    contractor, sources = make_contractor(conn), []
+    for day in range(3):
+        batch = make_batch(conn)
+        decision = make_decision(conn, batch, contractor, screened_at=ago(minutes=1), subject_id=1)
+        generate_messages(conn, batch, Settings(), templates=templates, model=None)
+        screen_content(conn, batch, Settings(), templates=templates)
+        row = fetch(conn, "ige_decisions", decision)
+        make_sent_message(conn, contractor, sent_at=ago(days=20 - day), message_content=row["draft"])
+        sources.append((row["draft_source"], row["verdict"]))
+
+    assert len({source for source, _ in sources}) == 3
+    assert {verdict for _, verdict in sources} == {None}
+
+
+def test_a_contact_that_is_allowed_may_stand_in_a_text(conn: Conn, templates: Templates) -> None:
+    text = "Hi Ada, the form is at acme.example/form, or write to help@acme.example or call +1 555 010 1234."
+    allowed = {
+        "allowed_domains": "other.example, WWW.Acme.example",
+        "allowed_emails": "Help@acme.example",
+        "allowed_phones": "+1 (555) 010-1234",
+    }
+    batch = make_batch(conn)
+    decision = make_drafted(conn, batch, text)
+
+    assert reviewed(conn, batch, decision, templates, **allowed)["draft"] == text
 
 
 def test_no_finding_quotes_the_text(conn: Conn, templates: Templates) -> None:
