@@ -4,8 +4,8 @@
 -- answered once however often we look.
 INSERT INTO ige_decisions (decided_on, batch_id, contractor_id, trigger_name, message_type, priority, urgency,
                            subject_table, subject_id, occurrence, dedupe_key, reason, facts, changed_since, dry_run)
-SELECT %(decided_on)s, %(batch_id)s, due.contractor_id, %(trigger)s, %(message_type)s, %(priority)s, due.urgency,
-       %(subject)s, due.subject_id, due.occurrence,
+SELECT %(decided_on)s, %(batch_id)s, due.contractor_id, %(trigger)s, %(message_type)s, %(priority)s,
+       COALESCE(due.urgency, 0), %(subject)s, due.subject_id, due.occurrence,
        concat_ws(':', %(trigger)s::text, %(subject)s::text, due.subject_id::text, due.occurrence),
        due.reason, due.facts, COALESCE(due.changed_at::timestamptz > %(as_of)s, false), %(dry_run)s
   FROM ({due}) AS due

@@ -12,8 +12,8 @@ SELECT due.subject_id, due.place
 -- Those that the trigger's own SELECT names, each with the message that may keep it from firing. Days are cut and not
 -- rounded, so that six days and 23 hours do not read as seven.
 SELECT candidate.subject_id, last.live AS waits,
-       trunc(EXTRACT(EPOCH FROM %(as_of)s::timestamptz - GREATEST('1970-01-01', LEAST('2200-01-01', last.at))) / 86400, 1)
-           AS days
+       trunc(EXTRACT(EPOCH FROM %(as_of)s::timestamptz - GREATEST('1970-01-01', LEAST('2200-01-01', last.at)))
+             / 86400, 1) AS days
   FROM ({selects}) AS candidate
   LEFT JOIN LATERAL ({last_message}) AS last ON true
  WHERE candidate.contractor_id = %(contractor_id)s

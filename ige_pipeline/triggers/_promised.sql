@@ -4,8 +4,8 @@ INSERT INTO ige_decisions (decided_on, batch_id, contractor_id, trigger_name, me
                            promised, priority, urgency, subject_table, subject_id, occurrence, dedupe_key, reason,
                            facts, due_at, dry_run)
 SELECT %(decided_on)s, %(batch_id)s, due.contractor_id, %(trigger)s, due.message_type, due.source_message_type,
-       true, %(priority)s, due.urgency, %(subject)s, due.subject_id, due.occurrence, due.dedupe_key, due.reason,
-       due.facts, due.due_at, %(dry_run)s
+       true, %(priority)s, COALESCE(due.urgency, 0), %(subject)s, due.subject_id, due.occurrence, due.dedupe_key,
+       due.reason, due.facts, due.due_at, %(dry_run)s
   FROM ({due}) AS due
 ON CONFLICT (batch_id, dedupe_key, decided_on) DO NOTHING
 

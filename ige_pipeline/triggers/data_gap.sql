@@ -8,7 +8,7 @@
 SELECT g.contractor_id,
        g.id AS subject_id,
        NULL AS occurrence,
-       g.priority_score AS urgency,
+       COALESCE(g.priority_score, 0) AS urgency,
        g.updated_at AS changed_at,
        format('Goal #%%s has %%s open data gaps.', g.id, gaps.open) AS reason,
        jsonb_build_object('goal', g.goal_description, 'gap', gaps.first) AS facts

@@ -8,7 +8,7 @@
 SELECT g.contractor_id,
        g.id AS subject_id,
        NULL AS occurrence,
-       g.current_progress AS urgency,
+       COALESCE(g.current_progress, 0) AS urgency,
        GREATEST(g.updated_at, due.updated_at) AS changed_at,
        CASE WHEN due.id IS NOT NULL
             THEN format('Action item #%%s is due in %%s days while goal #%%s is active.', due.id, due.days, g.id)
