@@ -10,7 +10,7 @@ from ige_pipeline.cli.output import as_json, say
 from ige_pipeline.cli.run import json_option
 from ige_pipeline.environment import Environment
 from ige_pipeline.ledger import why as ledger
-from ige_pipeline.ledger.sentence import of_decision, of_reason
+from ige_pipeline.ledger.story import of_row
 from ige_pipeline.triggers.nearest import Nearest, nearest
 
 
@@ -19,22 +19,35 @@ from ige_pipeline.triggers.nearest import Nearest, nearest
 @click.option("--at", callback=moment, help="Only the batches of this hour (ISO 8601, UTC by default).")
 @click.option("--message", "message_id", type=int, help="Only this message.")
 @click.option("--limit", default=10, show_default=True, help="At most so many decisions, the newest first.")
+@click.option("--previews", is_flag=True, help="Show previews and dry runs, too.")
 @json_option
-def why(contractor_id: int, at: datetime | None, message_id: int | None, limit: int, *, json_wanted: bool) -> None:
-    """Explain what was decided about a contractor: which trigger, which row, every reason, every attempt."""
+def why(
+    contractor_id: int, at: datetime | None, message_id: int | None, limit: int, *, previews: bool, json_wanted: bool
+) -> None:
+    """Explain what was decided about a contractor: which trigger, which row, what was known, every reason and attempt.
+
+    Previews are left out unless asked for. What is shown holds texts and answers: it is for whoever may read them.
+    """
     environment = Environment.of_process()
     with environment.checked_database().connect() as conn:
         who = ledger.contractor(conn, contractor_id, at=at)
+        if message_id is not None:
+            ledger.require_theirs(conn, contractor_id, message_id)
         close = nearest(conn, contractor_id, environment.settings())
-        rows = ledger.why(conn, contractor_id=contractor_id, message_id=message_id, at=at, limit=limit)
+        rows = ledger.why(
+            conn, contractor_id=contractor_id, message_id=message_id, at=at, limit=limit, previews=previews
+        )
+        left_out = 0 if previews or message_id else ledger.count_previews(conn, contractor_id, at=at)
     if json_wanted:
-        as_json({"contractor": who, "decisions": rows, "nearest": _as_values(close)})
+        as_json({"contractor": who, "decisions": rows, "nearest": _as_values(close), "previews_left_out": left_out})
         return
     say(f"{who['name'] or 'Contractor'} (contractor {contractor_id}){_company(who)}")
     if not rows:
         say(_silence(who, at))
     if at is None and message_id is None:
         say(_now(close))
+    if left_out:
+        say(f"Left out: {left_out} decisions of previews and dry runs; --previews shows them.")
     for row in rows:
         _show(row)
 
@@ -67,12 +80,8 @@ def _as_values(close: Nearest | None) -> dict[str, Any] | None:
 
 
 def _show(row: dict[str, Any]) -> None:
-    say(f"\n{row['evaluated_at']:%Y-%m-%d %H:%M %Z}  {row['trigger_name']}  (decision {row['decision_id']})")
-    say(f"  why due:  {row['why_due']}")
-    say(f"  verdict:  {of_decision(row)}")
-    if row["draft"]:
-        say(f"  text:     {row['draft']}  [{row['draft_source']}]")
-    for attempt in row["attempts"]:
-        because = "; ".join(of_reason(reason) for reason in attempt["reasons"])
-        status = f" HTTP {attempt['status_code']}" if attempt["status_code"] else ""
-        say(f"  attempt:  {attempt['outcome']}{status} at {attempt['at'][:16]}" + (f" ({because})" if because else ""))
+    number = f"decision {row['decision_id']}, batch {row['batch_id']}" if row["batch_id"] else "no batch of ours"
+    kind = "  PREVIEW, nothing was sent" if row["dry_run"] else ""
+    say(f"\n{row['evaluated_at']:%Y-%m-%d %H:%M %Z}  {row['trigger_name']}  ({number}){kind}")
+    for label, told in of_row(row):
+        say(f"  {label + ':':<9} {told}")

@@ -71,6 +71,16 @@ def of_reason(reason: Mapping[str, Any]) -> str:
     return word.replace("_", " ") + (f" ({seen})" if seen else "")
 
 
+def of_word(words: str) -> str:
+    """Say reasons of which only the words were kept, such as `gap, quiet_hours`; any other word stays as it is."""
+    return "; ".join(_plain(word) for word in words.split(", "))
+
+
+def _plain(word: str) -> str:
+    said = _REASONS.get(word, "")
+    return said if said and "{" not in said else word.replace("_", " ")
+
+
 def of_decision(row: Mapping[str, Any]) -> str:
     """Say what became of one candidate, as one sentence."""
     because = "; ".join(of_reason(reason) for reason in row["reasons"])
@@ -87,14 +97,19 @@ def _of_message(row: Mapping[str, Any], because: str) -> str:
     match row["state"]:
         case "sent":
             return f"Message {row['message_id']} was sent at {row['sent_at']:%Y-%m-%d %H:%M %Z}."
-        case "waiting" if row["attempts"]:
-            return f"Message {row['message_id']} waits; last try: {row['state_reason']}."
         case "waiting":
+            because = _last_words(row) or because
             return f"Message {row['message_id']} waits to be sent" + (f": {because}." if because else ".")
         case None:
             return (
                 f"Message {row['message_id']} is not in the outbox: `ige retire` put it aside, or somebody deleted it."
             )
         case state:
-            why = f": {row['state_reason']}" if row["state_reason"] else ""
+            why = f": {of_word(row['state_reason'])}" if row["state_reason"] else ""
             return f"Message {row['message_id']} is {state}{why}."
+
+
+def _last_words(row: Mapping[str, Any]) -> str:
+    """What stood against the last try, if there was one."""
+    last = row["attempts"][-1]["reasons"] if row["attempts"] else []
+    return "; ".join(map(of_reason, last))

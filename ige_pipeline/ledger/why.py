@@ -17,10 +17,32 @@ def why(
     message_id: int | None = None,
     at: datetime | None = None,
     limit: int = 10,
+    previews: bool = False,
 ) -> list[dict[str, Any]]:
     """Return the rows of the view `ige_why` for a contractor, a message or an hour (UTC), newest first."""
-    values = {"contractor_id": contractor_id, "message_id": message_id, "at": at, "limit": limit}
+    values = {"contractor_id": contractor_id, "message_id": message_id, "at": at, "limit": limit, "previews": previews}
     return conn.execute(_QUERIES["why"], values).fetchall()
+
+
+def count_previews(conn: Connection, contractor_id: int, *, at: datetime | None = None) -> int:
+    """Return how many decisions about a contractor were only tried out."""
+    row = conn.execute(_QUERIES["previews"], {"contractor_id": contractor_id, "at": at}).fetchone()
+    return int(row["previews"]) if row else 0
+
+
+def require_theirs(conn: Connection, contractor_id: int, message_id: int) -> None:
+    """Refuse a message that there is not, or that went to somebody else, whom the refusal names."""
+    row = conn.execute(_QUERIES["addressee"], {"message_id": message_id}).fetchone()
+    if row is None:
+        raise Refusal(f"There is no message {message_id}.")
+    if row["contractor_id"] is None:
+        raise Refusal(f"Message {message_id} is to nobody: its row names no contractor.")
+    if row["contractor_id"] != contractor_id:
+        whose = f"contractor {row['contractor_id']}" + (f" ({row['name']})" if row["name"] else "")
+        raise Refusal(
+            f"Message {message_id} is to {whose}, not to contractor {contractor_id}: "
+            f"`ige why {row['contractor_id']} --message {message_id}` explains it."
+        )
 
 
 def contractor(conn: Connection, contractor_id: int, *, at: datetime | None = None) -> dict[str, Any]:

@@ -89,9 +89,12 @@ SELECT d.id AS decision_id, d.contractor_id, d.trigger_name, d.message_type, d.s
  ORDER BY d.id
 
 -- name: record_review
--- The text that passed, or the reasons why none did.
+-- The text that passed, or the reasons why none did. What a model had answered and nobody will read stays on record.
 UPDATE ige_decisions
    SET reviewed_at = now(),
+       generation = CASE WHEN draft_source LIKE 'model:%%' AND draft_source <> %(draft_source)s
+                         THEN COALESCE(generation, '{}') || jsonb_build_object('rejected_answer', draft)
+                         ELSE generation END,
        draft = %(draft)s,
        draft_source = %(draft_source)s,
        ai_reasoning = %(ai_reasoning)s,

@@ -92,7 +92,7 @@ def test_a_preview_schedules_nothing(conn: Conn, terminal: Terminal) -> None:
     preview = terminal.type("preview")
 
     assert "(dry run): scheduled 1" in preview.stdout
-    assert "Would have been written to (dry run)" in terminal.type("why", str(ada)).stdout
+    assert "Would have been written to (dry run)" in terminal.type("why", str(ada), "--previews").stdout
     assert terminal.json("status")["backlog"]["unsent"] == 0
 
 

@@ -21,6 +21,7 @@ from ige_pipeline_tests.postgres.asking import (
     ask,
     columns_of,
     connected,
+    rewind,
     until_there_is,
 )
 
@@ -135,7 +136,7 @@ def test_migrating_again_changes_nothing(old_database_url: str) -> None:
 def test_a_migration_that_was_cut_off_is_simply_run_again(database_url: str, revision: str) -> None:
     before = [ask(database_url, query) for query in (COLUMNS, CONSTRAINTS, INDEXES)]
     with connected(database_url) as conn:
-        conn.execute("UPDATE ige_alembic_version SET version_num = %s", [revision])
+        rewind(conn, revision)
 
     migrate(database_url)
 
@@ -188,7 +189,7 @@ def test_a_database_that_was_never_migrated_is_told_what_to_run(empty_database_u
 
 def test_a_database_that_is_behind_is_told_what_to_run(database_url: str) -> None:
     with connected(database_url) as conn:
-        conn.execute("UPDATE ige_alembic_version SET version_num = '0002'")
+        rewind(conn, "0002")
 
         with pytest.raises(Refusal, match=r"is at schema 0002.*run `ige migrate`"):
             require_schema(conn)
@@ -288,7 +289,7 @@ def test_adoption_that_was_confirmed_is_not_asked_for_again(old_database_url: st
     migrate(old_database_url)
     with connected(old_database_url) as conn:
         conn.execute("""UPDATE ige_switches SET value = '{"state": "done"}' WHERE name = 'adoption'""")
-        conn.execute("UPDATE ige_alembic_version SET version_num = '0002'")
+        rewind(conn, "0002")
 
     migrate(old_database_url)
 

@@ -10,7 +10,7 @@ from ige_pipeline.postgres.migrate import migrate
 from ige_pipeline.postgres.schema_change import Patience
 from ige_pipeline.refusal import Refusal
 from ige_pipeline_tests.factories import build_old_system, one
-from ige_pipeline_tests.postgres.asking import INDEXES, INVALID, ask, columns_of, connected, until_there_is
+from ige_pipeline_tests.postgres.asking import INDEXES, INVALID, ask, columns_of, connected, rewind, until_there_is
 
 IMPATIENT = Patience(attempts=2, try_for_s=0.1, pause_s=0.01)
 STUBBORN = Patience(attempts=200, try_for_s=0.1, pause_s=0.01)
@@ -66,7 +66,7 @@ def test_an_invalid_index_of_an_interrupted_build_is_built_again(old_database_ur
 def test_a_build_that_gave_up_on_a_lock_leaves_no_invalid_index_behind(old_database_url: str) -> None:
     migrate(old_database_url)
     with connected(old_database_url) as conn, connected(old_database_url) as other:
-        conn.execute("UPDATE ige_alembic_version SET version_num = '0003'")
+        rewind(conn, "0003")
         conn.execute("DROP INDEX ige_trust_latest")
         with other.transaction():
             other.execute("UPDATE ai_trust_indicators SET confidence_impact = 5")
@@ -82,7 +82,7 @@ def test_a_build_that_gave_up_on_a_lock_leaves_no_invalid_index_behind(old_datab
 def test_a_retry_after_a_lock_builds_the_index_and_not_only_its_name(old_database_url: str) -> None:
     migrate(old_database_url)
     with connected(old_database_url) as conn, connected(old_database_url) as other:
-        conn.execute("UPDATE ige_alembic_version SET version_num = '0003'")
+        rewind(conn, "0003")
         conn.execute("DROP INDEX ige_trust_latest")
         other.execute("BEGIN")
         other.execute("UPDATE ai_trust_indicators SET confidence_impact = 5")

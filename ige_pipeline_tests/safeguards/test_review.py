@@ -71,6 +71,7 @@ def test_an_unfit_text_is_replaced_by_a_template_and_the_ledger_says_so(conn: Co
     assert row["draft_source"].startswith("template:check_in/")
     assert row["fallback_reason"].startswith("rejected: ")
     assert {"link", "placeholder_left"} <= set(row["fallback_reason"].removeprefix("rejected: ").split(", "))
+    assert row["generation"] == {"rejected_answer": UNFIT}
 
 
 def test_where_no_template_fits_the_decision_is_rejected_with_every_reason(conn: Conn, templates: Templates) -> None:

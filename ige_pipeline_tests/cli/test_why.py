@@ -1,0 +1,91 @@
+"""`ige why`: one query answers it all, for ours and for what other programs sent."""
+
+import pytest
+
+from ige_pipeline_tests.cli.people import make_awake_contractor, make_due_contractor
+from ige_pipeline_tests.cli.terminal import Terminal
+from ige_pipeline_tests.delivery.loopback import receiving
+from ige_pipeline_tests.factories import Conn, ago, make_contractor, make_message, one
+
+
+@pytest.fixture
+def terminal(database_url: str) -> Terminal:
+    return Terminal({"IGE_DATABASE_URL": database_url, "N8N_OUTBOUND_WEBHOOK_URL": "http://127.0.0.1:1/x"})
+
+
+def test_a_message_is_told_from_the_row_that_fired_to_the_reply(
+    conn: Conn, terminal: Terminal, database_url: str
+) -> None:
+    ada = make_due_contractor(conn)
+    with receiving() as receiver:
+        sending = Terminal({"IGE_DATABASE_URL": database_url, "N8N_OUTBOUND_WEBHOOK_URL": receiver.url})
+        sending.type("run", "schedule")
+        sending.type("run", "deliver")
+    conn.execute("UPDATE ai_proactive_messages SET contractor_response = 'Great', response_received_at = NOW()")
+
+    plain = terminal.type("why", str(ada)).stdout
+    (whole,) = terminal.json("why", str(ada))["decisions"]
+
+    for label in ("why due:", "known:", "person:", "checks:", "verdict:", "text:", "written:", "attempt:", "reply:"):
+        assert f"\n  {label}" in plain
+    assert "Great" in plain
+    assert "item: Call the two suppliers" in plain
+    assert (whole["contractor_response"], whole["subject_table"]) == ("Great", "ai_concierge_goals")
+    assert whole["attempts"][0]["response"] is not None
+    assert whole["recipient_facts"]["consent"] == "none"
+
+
+def test_a_message_of_somebody_else_is_said_to_be_that(conn: Conn, terminal: Terminal) -> None:
+    ada, john = make_contractor(conn, first_name="Ada", last_name="Lovelace"), make_contractor(conn)
+    message, to_nobody = make_message(conn, ada), make_message(conn, None)
+
+    assert terminal.refused("why", str(john), "--message", str(message)) == (
+        f"Message {message} is to contractor {ada} (Ada Lovelace), not to contractor {john}: "
+        f"`ige why {ada} --message {message}` explains it."
+    )
+    assert "is to nobody" in terminal.refused("why", str(john), "--message", str(to_nobody))
+    assert terminal.refused("why", str(john), "--message", "999") == "There is no message 999."
+
+
+def test_what_another_program_sent_is_told_though_nobody_decided_it(conn: Conn, terminal: Terminal) -> None:
+    ada = make_contractor(conn)
+    sent = make_message(conn, ada, sent_at=ago(days=3), created_at=ago(days=3))
+
+    plain = terminal.type("why", str(ada), "--message", str(sent)).stdout
+
+    assert "external  (no batch of ours)" in plain
+    assert f"Message {sent} was sent at" in plain
+    assert "by another program" in plain
+
+
+def test_previews_do_not_push_out_what_really_happened(conn: Conn, terminal: Terminal) -> None:
+    ada = make_awake_contractor(conn)
+    terminal.type("run", "schedule")
+    make_message(conn, ada, sent_at=ago(days=3), created_at=ago(days=3))
+    conn.execute(
+        "INSERT INTO ige_decisions (decided_on, contractor_id, trigger_name, message_type, priority, dedupe_key,"
+        " reason, verdict, decided_at, dry_run)"
+        " SELECT current_date, %s, 'stalled_goal', 'check_in', 1, 'k' || n, 'It was quiet.', 'scheduled', now(), true"
+        " FROM generate_series(1, 12) AS n",
+        [ada],
+    )
+
+    plain = terminal.type("why", str(ada)).stdout
+    asked = terminal.type("why", str(ada), "--previews").stdout
+
+    assert "Left out: 12 decisions of previews and dry runs; --previews shows them." in plain
+    assert "was sent at" in plain
+    assert "PREVIEW" not in plain
+    assert asked.count("PREVIEW, nothing was sent") == 10
+    assert terminal.json("why", str(ada))["previews_left_out"] == 12
+
+
+def test_the_view_finds_a_contractor_s_story_by_indexes_alone(conn: Conn) -> None:
+    conn.execute("SET enable_seqscan = off")
+
+    plan = conn.execute("EXPLAIN SELECT * FROM ige_why WHERE contractor_id = 7").fetchall()
+
+    text = "\n".join(line for row in plan for line in row.values())
+    assert "Seq Scan" not in text
+    assert "ige_unexplained_by_contractor" in text
+    assert one(conn.execute("SELECT count(*) AS n FROM ige_why WHERE contractor_id = 7"))["n"] == 0
