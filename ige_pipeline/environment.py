@@ -166,6 +166,8 @@ class Environment:
             total_seconds=settings.model_total_seconds,
             concurrency=settings.model_concurrency,
             retries=settings.model_retries,
+            prompt_version=settings.model_prompt,
+            language=settings.language,
             prices=of_model(name, stated=settings.model_prices),
             pace=Pace(
                 requests_per_minute=settings.model_requests_per_minute,

@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ige_pipeline.generation.draft import Draft, Usage
 from ige_pipeline.generation.outcome import CutOff, Failed, Outcome, Refused, Written
 from ige_pipeline.generation.price import Price
-from ige_pipeline.generation.prompt import PROMPT_VERSION
 from ige_pipeline.generation.untrusted import cleaned
 
 _TEXT_LIMIT = 2000
@@ -49,7 +48,7 @@ def read(completion: Any, used: Usage, *, fact_keys: Iterable[str]) -> Outcome:
     return _written(getattr(message, "content", None), used, fact_keys=frozenset(fact_keys))
 
 
-def usage(completion: Any, *, model: str, latency_ms: int, prices: Price) -> Usage:
+def usage(completion: Any, *, model: str, prompt_version: str, latency_ms: int, prices: Price) -> Usage:
     """Return what a completion took; a server that does not say counts as nothing used, and as not reported."""
     reported = getattr(completion, "usage", None)
     counts = {
@@ -59,7 +58,7 @@ def usage(completion: Any, *, model: str, latency_ms: int, prices: Price) -> Usa
     }
     return Usage(
         model=model,
-        prompt_version=PROMPT_VERSION,
+        prompt_version=prompt_version,
         request_id=cleaned(getattr(completion, "_request_id", None) or getattr(completion, "id", None), limit=100),
         **counts,
         cost_usd=prices.of(**counts),

@@ -10,10 +10,20 @@ PRIVATE_FACTS = frozenset({"goal", "pattern", "progress", "days_quiet"})
 
 
 @dataclass(frozen=True, slots=True)
-class Brief:
-    """All that a writer may know; `facts` and the names come from others and are not to be trusted.
+class Exchange:
+    """A text that reached the contractor so many days ago, and the answer where there was one."""
 
-    `style` is one of the templates' styles; None leaves the choice to the contractor's id.
+    said: str
+    replied: str | None
+    days_ago: int
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """All that a writer may know; `facts`, the names and the exchanges come from others and are not to be trusted.
+
+    `style` is one of the templates' styles; None leaves the choice to the contractor's id. `trust` is 0 to 100, None
+    where nothing is known; `exchanges` are the last ones, the oldest first.
     """
 
     decision_id: int
@@ -26,15 +36,20 @@ class Brief:
     reason: str
     occurrence: str = ""
     style: str | None = None
+    trust: float | None = None
+    exchanges: tuple[Exchange, ...] = ()
 
     def quotable(self) -> tuple[str, ...]:
-        """Return each string that a text may repeat: the names and the facts that are not private."""
+        """Return each string that a text may repeat: the names, the facts that are not private, and what was said."""
         spoken = (value for key, value in self.facts.items() if key not in PRIVATE_FACTS)
-        return tuple(_strings((self.first_name, self.company_name, *spoken)))
+        return tuple(_strings((self.first_name, self.company_name, *spoken, *self._said())))
 
     def given(self) -> tuple[str, ...]:
         """Return each string that a writer sees, the private ones too."""
-        return tuple(_strings((self.first_name, self.company_name, *self.facts.values())))
+        return tuple(_strings((self.first_name, self.company_name, *self.facts.values(), *self._said())))
+
+    def _said(self) -> Iterator[str | None]:
+        return (words for each in self.exchanges for words in (each.said, each.replied))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 from ige_pipeline.generation import template
 from ige_pipeline.generation.asking import Account, Answered, Question, ask_for_all
 from ige_pipeline.generation.draft import Brief, Draft, Usage
+from ige_pipeline.generation.memory import remember
 from ige_pipeline.generation.model import ModelWriter
 from ige_pipeline.generation.outcome import Outcome, Unpaid, Written
 from ige_pipeline.generation.promised import own_words, wants_model
@@ -32,7 +33,8 @@ def generate_messages(
     if model is not None and by_model:
         keeping = _Keeping(conn, batch, settings, templates)
         account = Account(conn, batch, settings)
-        ask_for_all([Question(brief) for brief in by_model], model=model, account=account, keep=keeping.keep)
+        questions = [Question(brief) for brief in remember(conn, by_model)]
+        ask_for_all(questions, model=model, account=account, keep=keeping.keep)
 
 
 def by_hand(brief: Brief, templates: Templates) -> Draft:
@@ -53,6 +55,7 @@ def brief_of(row: dict[str, Any], settings: Settings) -> Brief:
         reason=row["reason"],
         occurrence=f"{row['subject_id']}:{row['occurrence']}",
         style=None if settings.style == "auto" else settings.style,
+        trust=row.get("trust"),
     )
 
 

@@ -1,7 +1,7 @@
 -- name: undrafted
 -- Candidates that may be contacted and have no text yet; a repeated run asks only for what is missing.
 SELECT d.id AS decision_id, d.contractor_id, d.trigger_name, d.message_type, d.subject_id, d.occurrence, d.facts,
-       d.reason, c.first_name, c.company_name
+       d.reason, (d.recipient_facts ->> 'trust_score')::float8 AS trust, c.first_name, c.company_name
   FROM ige_decisions d
   LEFT JOIN contractors c ON c.id = d.contractor_id
  WHERE d.batch_id = %(batch_id)s

@@ -63,6 +63,8 @@ class ModelWriter:
         retries: int = 2,
         prices: price.Price | None = None,
         pace: Pace | None = None,
+        prompt_version: str = prompt.NEWEST,
+        language: str = "en",
         first_pause_seconds: float = 0.5,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -75,6 +77,8 @@ class ModelWriter:
         self._retries = retries
         self._prices = prices or price.of_model(model)
         self._pace = pace or Pace()
+        self.prompt_version = prompt_version
+        self._language = language
         self._first_pause_seconds = first_pause_seconds
         self._jitter = jitter
         self._slots = asyncio.Semaphore(concurrency)
@@ -120,9 +124,10 @@ class ModelWriter:
                 return Failed("model_timeout")
 
     def _call_for(self, brief: Brief, objections: Sequence[str], purse: Purse) -> _Call:
+        told = {"version": self.prompt_version, "language": self._language}
         body = {
             "model": self.model,
-            "messages": prompt.messages(brief, objections=objections),
+            "messages": prompt.messages(brief, objections=objections, **told),
             "response_format": answer.RESPONSE_FORMAT,
             "max_completion_tokens": _MAX_TOKENS,
         }
@@ -189,7 +194,8 @@ class ModelWriter:
         except (openai.OpenAIError, ValueError):  # ValueError: the body is not JSON
             return Failed("model_malformed_answer"), None
         took = round((monotonic() - started) * 1000)
-        used = answer.usage(completion, model=self.model, latency_ms=took, prices=self._prices)
+        asked = {"model": self.model, "prompt_version": self.prompt_version}
+        used = answer.usage(completion, **asked, latency_ms=took, prices=self._prices)
         return answer.read(completion, used, fact_keys=call.fact_keys), used.cost_usd if used.reported else None
 
     async def _complete(self, body: dict[str, Any]) -> Any:
