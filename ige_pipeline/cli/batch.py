@@ -47,7 +47,7 @@ def schedule_batch(
 def _stages(conn: Connection, batch: Batch, environment: Environment, settings: Settings, step: Step) -> None:
     from ige_pipeline.delivery.schedule import schedule_messages  # noqa: PLC0415
     from ige_pipeline.generation import generate, template  # noqa: PLC0415
-    from ige_pipeline.safeguards import review, screen  # noqa: PLC0415
+    from ige_pipeline.safeguards import review, screen, second_try  # noqa: PLC0415
     from ige_pipeline.triggers.evaluate import evaluate  # noqa: PLC0415
     from ige_pipeline.triggers.trigger import load_all  # noqa: PLC0415
 
@@ -59,6 +59,7 @@ def _stages(conn: Connection, batch: Batch, environment: Environment, settings: 
     step("generate_messages")
     generate.generate_messages(conn, batch, settings, templates=templates, model=environment.model(settings))
     step("screen_content")
+    second_try.ask_again(conn, batch, settings, model=environment.model(settings))
     review.screen_content(conn, batch, settings, templates=templates)
     step("schedule_messages")
     schedule_messages(conn, batch, settings)

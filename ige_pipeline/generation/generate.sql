@@ -46,10 +46,13 @@ UPDATE ige_decisions
    AND verdict IS NULL
 
 -- name: drafted
--- Who wrote, and why not the model where it was meant to.
-SELECT split_part(draft_source, ':', 1) AS writer, fallback_reason, count(*) AS drafts
+-- Who wrote, at which try, and why not the model where it was meant to.
+SELECT split_part(draft_source, ':', 1)
+         || CASE WHEN draft_source LIKE 'model:%%' AND generation ? 'tries' THEN ' (second try)' ELSE '' END AS writer,
+       fallback_reason, count(*) AS drafts
   FROM ige_decisions
  WHERE batch_id = %(batch_id)s
    AND decided_on = %(decided_on)s
    AND draft IS NOT NULL
  GROUP BY 1, 2
+ ORDER BY 3 DESC, 1, 2

@@ -14,7 +14,9 @@ _AT_ONCE = 1_000
 
 def remember(conn: Connection, briefs: Sequence[Brief]) -> list[Brief]:
     """Return the briefs with the last exchanges of each contractor."""
-    return [brief for start in range(0, len(briefs), _AT_ONCE) for brief in _some(conn, briefs[start : start + _AT_ONCE])]
+    return [
+        brief for start in range(0, len(briefs), _AT_ONCE) for brief in _some(conn, briefs[start : start + _AT_ONCE])
+    ]
 
 
 def _some(conn: Connection, briefs: Sequence[Brief]) -> Iterator[Brief]:

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from ige_pipeline.run_request import RunRequest
-from ige_pipeline.stage import DatabaseSource, batch_of, counts_as_metadata, stage_op
+from ige_pipeline.stage import DatabaseSource, ModelSource, batch_of, counts_as_metadata, stage_op
 
 
 @stage_op(kinds={"postgres", "pandas"})
@@ -24,20 +24,25 @@ def screen_recipients(
     context.log.info("Batch %d: %s, because of %s", batch.id, verdicts, reasons)
 
 
-@stage_op(kinds={"postgres", "python"})
+@stage_op(kinds={"postgres", "openai"})
 def screen_content(
-    context: dg.OpExecutionContext, request: dg.ResourceParam[RunRequest], database: dg.ResourceParam[DatabaseSource]
+    context: dg.OpExecutionContext,
+    request: dg.ResourceParam[RunRequest],
+    database: dg.ResourceParam[DatabaseSource],
+    model: dg.ResourceParam[ModelSource],
 ) -> None:
     """Check every text: its length, its segments, and that it says nothing that was not given.
 
-    One that fails is replaced from the templates; where none fits either, the decision is `rejected`.
+    Where the model's text fails it gets one more try, with the reasons. What still fails is replaced from the
+    templates; where none fits either, the decision is `rejected`.
     """
     from ige_pipeline.generation import generate, template  # noqa: PLC0415 - only where texts are written
-    from ige_pipeline.safeguards import review, screen  # noqa: PLC0415 - as above
+    from ige_pipeline.safeguards import review, screen, second_try  # noqa: PLC0415 - as above
 
     with database().connect() as conn:
         batch = batch_of(conn, context)
         settings = request.settings()
+        second_try.ask_again(conn, batch, settings, model=model(settings))
         review.screen_content(conn, batch, settings, templates=template.of(settings))
         verdicts, written = screen.count_verdicts(conn, batch), generate.count_drafts(conn, batch)
     context.add_output_metadata(counts_as_metadata("verdict", verdicts) | counts_as_metadata("drafts", written))

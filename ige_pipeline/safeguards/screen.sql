@@ -73,7 +73,8 @@ SELECT each.reason ->> 'reason' AS reason, count(*) AS decisions
 -- name: drafts_to_review
 -- Texts that were written and not yet checked, each beside those that its contractor got lately.
 SELECT d.id AS decision_id, d.contractor_id, d.trigger_name, d.message_type, d.subject_id, d.occurrence, d.facts,
-       d.reason, d.draft, d.draft_source, d.ai_reasoning, c.first_name, c.company_name,
+       d.reason, d.draft, d.draft_source, d.ai_reasoning, d.generation,
+       (d.recipient_facts ->> 'trust_score')::float8 AS trust, c.first_name, c.company_name,
        (SELECT array_agg(m.message_content)
           FROM ai_proactive_messages m
          WHERE m.contractor_id = d.contractor_id
@@ -87,6 +88,16 @@ SELECT d.id AS decision_id, d.contractor_id, d.trigger_name, d.message_type, d.s
    AND d.draft IS NOT NULL
    AND d.reviewed_at IS NULL
  ORDER BY d.id
+
+-- name: record_second_try
+-- What the model said when it was told why its first text was rejected; without a draft that one stays. Both are kept.
+UPDATE ige_decisions
+   SET draft = COALESCE(%(draft)s, draft),
+       ai_reasoning = COALESCE(%(ai_reasoning)s, ai_reasoning),
+       generation = %(generation)s::jsonb
+ WHERE id = %(id)s
+   AND decided_on = %(decided_on)s
+   AND reviewed_at IS NULL
 
 -- name: record_review
 -- The text that passed, or the reasons why none did. What a model had answered and nobody will read stays on record.

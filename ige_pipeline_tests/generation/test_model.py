@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ige_pipeline.generation import price
+from ige_pipeline.generation import price, prompt
 from ige_pipeline.generation.draft import Brief
 from ige_pipeline.generation.model import ModelWriter
 from ige_pipeline.generation.outcome import CutOff, Failed, Outcome, Refused, Written
@@ -57,7 +57,7 @@ def test_a_good_answer_becomes_a_draft_with_all_that_it_took(server: Server) -> 
     assert draft.usage is not None
     assert (draft.usage.tokens_in, draft.usage.tokens_cached, draft.usage.tokens_out) == (1000, 600, 100)
     assert draft.usage.cost_usd == Decimal("0.00038")
-    assert (draft.usage.request_id, draft.usage.prompt_version) == ("req-7", "concierge-1")
+    assert (draft.usage.request_id, draft.usage.prompt_version) == ("req-7", prompt.NEWEST)
 
 
 def test_what_is_asked_has_a_strict_schema_and_our_key_as_bearer(server: Server) -> None:

@@ -1,11 +1,16 @@
 import json
+from hashlib import sha256
+from itertools import takewhile
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ige_pipeline.generation import prompt
-from ige_pipeline.generation.draft import Brief
+from ige_pipeline.generation import prompt, tone
+from ige_pipeline.generation.draft import Brief, Exchange
+from ige_pipeline.safeguards.content import phrases
+from ige_pipeline.settings import Settings
 
 
 def brief(**changes: Any) -> Brief:
@@ -22,10 +27,14 @@ def brief(**changes: Any) -> Brief:
     return Brief(**basis | changes)
 
 
-def data_of(about: Brief) -> dict[str, Any]:
-    text = prompt.messages(about)[1]["content"]
-    found: dict[str, Any] = json.loads(text.removeprefix("<contractor_data>").removesuffix("</contractor_data>"))
+def data_of(about: Brief, **asked: Any) -> dict[str, Any]:
+    text = prompt.messages(about, **asked)[1]["content"]
+    found: dict[str, Any] = json.loads(text.split("<contractor_data>")[1].removesuffix("</contractor_data>"))
     return found
+
+
+def prefix_in_common(texts: list[str]) -> int:
+    return sum(1 for _ in takewhile(lambda chars: len(set(chars)) == 1, zip(*texts, strict=False)))
 
 
 def test_what_never_changes_comes_first_and_holds_nothing_of_a_contractor() -> None:
@@ -60,3 +69,85 @@ def test_a_second_try_is_told_what_was_wrong_after_the_data() -> None:
     told = prompt.messages(brief(), objections=["too_long", "untraced_name"])[1]["content"]
 
     assert told.split("</contractor_data>")[1].endswith("too_long; untraced_name.")
+
+
+def test_a_provider_can_cache_all_but_the_last_part_of_what_is_asked_about_different_people() -> None:
+    people = [
+        brief(first_name=name, company_name=company, trust=trust, message_type=kind, facts={"item": company})
+        for name, company, trust, kind in (
+            ("Maria", "Vega Roofing", 90.0, "check_in"),
+            ("Zoltan", "Kovács Kft.", None, "celebration"),
+            (None, None, 20.0, "encouragement"),
+        )
+    ]
+
+    asked = [json.dumps(prompt.messages(each), ensure_ascii=False) for each in people]
+
+    common = prefix_in_common(asked)
+    assert common > len(json.dumps(prompt.instructions(), ensure_ascii=False))
+    # OpenAI caches prefixes from 1,024 tokens, and a token of English has four letters.
+    assert common > 1024 * 4
+
+
+def test_a_version_of_the_prompt_never_changes_once_it_was_used() -> None:
+    """Figures are compared by the version: a changed text needs a new one."""
+    told = {version: sha256(prompt.instructions(version).encode()).hexdigest()[:12] for version in prompt.VERSIONS}
+
+    assert told == {"concierge-2": "716590edae1b", "concierge-1": "c5cbaa86f4c9"}
+    assert Settings().model_prompt == prompt.NEWEST
+    assert set(Settings.model_json_schema()["properties"]["model_prompt"]["enum"]) == set(prompt.VERSIONS)
+    with pytest.raises(ValueError, match="no prompt"):
+        prompt.instructions("concierge-0")
+
+
+def test_every_language_that_can_be_set_is_asked_for_by_its_name() -> None:
+    for language in Settings.model_json_schema()["properties"]["language"]["enum"]:
+        assert f"Write in {prompt._LANGUAGES[language]}" in prompt.instructions(language=language)  # noqa: SLF001
+
+
+def test_what_was_said_before_is_told_bounded_and_as_data() -> None:
+    said = tuple(Exchange(f"We said {number}", f"They said {number} " + "x" * 900, number) for number in range(5))
+
+    data = data_of(brief(exchanges=said))
+
+    assert [each["we_said"] for each in data["last_exchanges"]] == ["We said 2", "We said 3", "We said 4"]
+    assert all(len(each["they_said"]) <= 400 for each in data["last_exchanges"])
+    assert "they_said" not in data_of(brief(exchanges=(Exchange("Hello", None, 3),)))["last_exchanges"][0]
+
+
+def test_how_to_sound_is_told_in_words_and_never_as_a_score() -> None:
+    tones = [prompt.messages(brief(trust=trust))[1]["content"].split("\n")[0] for trust in (93.0, 71.0, 47.0, 13.0)]
+
+    assert len(set(tones)) == 4
+    assert all(told.startswith("TONE: ") for told in tones)
+    assert not any(char.isdigit() for told in tones for char in told)
+    assert tone.towards(None) == tone.towards(None) != tone.towards(90)
+
+
+def test_the_first_version_is_told_neither() -> None:
+    remembered = brief(trust=90.0, exchanges=(Exchange("Hello", "Hi", 3),))
+
+    told = prompt.messages(remembered, version="concierge-1")[1]["content"]
+
+    assert told.startswith("<contractor_data>")
+    assert "last_exchanges" not in told
+
+
+def test_the_instructions_forbid_to_tell_that_goals_scores_and_triggers_exist_and_show_no_example_that_does() -> None:
+    rules, examples = prompt.instructions().split("EXAMPLES")
+
+    forbidden = rules.split('"background" is only there')[1].split("TONE")[0]
+    assert "Never mention" in forbidden
+    assert all(word in forbidden for word in ("goals", "scores", "trust", "triggers", "patterns", "priorities"))
+    assert not any(phrase in examples.casefold() for phrase in phrases()["inner_workings"])
+    assert not any(word in examples for word in ("goal", "score", "trigger", "priority", "trust"))
+
+
+def test_neither_a_trigger_a_score_nor_a_reason_of_ours_is_told_about_a_contractor() -> None:
+    about = brief(
+        trust=17.0, reason="Goal #7 of priority 8", trigger="stalled_goal", decision_id=991, contractor_id=992
+    )
+
+    told = prompt.messages(about)[1]["content"]
+
+    assert not any(word in told for word in ("stalled_goal", "priority", "17", "#7", "991", "992"))
