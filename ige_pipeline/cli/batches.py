@@ -1,12 +1,14 @@
 """`ige batches`: what was decided, batch by batch, and the approval of one that was held."""
 
+from decimal import Decimal
+
 import click
 
 from ige_pipeline.cli.asking import sure, who, yes_option
-from ige_pipeline.cli.output import as_json, say, table
+from ige_pipeline.cli.output import as_json, counts, say, table
 from ige_pipeline.cli.run import json_option
 from ige_pipeline.environment import Environment
-from ige_pipeline.ledger import compare
+from ige_pipeline.ledger import compare, spend
 from ige_pipeline.ledger.batch import close_batch
 
 
@@ -33,15 +35,26 @@ def list_batches(limit: int, *, json_wanted: bool) -> None:
 @click.argument("batch_id", type=int)
 @json_option
 def show(batch_id: int, *, json_wanted: bool) -> None:
-    """Show what a held batch would send."""
+    """Show who wrote a batch's texts, what the model took, and what it would send if it is held."""
+    from ige_pipeline.generation.generate import count_drafts  # noqa: PLC0415 - kept out of the others' start-up
+
     with Environment.of_process().checked_database().connect() as conn:
-        rows = compare.held(conn, compare.by_id(conn, batch_id))
+        batch = compare.by_id(conn, batch_id)
+        held, texts, (spent, _) = compare.held(conn, batch), count_drafts(conn, batch), spend.taken(conn, batch)
     if json_wanted:
-        as_json(rows)
-    elif rows:
-        table(f"Held in batch {batch_id}", rows[0], (row.values() for row in rows))
+        as_json({"batch": batch_id, "texts": texts, "spent_usd": spent, "held": held})
+        return
+    counts("Texts", texts)
+    say(f"Taken from the spend limits: {spend_in_words(spent)}.")
+    if held:
+        table(f"Held in batch {batch_id}", held[0], (row.values() for row in held))
     else:
         say(f"Nothing is held in batch {batch_id}.")
+
+
+def spend_in_words(usd: Decimal) -> str:
+    """Say a sum; most are a fraction of a cent."""
+    return f"{usd:.4f} USD" if usd else "nothing"
 
 
 @batches.command()
