@@ -51,6 +51,6 @@ def until_there_is(conn: Conn, query: str) -> None:
 
 
 def rewind(conn: Conn, revision: str) -> None:
-    """Make a migrated database believe that it stopped there; a view that a later migration widened is not there yet."""
+    """Make a migrated database believe that it stopped there; a view that a later one widened is not there yet."""
     conn.execute("UPDATE ige_alembic_version SET version_num = %s", [revision])
     conn.execute("DROP VIEW ige_why")
