@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test check format clean help python
+.PHONY: run test agreement check format clean help python
 
 help:           ## show this
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -14,6 +14,11 @@ run: $(VENV)/run.stamp   ## watch real messages being decided, written, checked,
 
 test: $(VENV)/test.stamp ## run the whole suite against a real Postgres
 	$(BIN)/pytest -n 2 -q
+
+EXAMPLES ?= 2000
+
+agreement: $(VENV)/test.stamp ## compare the SQL with a slow reading of the rules on thousands of generated databases
+	IGE_TEST_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n 2 -q ige_pipeline_tests/agreement
 
 # Some tests kill processes and wait for others: what fails is run once more, alone. What fails twice fails.
 check: $(VENV)/check.stamp ## what CI runs: lint, types, architecture, tests

@@ -1,0 +1,217 @@
+"""Contractors, what is known of them, and the candidates of one batch, as plain values; and how they are generated."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ige_pipeline.settings import Settings
+from ige_pipeline_tests.agreement.generated import numbered
+
+NOW = datetime(2026, 3, 2, 14, tzinfo=UTC)
+INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Person:
+    id: int
+    phone: str | None
+    timezone: str | None
+    paused: bool | None
+    paused_until: datetime | None
+
+
+@dataclass(frozen=True)
+class Message:
+    """`sent_at` None: it still waits, unless it was cancelled. `promised`: it has a word of its own, not ours."""
+
+    id: int
+    contractor_id: int
+    message_type: str
+    sent_at: datetime | None
+    cancelled: bool
+    answered: bool
+    promised: bool
+
+
+@dataclass(frozen=True)
+class Indicator:
+    id: int
+    contractor_id: int
+    indicator_type: str
+    score: int | None
+    recorded_at: datetime
+
+
+@dataclass(frozen=True)
+class Consent:
+    number: str
+    given_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A candidate of the batch."""
+
+    id: int
+    contractor_id: int
+    message_type: str
+    priority: int
+    urgency: float
+    promised: bool
+    changed_since: bool
+
+
+@dataclass(frozen=True)
+class People:
+    persons: list[Person]
+    messages: list[Message] = field(default_factory=list)
+    indicators: list[Indicator] = field(default_factory=list)
+    consents: list[Consent] = field(default_factory=list)
+    rivals: list[Rival] = field(default_factory=list)
+    opted_out: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Number:
+    """What anybody who knows phone numbers would say of one."""
+
+    verdict: str
+    e164: str | None = None
+    local: str | None = None
+    zones: tuple[str, ...] = ()
+    state: str | None = None
+
+
+NEW_YORK, MIAMI, LONDON = "+12125550101", "+13055550102", "+442079460001"
+ALIKE = "+12125550123"
+NUMBERS: dict[str | None, Number] = {
+    NEW_YORK: Number("possible", NEW_YORK, zones=("America/New_York",), state="NY"),
+    "(212) 555-0101": Number("possible", NEW_YORK, zones=("America/New_York",), state="NY"),
+    MIAMI: Number("possible", MIAMI, zones=("America/New_York",), state="FL"),
+    LONDON: Number("possible", LONDON, zones=("Europe/London",)),
+    ALIKE: Number("possible", ALIKE, zones=("America/New_York",), state="NY"),
+    "555-0123": Number("local_only", local="5550123"),
+    "12": Number("impossible"),
+    "ask her brother": Number("impossible"),
+    " ": Number("none"),
+    None: Number("none"),
+}
+
+SOMEBODY = st.sampled_from([1, 1, 2, 2, 3, 4, 5, 99])
+HOURS = [0, 5, 23, 24, 30, 47, 48, 49, 100, 7 * 24, 8 * 24, 29 * 24, 30 * 24, 31 * 24, 90 * 24, -1]
+WHEN = st.builds(
+    lambda hours, off: NOW - timedelta(hours=hours) + off,
+    st.sampled_from(HOURS),
+    st.sampled_from([-INSTANT, timedelta(0), INSTANT]),
+)
+TYPES = st.sampled_from(["check_in", "check_in", "check_in", "celebration", "encouragement"])
+SOME_NUMBER = st.sampled_from([NEW_YORK, MIAMI, LONDON, ALIKE])
+
+PERSON = st.builds(
+    Person,
+    id=st.just(0),
+    phone=st.sampled_from([*NUMBERS, NEW_YORK, MIAMI]),
+    timezone=st.sampled_from(["America/New_York", "Asia/Kolkata", "Pacific/Auckland", "Nowhere/City", "", None]),
+    paused=st.sampled_from([False, False, False, True, None]),
+    paused_until=st.one_of(st.none(), WHEN),
+)
+MESSAGE = st.builds(
+    Message,
+    id=st.just(0),
+    contractor_id=SOMEBODY,
+    message_type=TYPES,
+    sent_at=st.one_of(WHEN, WHEN, WHEN, st.none()),
+    cancelled=st.booleans(),
+    answered=st.sampled_from([False, False, True]),
+    promised=st.sampled_from([False, False, False, True]),
+)
+INDICATOR = st.builds(
+    Indicator,
+    id=st.just(0),
+    contractor_id=SOMEBODY,
+    indicator_type=st.sampled_from(
+        ["negative_feedback", "negative_feedback", "ignored_suggestion", "positive_feedback"]
+    ),
+    score=st.sampled_from([0, 19, 20, 40, 59, 60, 79, 80, None]),
+    recorded_at=WHEN,
+)
+CONSENT = st.one_of(
+    st.builds(Consent, SOME_NUMBER, WHEN, st.none()),
+    st.builds(Consent, SOME_NUMBER, st.none(), WHEN),
+    st.builds(
+        lambda number, given_at, lasted: Consent(number, given_at, given_at + lasted),
+        SOME_NUMBER,
+        WHEN,
+        st.sampled_from([timedelta(0), timedelta(hours=3)]),
+    ),
+)
+RIVAL = st.builds(
+    Rival,
+    id=st.just(0),
+    contractor_id=SOMEBODY,
+    message_type=TYPES,
+    priority=st.sampled_from([30, 50, 70]),
+    urgency=st.sampled_from([0, 1, 2]),
+    promised=st.sampled_from([False, False, False, False, True]),
+    changed_since=st.sampled_from([False] * 6 + [True]),
+)
+THRESHOLDS = st.builds(
+    Settings,
+    min_gap_hours=st.sampled_from([48, 48, 24, 0]),
+    ignored_in_a_row=st.sampled_from([3, 2, 1]),
+    ignored_pause_days=st.sampled_from([7, 7, 30]),
+    min_trust_score=st.sampled_from([20, 20, 60]),
+    trust_without_record=st.sampled_from([50, 10]),
+    trust_tiers=st.booleans(),
+    complaints_at_most=st.sampled_from([3, 2, 1]),
+    complaints_days=st.sampled_from([7, 30]),
+    cap_per_day=st.sampled_from([2, 1, 0]),
+    cap_per_week=st.sampled_from([3, 2, 0]),
+    cap_per_30_days=st.sampled_from([10, 3, 0]),
+    cap_per_type_per_week=st.sampled_from([2, 1, 0]),
+    consent_basis=st.sampled_from(["they signed the membership terms", "", " "]),
+    phone_check=st.sampled_from(["lenient", "strict"]),
+    state_rules=st.booleans(),
+    quiet_until_hour=st.sampled_from([8, 8, 0, 10]),
+    quiet_from_hour=st.sampled_from([21, 21, 23, 13]),
+    postpone_at_most_hours=st.sampled_from([48, 48, 3]),
+)
+
+
+@st.composite
+def people(draw: st.DrawFn) -> People:
+    return People(
+        persons=numbered(draw(st.lists(PERSON, min_size=3, max_size=5))),
+        messages=at_moments_of_their_own(numbered(draw(st.lists(MESSAGE, max_size=14)))),
+        indicators=numbered(draw(st.lists(INDICATOR, max_size=8))),
+        consents=draw(st.lists(CONSENT, max_size=3)),
+        rivals=numbered(draw(st.lists(RIVAL, min_size=2, max_size=9))),
+        opted_out=draw(st.frozensets(SOME_NUMBER, max_size=1)),
+    )
+
+
+def at_moments_of_their_own(messages: list[Message]) -> list[Message]:
+    """No two were sent to one contractor in the same microsecond: which came first is then never in doubt."""
+    seen: set[Any] = set()
+    kept = []
+    for message in messages:
+        key = (message.contractor_id, message.sent_at)
+        if message.sent_at is None or key not in seen:
+            kept.append(message)
+        seen.add(key)
+    return kept
+
+
+def later(people_then: People, by: timedelta) -> People:
+    """The same people, all of whose times lie so much later."""
+    lists = {name: getattr(people_then, name) for name in ("persons", "messages", "indicators", "consents")}
+    moved: dict[str, Any] = {name: [_later(row, by) for row in rows] for name, rows in lists.items()}
+    return replace(people_then, **moved)
+
+
+def _later(row: Any, by: timedelta) -> Any:
+    times = {name: value + by for name, value in vars(row).items() if isinstance(value, datetime)}
+    return replace(row, **times)
