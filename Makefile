@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+N8N    ?= $(or $(TMPDIR),/var/tmp)/ige-n8n
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test agreement check format clean help python
+.PHONY: run test agreement check chaos test-n8n format clean help python
 
 help:           ## show this
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -27,6 +28,13 @@ check: $(VENV)/check.stamp ## what CI runs: lint, types, architecture, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 -q || $(BIN)/pytest -q --last-failed --last-failed-no-failures none
+
+chaos: $(VENV)/run.stamp  ## kill 200 delivery runs, and Postgres 30 times, and count what is lost (about five minutes)
+	@exec $(BIN)/ige chaos
+
+test-n8n: $(VENV)/test.stamp ## try the shipped workflow on a real n8n (3 GB from npm into $N8N, once)
+	bash ige_pipeline_tests/n8n/install.sh "$(N8N)"
+	IGE_TEST_N8N="$(N8N)" $(BIN)/pytest -q ige_pipeline_tests/n8n
 
 format: $(VENV)/check.stamp ## format the code
 	$(BIN)/ruff check --fix .

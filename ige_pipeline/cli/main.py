@@ -19,6 +19,7 @@ _COMMANDS = {
     "bench": "bench",
     "batches": "batches",
     "cancel": "cancel",
+    "chaos": "chaos",
     "dead": "dead",
     "demo": "machine",
     "migrate": "database",
@@ -53,6 +54,7 @@ _SHOWN = (
     "start",
     "retire",
     "bench",
+    "chaos",
 )
 
 

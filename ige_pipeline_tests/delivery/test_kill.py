@@ -1,111 +1,121 @@
-"""kill -9 at every bad moment: nothing is lost, and only what was in flight is posted again, under the same key."""
+"""kill -9 at every bad moment, and Postgres gone: nothing is lost, and only what was in flight is posted again."""
 
-import multiprocessing
-import os
 import random
-import signal
-import time
-from multiprocessing.context import ForkServerProcess
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
 
 import pytest
 
+from ige_pipeline.chaos.kill import MOMENTS, Killed, kill, recover, unexplained
+from ige_pipeline.chaos.outage import OUTAGES, Endured, endure
+from ige_pipeline.chaos.receiver import Counted, counting
+from ige_pipeline.chaos.victim import deliver_all, end_of, forks
+from ige_pipeline.chaos.world import World, own_world, repeats, require_empty
 from ige_pipeline.postgres.connection import Connection
-from ige_pipeline_tests.delivery.fakes import awake
-from ige_pipeline_tests.delivery.killable import PRELOADED, deliver_all
-from ige_pipeline_tests.delivery.loopback import Body, Receiver, receiving
-from ige_pipeline_tests.factories import make_contractor, make_message
+from ige_pipeline.refusal import Refusal
+from ige_pipeline_tests.factories import make_contractor
 
-MESSAGES, KILLS = 50, 12
-WITHIN_S = 10
-
-
-class Murder:
-    """Kills a run at the POST that was drawn: before it is answered, or some milliseconds after."""
-
-    def __init__(self, chance: random.Random, *, before_the_answer: bool) -> None:
-        self.victim: ForkServerProcess | None = None
-        self._chance, self._before, self._to_come = chance, before_the_answer, chance.randint(1, 4)
-
-    def answer(self, _body: Body) -> int:
-        self._to_come -= 1
-        if self._to_come == 0 and self._before:
-            self._strike()
-        return 200
-
-    def wait_and_strike(self) -> None:
-        """Whenever it is: while it claims, screens, posts, or between the POST and the write."""
-        while self._to_come > 0 and self.victim is not None and self.victim.is_alive():
-            time.sleep(0.0005)
-        if not self._before:
-            time.sleep(self._chance.random() * 0.03)
-            self._strike()
-
-    def _strike(self) -> None:
-        assert self.victim is not None
-        assert self.victim.pid is not None
-        os.kill(self.victim.pid, signal.SIGKILL)
+KILLS, RUNS = 12, 4
 
 
 @pytest.fixture(scope="module")
-def forks() -> multiprocessing.context.ForkServerContext:
-    """Processes that have already imported what they need, so that a restart takes no time."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    return context
+def processes() -> ForkServerContext:
+    return forks()
 
 
-def test_nothing_is_lost_and_only_what_was_in_flight_is_repeated_under_the_same_key(
-    conn: Connection, database_url: str, forks: multiprocessing.context.ForkServerContext
+@pytest.fixture
+def counted() -> Iterator[Counted]:
+    with counting() as counted:
+        yield counted
+
+
+@pytest.fixture
+def chance() -> random.Random:
+    return random.Random(20261123)  # noqa: S311 - moments, not secrets
+
+
+def test_after_a_dozen_kills_nothing_is_lost_and_only_what_was_in_flight_is_repeated_under_the_same_key(
+    database_url: str, counted: Counted, processes: ForkServerContext, chance: random.Random
 ) -> None:
-    chance = random.Random(20261123)  # noqa: S311 - moments, not secrets
-    ids = [make_message(conn, make_contractor(conn, timezone=awake())) for _ in range(MESSAGES)]
-    in_flight: list[int] = []
+    world, did = World(database_url), Killed()
+    world.fill(KILLS * 6)
 
-    with receiving() as receiver:
-        for turn in range(KILLS):
-            murder = Murder(chance, before_the_answer=turn % 3 == 0)
-            receiver.answer = murder.answer
-            start(forks, database_url, receiver, murder)
-            murder.wait_and_strike()
-            assert end_of(murder) == -signal.SIGKILL
-            in_flight += in_the_air(conn, receiver)
-        receiver.answer = lambda _body: 200
-        last = Murder(chance, before_the_answer=False)
-        start(forks, database_url, receiver, last)
-        assert end_of(last) == 0
+    kill(world, counted, processes, chance, times=KILLS, did=did)
+    recover(world, counted, processes, did=did)
 
-    assert undelivered(conn) == []
-    assert sorted(receiver.times) == ids
-    repeats = {message_id: times - 1 for message_id, times in receiver.times.items() if times > 1}
-    assert repeats, "No kill hit a message in flight: the moments are badly chosen."
-    assert all(count <= in_flight.count(message_id) for message_id, count in repeats.items())
-    assert all(len(keys) == 1 for keys in receiver.keys.values())
+    assert set(did.moments) == set(MOMENTS)
+    assert world.not_sent() == []
+    assert sorted(counted.times) == world.messages()
+    assert sum(repeats(counted).values()) >= KILLS // 2, "A kill around an answer always hits a message in flight."
+    assert unexplained(counted, did) == []
+    assert all(len(keys) == 1 for keys in counted.keys.values())
 
 
-def start(
-    forks: multiprocessing.context.ForkServerContext, database_url: str, receiver: Receiver, murder: Murder
+def test_when_postgres_goes_away_under_a_run_it_says_so_and_the_next_one_carries_on(
+    counted: Counted, processes: ForkServerContext, chance: random.Random, tmp_path: Path
 ) -> None:
-    murder.victim = forks.Process(target=deliver_all, args=(database_url, receiver.url))
-    murder.victim.start()
+    did, told = Endured(), tmp_path / "told"
+    with own_world() as world:
+        world.fill(30)
+
+        for outage in OUTAGES:
+            endure(world, counted, processes, chance, outage=outage, told=told, did=did)
+        recover(world, counted, processes, did=Killed())
+
+        assert world.not_sent() == []
+        assert sorted(counted.times) == world.messages()
+    assert all(end.endswith(("ended with a sentence", "carried on to the end")) for end in did.ends), did.ends
+    assert all(sentence.startswith("Postgres") for sentence in did.sentences)
+    assert unexplained(counted, Killed(in_the_air=did.in_the_air)) == []
+    assert all(len(keys) == 1 for keys in counted.keys.values())
 
 
-def end_of(murder: Murder) -> int | None:
-    """Wait for the run to end and return how; it must not need longer than a restart may."""
-    assert murder.victim is not None
-    murder.victim.join(WITHIN_S)
-    code = murder.victim.exitcode
-    if code is None:
-        murder.victim.kill()
-        murder.victim.join()
-    murder.victim.close()
-    return code
+def test_four_runs_at_once_post_each_message_once(
+    conn: Connection, database_url: str, counted: Counted, processes: ForkServerContext
+) -> None:
+    world, together, first = World(database_url), threading.Barrier(RUNS), iter(range(RUNS))
+    world.fill(80)
+
+    def begin_together() -> None:
+        if next(first, None) is not None:
+            with suppress(threading.BrokenBarrierError):
+                together.wait(5)
+
+    counted.before = begin_together
+
+    runs = [processes.Process(target=deliver_all, args=(world.url, counted.url)) for _ in range(RUNS)]
+    for each in runs:
+        each.start()
+    codes = [end_of(each, within_s=30) for each in runs]
+
+    assert codes == [0] * RUNS
+    assert world.not_sent() == []
+    assert set(counted.times.values()) == {1}
+    assert sorted(counted.times) == world.messages()
+    who = conn.execute("SELECT count(DISTINCT run_id) AS runs FROM ige_delivery_attempts").fetchone()
+    assert (who or {})["runs"] > 1
 
 
-def in_the_air(conn: Connection, receiver: Receiver) -> list[int]:
-    """Return what was posted and, now that its run is dead, is not marked as sent."""
-    query = "SELECT id FROM ai_proactive_messages WHERE sent_at IS NULL AND id = ANY(%s)"
-    return [row["id"] for row in conn.execute(query, [receiver.message_ids])]
+def test_a_database_with_people_in_it_is_not_harmed(conn: Connection) -> None:
+    make_contractor(conn)
+
+    with pytest.raises(Refusal, match="started itself"):
+        require_empty(conn)
 
 
-def undelivered(conn: Connection) -> list[int]:
-    return [row["id"] for row in conn.execute("SELECT id FROM ai_proactive_messages WHERE sent_at IS NULL")]
+def test_a_server_that_is_not_our_own_is_not_taken_away(
+    database_url: str, counted: Counted, processes: ForkServerContext, chance: random.Random, tmp_path: Path
+) -> None:
+    with pytest.raises(RuntimeError, match="started for this"):
+        endure(
+            World(database_url),
+            counted,
+            processes,
+            chance,
+            outage="server stopped",
+            told=tmp_path / "told",
+            did=Endured(),
+        )

@@ -1,0 +1,108 @@
+"""kill -9 of a delivery run: before the answer, exactly between the answer and the write, and at any moment."""
+
+import os
+import random
+import signal
+import threading
+import time
+from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
+from typing import Literal
+
+from ige_pipeline.chaos.receiver import Counted
+from ige_pipeline.chaos.victim import deliver_all, end_of
+from ige_pipeline.chaos.world import World
+
+Moment = Literal["before the answer", "after the answer", "at any moment"]
+MOMENTS: tuple[Moment, ...] = ("before the answer", "after the answer", "at any moment")
+WITHIN_S = 10.0
+"""A restart finishes all that is due within so many seconds."""
+
+
+@dataclass
+class Killed:
+    """What a row of kills did: how many at which moment, what was in the air at each, how long recovery took."""
+
+    moments: list[Moment] = field(default_factory=list)
+    in_the_air: list[list[int]] = field(default_factory=list)
+    recoveries_s: list[float] = field(default_factory=list)
+
+
+@dataclass
+class Murder:
+    """One kill that is to come, at the POST that was drawn."""
+
+    victim: BaseProcess
+    chance: random.Random
+    moment: Moment
+    to_come: int
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _drawn: int | None = None
+
+    def before(self) -> None:
+        """Count down; the run that waits for this answer dies, or is stopped so that it cannot read it."""
+        with self._lock:
+            self.to_come -= 1
+            if self.to_come != 0:
+                return
+            self._drawn = threading.get_ident()
+        if self.moment != "at any moment":
+            self._send(signal.SIGKILL if self.moment == "before the answer" else signal.SIGSTOP)
+
+    def after(self) -> None:
+        """The answer has left: the run has it, and has not written it down."""
+        if self._drawn == threading.get_ident() and self.moment == "after the answer":
+            self._send(signal.SIGKILL)
+
+    def wait(self) -> None:
+        """Wait for the kill, or do it at any moment: while it starts, claims, screens, posts or writes."""
+        pause = self.chance.random() * 0.05
+        while self.to_come > 0 and self.victim.is_alive():
+            time.sleep(0.0005)
+        if self.moment == "at any moment":
+            time.sleep(pause)
+            self._send(signal.SIGKILL)
+
+    def _send(self, sign: signal.Signals) -> None:
+        pid = self.victim.pid
+        if pid is not None and self.victim.is_alive():
+            os.kill(pid, sign)
+
+
+def kill(
+    world: World, counted: Counted, context: ForkServerContext, chance: random.Random, *, times: int, did: Killed
+) -> None:
+    """Start a run and kill it, so many times; each kill strikes at one of its first eight POSTs, or as it starts."""
+    for _ in range(times):
+        moment = MOMENTS[len(did.moments) % len(MOMENTS)]
+        victim = context.Process(target=deliver_all, args=(world.url, counted.url))
+        murder = Murder(victim, chance, moment, to_come=chance.randint(moment != "at any moment", 8))
+        since = len(counted.posts)
+        counted.before, counted.after = murder.before, murder.after
+        victim.start()
+        murder.wait()
+        code = end_of(victim, within_s=WITHIN_S)
+        counted.wait_until_quiet()
+        counted.spare()
+        if code != -signal.SIGKILL:
+            raise RuntimeError(f"A run that was to be killed ended by itself, with {code}: there was too little to do.")
+        did.moments.append(moment)
+        did.in_the_air.append(world.unmarked({message_id for message_id, _ in counted.posts[since:]}))
+
+
+def recover(world: World, counted: Counted, context: ForkServerContext, *, did: Killed) -> None:
+    """Start a run that nobody kills and let it finish what is due; it has `WITHIN_S` seconds."""
+    began = time.monotonic()
+    victim = context.Process(target=deliver_all, args=(world.url, counted.url))
+    victim.start()
+    code = end_of(victim, within_s=WITHIN_S)
+    if code != 0:
+        raise RuntimeError(f"After a kill the next run did not finish within {WITHIN_S:.0f} s, it ended with {code}.")
+    did.recoveries_s.append(time.monotonic() - began)
+
+
+def unexplained(counted: Counted, did: Killed) -> list[int]:
+    """Return the messages that arrived more often than they were in the air at a kill: there must be none."""
+    flights = [message_id for air in did.in_the_air for message_id in air]
+    return [message_id for message_id, times in counted.times.items() if times - 1 > flights.count(message_id)]

@@ -1,0 +1,105 @@
+"""A webhook on loopback that counts every POST, and lets somebody strike before or after it answers."""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+Strike = Callable[[], None]
+
+
+def _nothing() -> None:
+    """Let it pass."""
+
+
+@dataclass
+class Counted:
+    """What arrived: message and key of every POST, in order. `before` and `after` are called around each answer."""
+
+    url: str = ""
+    posts: list[tuple[int, str]] = field(default_factory=list)
+    before: Strike = _nothing
+    after: Strike = _nothing
+    at_work: int = 0
+    quiet: threading.Condition = field(default_factory=threading.Condition)
+
+    @property
+    def times(self) -> Counter[int]:
+        """How often each message arrived."""
+        return Counter(message_id for message_id, _ in self.posts)
+
+    @property
+    def keys(self) -> dict[int, set[str]]:
+        """Under which idempotency keys each message arrived."""
+        found: dict[int, set[str]] = {}
+        for message_id, key in self.posts:
+            found.setdefault(message_id, set()).add(key)
+        return found
+
+    def wait_until_quiet(self, *, seconds: float = 10) -> None:
+        """Wait until everything that a dead run had written has been read."""
+        with self.quiet:
+            self.quiet.wait_for(lambda: self.at_work == 0, timeout=seconds)
+
+    def spare(self) -> None:
+        """Strike no more."""
+        self.before = self.after = _nothing
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a client that was killed."""
+
+
+@contextmanager
+def counting() -> Iterator[Counted]:
+    """Receive on a free port of 127.0.0.1 for the length of the block."""
+    counted = Counted()
+    server = _Server(("127.0.0.1", 0), _handler(counted))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    counted.url = f"http://127.0.0.1:{server.server_address[1]}/webhook"
+    try:
+        yield counted
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _handler(counted: Counted) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def handle(self) -> None:
+            _change(counted, +1)
+            with suppress(OSError):
+                super().handle()
+            _change(counted, -1)
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            counted.posts.append((body["message_id"], self.headers["idempotency-key"]))
+            counted.before()
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+            self.wfile.flush()
+            counted.after()
+
+        def log_message(self, *_args: object) -> None:
+            """Say nothing."""
+
+    return Handler
+
+
+def _change(counted: Counted, by: int) -> None:
+    with counted.quiet:
+        counted.at_work += by
+        counted.quiet.notify_all()
