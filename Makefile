@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 N8N    ?= $(or $(TMPDIR),/var/tmp)/ige-n8n
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test agreement check chaos test-n8n format clean help python
+.PHONY: run test agreement machine check chaos test-n8n format clean help python
 
 help:           ## show this
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -20,6 +20,9 @@ EXAMPLES ?= 2000
 
 agreement: $(VENV)/test.stamp ## compare the SQL with a slow reading of the rules on thousands of generated databases
 	IGE_TEST_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n 2 -q ige_pipeline_tests/agreement
+
+machine: $(VENV)/test.stamp ## do thousands of random sequences of 25 things to an outbox, and hold it to its promises
+	IGE_TEST_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q ige_pipeline_tests/delivery/test_outbox_machine.py
 
 # Some tests kill processes and wait for others: what fails is run once more, alone. What fails twice fails.
 check: $(VENV)/check.stamp ## what CI runs: lint, types, architecture, tests

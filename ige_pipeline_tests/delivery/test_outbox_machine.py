@@ -1,5 +1,10 @@
-"""Any sequence of enqueue, claim, settle, kill, expire, pause and cancel keeps the promises of the outbox."""
+"""Any sequence of what runs, people and time do to the outbox keeps its promises.
 
+Runs claim, post, settle and die; people pause, opt out, stop, cancel, redrive and retire; time passes.
+`IGE_TEST_EXAMPLES` says how many sequences; `make machine` runs thousands.
+"""
+
+import os
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -7,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -19,6 +25,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from ige_pipeline.delivery.cancel import cancel
+from ige_pipeline.delivery.dead import redrive
 from ige_pipeline.delivery.deliver import attempt
 from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.outbox import Outbox, Sent, expire_stale
@@ -34,13 +42,18 @@ from ige_pipeline.delivery.outcome import (
 )
 from ige_pipeline.delivery.reply import Answered, Lost, Reply
 from ige_pipeline.delivery.rescreen import rescreen
+from ige_pipeline.delivery.retire import bring_back, retire
+from ige_pipeline.delivery.switches import set_stop
 from ige_pipeline.postgres.connection import Connection, connect
+from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
-from ige_pipeline_tests.delivery.fakes import ACCEPTED, NOON, FakeEndpoint, awake
+from ige_pipeline_tests.delivery.fakes import ACCEPTED, NOON, FakeEndpoint, Naps, awake
 from ige_pipeline_tests.delivery.outboxes import SENT, outbox_on
-from ige_pipeline_tests.factories import make_contractor, make_message
+from ige_pipeline_tests.factories import fetch, make_contractor, make_message
 
+EXAMPLES = int(os.environ.get("IGE_TEST_EXAMPLES", "40"))
 SOON = timedelta(hours=1)
+LIVE = {"due", "waits", "leased", "sent"}
 RUNS = st.sampled_from(["one", "two"])
 OUTCOMES: list[tuple[Outcome, Sent | None, str]] = [
     (Delivered(), SENT, "sent"),
@@ -81,6 +94,7 @@ class Known:
     key: UUID | None = None
     holder: str | None = None
     accepted: bool = False
+    occurrence: str | None = None
 
 
 class OutboxMachine(RuleBasedStateMachine):
@@ -93,24 +107,34 @@ class OutboxMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         self.stack = ExitStack()
         self.conn: Connection = self.stack.enter_context(connect(self.url))
-        self.conn.execute("TRUNCATE contractors, ai_proactive_messages, ige_delivery_attempts, ige_decisions")
+        self.conn.execute("TRUNCATE contractors, ai_proactive_messages, ige_delivery_attempts, ige_decisions, "
+                          "ige_suppressions, ige_retired_messages")  # fmt: skip
         self.people = [make_contractor(self.conn, timezone=awake()) for _ in range(3)]
         self.model: dict[int, Known] = {}
         self.paused: set[int] = set()
+        self.opted_out: set[int] = set()
+        self.stopped = False
+        set_stop(self.conn, on=False, reason=None, who="test")
         self.runs: dict[str, tuple[ExitStack, Outbox]] = {}
         for name in ("one", "two"):
             self._open(name)
         for who in range(3):
-            self.enqueue(who, priority=50)
+            self.enqueue(who, priority=50, occurrence=None)
 
     def _open(self, name: str) -> None:
         stack = ExitStack()
         self.runs[name] = (stack, stack.enter_context(outbox_on(self.url, run_id=name)))
 
-    @rule(who=st.integers(0, 2), priority=st.integers(0, 99))
-    def enqueue(self, who: int, priority: int) -> None:
-        message_id = make_message(self.conn, self.people[who], priority=priority)
-        self.model[message_id] = Known(self.people[who], priority)
+    @rule(who=st.integers(0, 2), priority=st.integers(0, 99), occurrence=st.sampled_from([None, "first", "second"]))
+    def enqueue(self, who: int, priority: int, occurrence: str | None) -> None:
+        if self._taken(occurrence):
+            return
+        about = {"trigger_name": "test", "dedupe_key": f"test:{occurrence}"} if occurrence else {}
+        message_id = make_message(self.conn, self.people[who], priority=priority, **about)
+        self.model[message_id] = Known(self.people[who], priority, occurrence=occurrence)
+
+    def _taken(self, occurrence: str | None) -> bool:
+        return any(k.state in LIVE and k.occurrence == occurrence for k in self.model.values() if k.occurrence)
 
     @rule(target=leases, run=RUNS)
     def claim(self, run: str) -> Any:
@@ -157,16 +181,21 @@ class OutboxMachine(RuleBasedStateMachine):
         current, endpoint, outbox = self._is_current(lease), FakeEndpoint(reply), self.runs[run][1]
         known = self.model[lease.message_id]
 
-        outcome, sent = attempt(outbox, lease, endpoint, lambda each: rescreen(self.conn, [each], Settings())[0])
+        outcome, sent = attempt(outbox, lease, endpoint, self._screen)
         settled = outbox.settle(lease, outcome, sent)
 
         assert settled is current
         assert not (endpoint.posted and not current), "Posted without a lease."
         assert not (endpoint.posted and known.contractor in self.paused), "Posted to somebody who is paused."
+        assert not (endpoint.posted and known.contractor in self.opted_out), "Posted to somebody who opted out."
+        assert not (endpoint.posted and self.stopped), "Posted while all sending was stopped."
         if current:
             self._posted(known, outcome, accepted=bool(endpoint.posted) and reply == ACCEPTED)
             # A first retry is due after five seconds, which a busy machine may take for a step.
             self.conn.execute("UPDATE ai_proactive_messages SET next_attempt_at = next_attempt_at + interval '1 hour'")
+
+    def _screen(self, lease: Lease) -> Outcome | None:
+        return rescreen(self.conn, [lease], Settings(), consent_needed=False)[0]
 
     def _posted(self, known: Known, outcome: Outcome, *, accepted: bool) -> None:
         assert not (accepted and known.accepted), "Accepted twice without a death between."
@@ -210,6 +239,50 @@ class OutboxMachine(RuleBasedStateMachine):
         self.conn.execute("UPDATE contractors SET ai_proactive_paused = %s WHERE id = %s", [pause, person])
         (self.paused.add if pause else self.paused.discard)(person)
 
+    @rule(who=st.integers(0, 2))
+    def opt_out(self, who: int) -> None:
+        phone = fetch(self.conn, "contractors", self.people[who])["phone"]
+        self.conn.execute("INSERT INTO ige_suppressions (phone_e164, reason, source) VALUES (%s, 'asked', 'by phone') "
+                          "ON CONFLICT DO NOTHING", [phone])  # fmt: skip
+        self.opted_out.add(self.people[who])
+
+    @rule(on=st.booleans())
+    def stop(self, *, on: bool) -> None:
+        set_stop(self.conn, on=on, reason="why", who="test")
+        self.stopped = on
+
+    @rule()
+    def redrive(self) -> None:
+        dead = [id_ for id_, known in self.model.items() if known.state == "dead"]
+
+        done, left = redrive(self.conn, dead, Settings(), who="test")
+
+        for id_ in done:
+            assert not self._taken(self.model[id_].occurrence), "Two messages about one occurrence."
+            self.model[id_].state, self.model[id_].attempts = "due", 0
+        assert sorted([*done, *(each.message_id for each in left)]) == dead
+        assert all(self._taken(self.model[each.message_id].occurrence) for each in left)
+
+    @rule(nth=st.integers(0, 9))
+    def cancel(self, nth: int) -> None:
+        id_ = list(self.model)[nth % len(self.model)]
+        waits = self.model[id_].state in {"due", "waits"}
+
+        assert cancel(self.conn, [id_], who="test", reason="why") == ([id_] if waits else [])
+
+        self.model[id_].state = "cancelled" if waits else self.model[id_].state
+
+    @rule()
+    def retire_and_come_back(self) -> None:
+        if any(known.state == "leased" for known in self.model.values()):
+            with pytest.raises(Refusal, match="still holds messages"):
+                retire(self.conn, who="test", reason="why", seen={}, sleep=Naps())
+        else:
+            retire(self.conn, who="test", reason="why", seen={}, sleep=Naps())
+            assert self.conn.execute("SELECT FROM ai_proactive_messages WHERE sent_at IS NULL").rowcount == 0
+        bring_back(self.conn, Settings(), who="test")
+        self.stopped = True
+
     @invariant()
     def the_table_is_as_the_model_says(self) -> None:
         rows = {row["id"]: row for row in self.conn.execute(STATE)}
@@ -237,7 +310,7 @@ def test_any_sequence_keeps_the_promises_of_the_outbox(database_url: str) -> Non
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=40,
+            max_examples=EXAMPLES,
             stateful_step_count=25,
             deadline=None,
             database=None,

@@ -1,0 +1,36 @@
+"""`ige doctor`: what is wrong around here, and what to do about it."""
+
+import click
+
+from ige_pipeline.cli.output import as_json, say
+from ige_pipeline.cli.run import json_option
+from ige_pipeline.doctor.checks import CHECKS
+from ige_pipeline.doctor.finding import Checked, examine
+from ige_pipeline.environment import Environment
+
+
+@click.command()
+@json_option
+@click.pass_context
+def doctor(context: click.Context, *, json_wanted: bool) -> None:
+    """Look at variables, database, webhook, switches and the outbox, and say what to do; changes and sends nothing.
+
+    Exits with 1 on any finding.
+    """
+    found = examine(Environment.of_process(), CHECKS)
+    if json_wanted:
+        as_json([{"check": each.name, "findings": [vars(finding) for finding in each.findings]} for each in found])
+    else:
+        for each in found:
+            _show(each)
+    context.exit(1 if any(each.findings for each in found) else 0)
+
+
+def _show(checked: Checked) -> None:
+    name = f"{checked.name}:"
+    if not checked.findings:
+        say(f"{name:<11} good")
+    for finding in checked.findings:
+        say(f"{name:<11} {finding.what}")
+        if finding.todo:
+            say(f"{'':<11} -> {finding.todo}")
