@@ -35,17 +35,23 @@ def own_server() -> Iterator[str]:
 @contextmanager
 def populated(server_url: str, *, contractors: int) -> Iterator[Connection]:
     """Make a migrated database of its own with so many contractors, give a connection to it, and drop it."""
+    with own_database(server_url) as url, connect(url) as conn:
+        # Each batch has a connection of its own, and never lives to see a plan that was kept.
+        conn.prepare_threshold = None
+        populate(conn, contractors=contractors)
+        yield conn
+
+
+@contextmanager
+def own_database(server_url: str) -> Iterator[str]:
+    """Make a migrated database, give its URL, and drop it."""
     name = f"ige_bench_{secrets.token_hex(6)}"
     url = urlsplit(server_url)._replace(path=f"/{name}").geturl()
     with connect(server_url) as server:
         server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         try:
             migrate(url)
-            with connect(url) as conn:
-                # Each batch has a connection of its own, and never lives to see a plan that was kept.
-                conn.prepare_threshold = None
-                populate(conn, contractors=contractors)
-                yield conn
+            yield url
         finally:
             server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 

@@ -1,5 +1,6 @@
 """`ige bench`: what the work costs on this machine, on made-up people and a server of its own."""
 
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -34,6 +35,36 @@ def evaluate(contractors: tuple[int, ...], rounds: int, *, json_wanted: bool) ->
             _show(report)
     if json_wanted:
         as_json(reports)
+
+
+@bench.command()
+@click.option("--messages", type=click.IntRange(min=10), default=1_000, show_default=True, help="Texts to be written.")
+@click.option("--latency-ms", type=click.IntRange(min=1), default=500, show_default=True, help="What an answer takes.")
+@click.option("--in-flight", type=click.IntRange(1, 200), default=100, show_default=True, help="Calls at once.")
+@json_option
+def generate(messages: int, latency_ms: int, in_flight: int, *, json_wanted: bool) -> None:
+    """Write texts: with a model on this machine that takes its time, from templates, and killed in the middle."""
+    from ige_pipeline.bench import generate as writing  # noqa: PLC0415 - kept out of the other's start-up
+
+    report = writing.run(messages=messages, latency_ms=latency_ms, in_flight=in_flight)
+    if json_wanted:
+        as_json(asdict(report))
+        return
+    timed = (
+        ("ideal: messages / in flight x latency", report.ideal, None),
+        ("a client that does nothing but ask", report.bare, None),
+        ("by the model, in a new process", report.model.first_seconds, report.model.peak_mb),
+        ("by the model, again in that process", report.model.again_seconds, report.model.peak_mb),
+        ("from templates, in a new process", report.templates.first_seconds, report.templates.peak_mb),
+    )
+    rows = ((what, f"{took:.2f}", f"{took / report.ideal:.2f}", mb and f"{mb:.0f}") for what, took, mb in timed)
+    title = f"{messages:,} texts, {in_flight} in flight, {latency_ms} ms each"
+    table(title, ("what", "seconds", "times ideal", "peak MB"), rows)
+    killed = report.killed
+    say(
+        f"Killed in the middle: {killed.kept} texts were kept, the second run asked {killed.asked_by_second} times, "
+        f"{killed.repeats} questions were asked twice ({in_flight} were in flight)."
+    )
 
 
 def _as_dict(report: Report) -> dict[str, Any]:

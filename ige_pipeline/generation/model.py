@@ -31,6 +31,8 @@ _LONGEST_PAUSE = 8.0
 # What a provider's own estimate comes to, before the answer says what it really was.
 _BYTES_PER_TOKEN = 4
 _USUAL_TOKENS_OUT = 150
+# The schema counts as input, too, and so does what a provider puts around each message.
+_BYTES_AROUND = len(json.dumps(answer.RESPONSE_FORMAT)) + 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,10 @@ class ModelWriter:
         self._answer_type: type[Any] = object
 
     async def __aenter__(self) -> Self:
-        from openai import AsyncOpenAI  # noqa: PLC0415 - importing it costs a second
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient  # noqa: PLC0415 - importing it costs a second
         from openai.types.chat import ChatCompletion  # noqa: PLC0415 - as above, and not within the first call's time
+
+        from ige_pipeline.generation.lanes import Lanes  # noqa: PLC0415 - as above
 
         self._answer_type = ChatCompletion
         # At debug level the SDK logs whole requests, and ours hold what contractors wrote.
@@ -96,7 +100,11 @@ class ModelWriter:
         self._slots = asyncio.Semaphore(self.concurrency)
         self._pace.begin()
         self._client = AsyncOpenAI(
-            api_key=self._api_key, base_url=self._base_url, timeout=self._timeout_seconds, max_retries=0
+            api_key=self._api_key,
+            base_url=self._base_url,
+            timeout=self._timeout_seconds,
+            max_retries=0,
+            http_client=DefaultAsyncHttpxClient(transport=Lanes(connections=self.concurrency)),
         )
         return self
 
@@ -124,14 +132,14 @@ class ModelWriter:
                 return Failed("model_timeout")
 
     def _call_for(self, brief: Brief, objections: Sequence[str], purse: Purse) -> _Call:
-        told = {"version": self.prompt_version, "language": self._language}
+        told = prompt.messages(brief, objections=objections, version=self.prompt_version, language=self._language)
         body = {
             "model": self.model,
-            "messages": prompt.messages(brief, objections=objections, **told),
+            "messages": told,
             "response_format": answer.RESPONSE_FORMAT,
             "max_completion_tokens": _MAX_TOKENS,
         }
-        size = len(json.dumps(body, ensure_ascii=False).encode())
+        size = _BYTES_AROUND + sum(len(message["content"].encode()) for message in told)
         at_most = self._prices.at_most(bytes_in=size, tokens_out=_MAX_TOKENS)
         return _Call(body, prompt.fact_keys(brief), size / _BYTES_PER_TOKEN + _USUAL_TOKENS_OUT, at_most, purse)
 

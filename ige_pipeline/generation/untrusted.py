@@ -37,7 +37,11 @@ def cleaned(value: object, *, limit: int = 500) -> str:
         return ""
     # Bounded before the work, so that a value of a megabyte costs no more than a long one.
     text = unicodedata.normalize("NFC", str(value)[: limit * 4])
-    seen = "".join(" " if _breaks(char) else char for char in text if _breaks(char) or _visible(char))
+    # Most text is plain, and then there is nothing to look for letter by letter.
+    plain = text.isascii() and text.isprintable()
+    seen = (
+        text if plain else "".join(" " if _breaks(char) else char for char in text if _breaks(char) or _visible(char))
+    )
     return " ".join(seen.split())[:limit].rstrip()
 
 
