@@ -25,6 +25,7 @@ def schedule_messages(conn: Connection, batch: Batch, settings: Settings) -> int
             require_in_service(conn)
         conn.execute(_QUERIES["expire_drafts"], values)
         conn.execute(_QUERIES["expire_held"], values)
+        conn.execute(_QUERIES["one_for_each_person"], values)
         conn.execute(_QUERIES["hold_if_too_many"], values)
         conn.execute(_QUERIES["postpone_backlog"], values)
         done = conn.execute(_QUERIES["schedule_nothing" if batch.dry_run else "schedule"], values)

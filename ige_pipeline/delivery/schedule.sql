@@ -17,6 +17,36 @@ UPDATE ige_decisions
             -- Whatever the quiet hours of today say: an old hour's batch is old.
             ELSE %(as_of)s::timestamptz + make_interval(secs => %(expire_after_hours)s::float8 * 3600) END <= now()
 
+-- name: one_for_each_person
+-- Ranking sees one contractor's candidates of one screening. This sees the whole batch, with what an earlier run of this
+-- op has scheduled: candidates that a repeated op added, and two contractors who share a number, which rings once.
+WITH ranked AS (
+    SELECT d.id, d.contractor_id, d.verdict, row_number() OVER best AS place,
+           first_value(d.contractor_id) OVER best AS first_contractor,
+           format('%%s (decision %%s)', first_value(d.trigger_name) OVER best, first_value(d.id) OVER best) AS first
+      FROM ige_decisions d
+      LEFT JOIN contractors c ON c.id = d.contractor_id AND length(c.phone) <= 64
+      LEFT JOIN ige_phones p ON p.raw = c.phone AND p.region = %(default_region)s
+     WHERE d.batch_id = %(batch_id)s
+       AND d.decided_on = %(decided_on)s
+       AND NOT d.promised
+       AND ((d.verdict IS NULL AND d.reviewed_at IS NOT NULL) OR d.verdict = 'scheduled')
+    WINDOW best AS (PARTITION BY COALESCE(p.e164, 'contractor ' || d.contractor_id)
+                        ORDER BY d.verdict NULLS LAST, d.priority DESC, d.urgency DESC, d.id)
+)
+UPDATE ige_decisions d
+   SET verdict = 'outranked',
+       decided_at = now(),
+       reasons = d.reasons || jsonb_build_array(jsonb_build_object('observed', r.first) ||
+           CASE WHEN r.first_contractor = r.contractor_id
+                THEN '{"reason": "outranked", "limit": "one message per contractor and batch"}'::jsonb
+                ELSE '{"reason": "same_number", "limit": "one message per number and batch"}' END)
+  FROM ranked r
+ WHERE d.id = r.id
+   AND d.decided_on = %(decided_on)s
+   AND r.place > 1
+   AND r.verdict IS NULL
+
 -- name: hold_if_too_many
 -- A batch that would reach an unusual share of everybody is a mistake until a person says that it is not.
 WITH proactive AS (

@@ -17,6 +17,7 @@ _REASONS = {
     "quiet_hours": "it is outside of {limit} there ({observed})",
     "unevaluated": "the safeguard {observed} could not be evaluated, which counts as no",
     "outranked": "{observed} was more important",
+    "same_number": "another contractor with the same number gets {observed}",
     "late": "its time was {observed} h ago, and {limit} h is the most",
     "item_completed": "what it would ask about is done",
     "no_longer_planned": "somebody took it off the plan",

@@ -12,7 +12,9 @@ from psycopg.rows import DictRow
 
 from ige_pipeline.delivery.schedule import preview, schedule_messages
 from ige_pipeline.ledger.batch import Batch
+from ige_pipeline.ledger.sentence import of_reason
 from ige_pipeline.postgres.connection import connect
+from ige_pipeline.safeguards.phonebook import look_up
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.factories import (
     ago,
@@ -310,3 +312,73 @@ def test_a_batch_that_is_scheduled_many_times_at_once_is_scheduled_once(database
 
         assert sorted(counts) == [0, 0, 0, 5]
         assert sorted(message["decision_id"] for message in outbox(conn)) == decisions
+
+
+def test_of_two_candidates_of_one_contractor_that_were_both_let_through_the_more_important_goes(conn: Conn) -> None:
+    batch, contractor = make_batch(conn), make_contractor(conn)
+    less = make_reviewed_decision(conn, batch, contractor, priority=50, urgency=9)
+    more = make_reviewed_decision(conn, batch, contractor, priority=70)
+
+    (message,) = scheduled(conn, batch)
+
+    assert message["decision_id"] == more
+    row = fetch(conn, "ige_decisions", less)
+    assert (row["verdict"], [reason["reason"] for reason in row["reasons"]]) == ("outranked", ["outranked"])
+    assert row["reasons"][0]["observed"] == f"high_priority_goal (decision {more})"
+
+
+def test_a_candidate_that_a_repeated_run_added_comes_after_what_was_scheduled(conn: Conn) -> None:
+    batch, contractor = make_batch(conn), make_contractor(conn)
+    make_reviewed_decision(conn, batch, contractor, priority=50)
+    (first,) = scheduled(conn, batch)
+    late = make_reviewed_decision(conn, batch, contractor, priority=99)
+
+    assert scheduled(conn, batch) == [first]
+    assert verdict_of(conn, late) == "outranked"
+
+
+@pytest.mark.parametrize("spelling", ["+12125550177", "(212) 555-0177"])
+def test_two_contractors_with_one_number_do_not_both_get_a_message_of_one_batch(conn: Conn, spelling: str) -> None:
+    batch = make_batch(conn)
+    one_of_them, other = make_contractor(conn, phone="+12125550177"), make_contractor(conn, phone=spelling)
+    look_up(conn, [one_of_them, other], region="US")
+    less = make_reviewed_decision(conn, batch, one_of_them, priority=50)
+    more = make_reviewed_decision(conn, batch, other, priority=70)
+
+    (message,) = scheduled(conn, batch)
+
+    assert message["decision_id"] == more
+    row = fetch(conn, "ige_decisions", less)
+    assert row["verdict"] == "outranked"
+    assert [of_reason(reason) for reason in row["reasons"]] == [
+        f"another contractor with the same number gets high_priority_goal (decision {more})"
+    ]
+    assert "0177" not in str(row["reasons"])
+
+
+def test_a_dry_run_lets_one_of_them_win_too(conn: Conn) -> None:
+    batch = make_batch(conn, dry_run=True)
+    both = [make_contractor(conn, phone="+12125550178") for _ in range(2)]
+    look_up(conn, both, region="US")
+    decisions = [make_reviewed_decision(conn, batch, each) for each in both]
+
+    assert schedule_messages(conn, batch, Settings()) == 1
+    assert [verdict_of(conn, decision) for decision in decisions] == ["scheduled", "outranked"]
+
+
+def test_what_was_promised_to_two_with_one_number_goes_to_both(conn: Conn) -> None:
+    batch = make_batch(conn)
+    both = [make_contractor(conn, phone="+12125550179") for _ in range(2)]
+    look_up(conn, both, region="US")
+    for each in both:
+        make_reviewed_decision(conn, batch, each, promised=True, due_at=ago(minutes=1))
+
+    assert len(scheduled(conn, batch)) == 2
+
+
+def test_contractors_without_a_number_that_we_know_are_each_their_own(conn: Conn) -> None:
+    batch = make_batch(conn)
+    for phone in ("555-0123", "555-0123", None, None):
+        make_reviewed_decision(conn, batch, make_contractor(conn, phone=phone))
+
+    assert len(scheduled(conn, batch)) == 4
