@@ -7,6 +7,14 @@ from typing import Any
 
 # These shape what is said and are never said: to quote one would show that a hidden goal or score exists.
 PRIVATE_FACTS = frozenset({"goal", "pattern", "progress", "days_quiet"})
+# These are for the ledger alone: no writer is told them.
+_UNTOLD_FACTS = frozenset({"priority_score"})
+_ID = "_id"
+
+
+def is_told(key: str) -> bool:
+    """Whether a fact of this name is for a writer at all: our ids and scores are not."""
+    return key not in _UNTOLD_FACTS and not key.endswith(_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,7 @@ class Brief:
 
     def quotable(self) -> tuple[str, ...]:
         """Return each string that a text may repeat: the names, the facts that are not private, and what was said."""
-        spoken = (value for key, value in self.facts.items() if key not in PRIVATE_FACTS)
+        spoken = (value for key, value in self.facts.items() if key not in PRIVATE_FACTS and is_told(key))
         return tuple(_strings((self.first_name, self.company_name, *spoken, *self._said())))
 
     def given(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from ige_pipeline.generation import tone
-from ige_pipeline.generation.draft import PRIVATE_FACTS, Brief
+from ige_pipeline.generation.draft import PRIVATE_FACTS, Brief, is_told
 from ige_pipeline.generation.untrusted import cleaned, name
 
 _TEXTS = Path(__file__).with_name("prompts")
@@ -71,7 +71,7 @@ def _as_data(brief: Brief, *, remembers: bool) -> str:
 
 
 def _facts(brief: Brief, *, private: bool) -> dict[str, str]:
-    chosen = [key for key in brief.facts if (key in PRIVATE_FACTS) is private][:_FACTS_AT_MOST]
+    chosen = [key for key in brief.facts if is_told(key) and (key in PRIVATE_FACTS) is private][:_FACTS_AT_MOST]
     return _known({cleaned(key, limit=40): cleaned(brief.facts[key], limit=_VALUE_LIMIT) for key in chosen})
 
 
