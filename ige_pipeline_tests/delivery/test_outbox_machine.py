@@ -21,6 +21,7 @@ from hypothesis.stateful import (
     initialize,
     invariant,
     multiple,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -55,12 +56,13 @@ EXAMPLES = int(os.environ.get("IGE_TEST_EXAMPLES", "40"))
 SOON = timedelta(hours=1)
 LIVE = {"due", "waits", "leased", "sent"}
 RUNS = st.sampled_from(["one", "two"])
+REPLIES = st.sampled_from([ACCEPTED, ACCEPTED, Answered(500), Lost("ReadTimeout")])
 OUTCOMES: list[tuple[Outcome, Sent | None, str]] = [
     (Delivered(), SENT, "sent"),
     (Retry(SOON, "http_500"), Sent(NOON, 1, Answered(500)), "waits"),
     (Retry(SOON, "http_429", spends_attempt=False), Sent(NOON, 1, Answered(429)), "waits"),
     (Ambiguous(SOON, "ReadTimeout"), Sent(NOON, 1, Lost("ReadTimeout")), "waits"),
-    (EndpointFault("http_404"), Sent(NOON, 1, Answered(404)), "due"),
+    (EndpointFault("http_404"), Sent(NOON, 1, Answered(404)), "waits"),
     (Postponed(({"reason": "gap", "observed": 1, "limit": 48},), delay=SOON), None, "waits"),
     (Cancelled(({"reason": "low_trust", "observed": 1, "limit": 20},)), None, "cancelled"),
     (Dead("http_400"), Sent(NOON, 1, Answered(400)), "dead"),
@@ -111,6 +113,7 @@ class OutboxMachine(RuleBasedStateMachine):
                           "ige_suppressions, ige_retired_messages")  # fmt: skip
         self.people = [make_contractor(self.conn, timezone=awake()) for _ in range(3)]
         self.model: dict[int, Known] = {}
+        self.current: dict[int, Lease] = {}
         self.paused: set[int] = set()
         self.opted_out: set[int] = set()
         self.stopped = False
@@ -138,13 +141,17 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(target=leases, run=RUNS)
     def claim(self, run: str) -> Any:
+        lease = self._claim(run)
+        return multiple() if lease is None else lease
+
+    def _claim(self, run: str) -> Lease | None:
         busy = {known.contractor for known in self.model.values() if known.state == "leased"}
         free = {id_ for id_, known in self.model.items() if known.state == "due" and known.contractor not in busy}
 
         lease = self.runs[run][1].claim()
 
         assert (lease is None) is (not free)
-        return multiple() if lease is None else self._leased(lease, run, free)
+        return None if lease is None else self._leased(lease, run, free)
 
     def _leased(self, lease: Lease, run: str, free: set[int]) -> Lease:
         known = self.model[lease.message_id]
@@ -152,6 +159,7 @@ class OutboxMachine(RuleBasedStateMachine):
         assert known.priority == max(self.model[id_].priority for id_ in free)
         assert lease.attempt == known.attempts + 1
         assert known.key in {None, lease.idempotency_key}
+        self.current[lease.message_id] = lease
         known.state, known.holder, known.key, known.attempts = "leased", run, lease.idempotency_key, lease.attempt
         return lease
 
@@ -159,8 +167,15 @@ class OutboxMachine(RuleBasedStateMachine):
         row = self.conn.execute("SELECT lease_token FROM ai_proactive_messages WHERE id = %s", [lease.message_id])
         return bool((row.fetchone() or {})["lease_token"] == lease.token)
 
+    @precondition(lambda self: self._held())
+    @rule(nth=st.integers(0, 2), end=st.sampled_from(OUTCOMES))
+    def settle(self, nth: int, end: tuple[Outcome, Sent | None, str]) -> None:
+        held = self._held()
+        id_ = held[nth % len(held)]
+        self.settle_by_whoever(self.current[id_], self.model[id_].holder or "one", end)
+
     @rule(lease=leases, run=RUNS, end=st.sampled_from(OUTCOMES))
-    def settle(self, lease: Lease, run: str, end: tuple[Outcome, Sent | None, str]) -> None:
+    def settle_by_whoever(self, lease: Lease, run: str, end: tuple[Outcome, Sent | None, str]) -> None:
         outcome, sent, state = end
         current = self._is_current(lease)
 
@@ -176,8 +191,24 @@ class OutboxMachine(RuleBasedStateMachine):
     def settle_with_a_stale_token(self, lease: Lease, end: tuple[Outcome, Sent | None, str]) -> None:
         assert not self.runs["one"][1].settle(replace(lease, token=uuid4()), *end[:2])
 
-    @rule(lease=leases, run=RUNS, reply=st.sampled_from([ACCEPTED, Answered(500)]))
-    def post(self, lease: Lease, run: str, reply: Reply) -> None:
+    @precondition(lambda self: self._held())
+    @rule(nth=st.integers(0, 2), reply=REPLIES)
+    def post(self, nth: int, reply: Reply) -> None:
+        held = self._held()
+        id_ = held[nth % len(held)]
+        self.post_by_whoever(self.current[id_], self.model[id_].holder or "one", reply)
+
+    @precondition(lambda self: not self._held())
+    @rule(run=RUNS, reply=REPLIES)
+    def claim_and_post(self, run: str, reply: Reply) -> None:
+        if (lease := self._claim(run)) is not None:
+            self.post_by_whoever(lease, run, reply)
+
+    def _held(self) -> list[int]:
+        return [id_ for id_, known in self.model.items() if known.state == "leased"]
+
+    @rule(lease=leases, run=RUNS, reply=REPLIES)
+    def post_by_whoever(self, lease: Lease, run: str, reply: Reply) -> None:
         current, endpoint, outbox = self._is_current(lease), FakeEndpoint(reply), self.runs[run][1]
         known = self.model[lease.message_id]
 
