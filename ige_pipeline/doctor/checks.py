@@ -5,8 +5,6 @@ import ssl
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-import httpx
-
 from ige_pipeline.delivery.outbox import standing
 from ige_pipeline.doctor.finding import Check, Finding, Surroundings
 from ige_pipeline.postgres.queries import load
@@ -123,5 +121,5 @@ def _shake_hands(url: str) -> None:
     port = parts.port or (443 if parts.scheme == "https" else 80)
     with socket.create_connection((host, port), timeout=_CONNECT_S) as plain:
         if parts.scheme == "https":
-            with httpx.create_ssl_context(trust_env=False).wrap_socket(plain, server_hostname=host):
+            with ssl.create_default_context().wrap_socket(plain, server_hostname=host):
                 pass

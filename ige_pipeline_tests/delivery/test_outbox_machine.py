@@ -223,7 +223,8 @@ class OutboxMachine(RuleBasedStateMachine):
         if current:
             self._posted(known, outcome, accepted=bool(endpoint.posted) and reply == ACCEPTED)
             # A first retry is due after five seconds, which a busy machine may take for a step.
-            self.conn.execute("UPDATE ai_proactive_messages SET next_attempt_at = next_attempt_at + interval '1 hour'")
+            self.conn.execute("UPDATE ai_proactive_messages SET next_attempt_at = next_attempt_at + interval '1 hour' "
+                              "WHERE id = %s", [lease.message_id])  # fmt: skip
 
     def _screen(self, lease: Lease) -> Outcome | None:
         return rescreen(self.conn, [lease], Settings(), consent_needed=False)[0]
