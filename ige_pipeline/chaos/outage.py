@@ -77,7 +77,7 @@ def endure(
     counted.wait_until_quiet()
     counted.spare()
     if outage != "connections cut":
-        _restart(world)
+        restart(world)
     ends = {0: "carried on to the end", SAID_WHY: "ended with a sentence", None: "hung"}
     did.ends[f"{outage}: {ends.get(code, f'ended with code {code}')}"] += 1
     did.in_the_air.append(world.unmarked({message_id for message_id, _ in counted.posts[since:]}))
@@ -90,17 +90,17 @@ def _strike(world: World, outage: Outage) -> Callable[[], None]:
     folder = _own_folder(world)
     if outage == "server stopped":
         return lambda: embedded.stop(folder)
-    return lambda: _crash(folder)
+    return lambda: crash(world)
 
 
-def _crash(folder: Path) -> None:
+def crash(world: World) -> None:
     """End the server as a power cut would."""
-    pid = postmaster((folder / "cluster").resolve() / "data")
+    pid = postmaster((_own_folder(world) / "cluster").resolve() / "data")
     if pid is not None:
         os.kill(pid, signal.SIGKILL)
 
 
-def _restart(world: World) -> None:
+def restart(world: World) -> None:
     """Bring the server back under its old address; after a crash it first has to recover."""
     folder = _own_folder(world)
     for _ in range(20):

@@ -18,7 +18,7 @@ from ige_pipeline.chaos.receiver import Counted, counting
 from ige_pipeline.chaos.victim import forks
 from ige_pipeline.chaos.world import World, own_world, repeats
 
-KILLS_BETWEEN_RECOVERIES = 20
+KILLS_BETWEEN_RECOVERIES = 10
 _POSTS_EACH = 9
 Step = Callable[[str], None]
 

@@ -1,0 +1,70 @@
+"""Whatever the endpoint does, the message is settled, the attempt is recorded, and the run ends in time."""
+
+import os
+from contextlib import closing
+from datetime import timedelta
+from typing import Any
+
+from ige_pipeline.delivery.deliver import deliver
+from ige_pipeline.delivery.endpoint import Target, WebhookEndpoint
+from ige_pipeline.postgres.connection import Connection, connect
+from ige_pipeline.settings import Settings
+from ige_pipeline_tests.delivery.misbehaviour import BEGIN, CASES, END, PAGE, Case, table
+from ige_pipeline_tests.delivery.outboxes import attempts, message, waiting
+
+FAST = Settings(messages_per_second=1000, consent_basis="made up")
+
+
+def test_what_is_recorded_of_each_misbehaviour_is_what_the_page_says(conn: Connection, database_url: str) -> None:
+    before, begin, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    told, end, after = rest.partition(END)
+
+    measured = table([recorded(conn, database_url, case) for case in CASES])
+
+    if os.environ.get("IGE_TEST_WRITE_PAGES"):
+        PAGE.write_text(f"{before}{begin}\n{measured}\n{end}{after}", encoding="utf-8")
+    else:
+        assert measured == told.strip(), "Look at what changed, then run this with IGE_TEST_WRITE_PAGES=1."
+
+
+def recorded(conn: Connection, url: str, case: Case) -> tuple[str, ...]:
+    """Deliver one message to that endpoint, and say what the tables know afterwards."""
+    conn.execute("TRUNCATE ai_proactive_messages, ige_delivery_attempts")
+    message_id = waiting(conn)
+    with (
+        case.serve() as address,
+        connect(url) as run,
+        closing(WebhookEndpoint(Target(address, timeout_s=0.6))) as endpoint,
+    ):
+        deliver(run, endpoint, FAST, run_id="run", sleep=lambda _seconds: None)
+    row = message(conn, message_id)
+    (attempt,) = attempts(conn, message_id)
+    assert len(attempt["response"] or "") <= 2048
+    return (case.what, f"`{attempt['outcome']}`", what(attempt), "yes" if row["attempts"] else "no", then(row, attempt))
+
+
+def what(attempt: dict[str, Any]) -> str:
+    reason = (attempt["reasons"] or [{}])[0].get("reason", "")
+    if attempt["status_code"] is not None:
+        return f"status {attempt['status_code']}"
+    if reason in {"dns_error", "tls_error"}:
+        return f"`{reason}`"
+    return "no answer" if attempt["posted_at"] else "no connection"
+
+
+def then(row: dict[str, Any], attempt: dict[str, Any]) -> str:
+    if row["sent_at"] is not None:
+        return "sent"
+    if row["dead_at"] is not None:
+        return "dead"
+    wait = attempt["next_attempt_at"] - attempt["ended_at"]
+    if attempt["outcome"] == "EndpointFault":
+        return "stays due; the run stops"
+    return next(words for limit, words in WAITS if wait <= limit)
+
+
+WAITS = (
+    (timedelta(seconds=7), "again after 5 s"),
+    (timedelta(seconds=31), "again after 30 s"),
+    (timedelta(seconds=145), "again after 120 s"),
+)
