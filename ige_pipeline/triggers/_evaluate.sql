@@ -48,7 +48,8 @@ SELECT max(m.id) AS id,
    AND ige_counts_as_written(m.cancelled_at, m.cancel_reason, m.dead_at, m.dead_reason)
 
 -- name: last_message_with_old
--- The old application names the subject in context_data only.
+-- The old application names the subject in context_data only, and so does a celebration its item's goal. Where there is
+-- no such kin it is NULL, which Postgres leaves out: each is then the condition of an index (0004, 0013).
 SELECT max(m.id) AS id,
        bool_or(m.sent_at IS NULL AND m.cancelled_at IS NULL AND m.dead_at IS NULL) AS live,
        GREATEST(max(m.sent_at)::timestamptz, max(m.cancelled_at), max(m.dead_at)) AS at
@@ -61,7 +62,7 @@ SELECT max(m.id) AS id,
         UNION ALL
         SELECT o.id, o.sent_at, o.cancelled_at, o.dead_at
           FROM ai_proactive_messages o
-         WHERE o.subject_id IS NULL
+         WHERE (o.subject_id IS NULL OR o.subject_table = {kin})
            AND o.context_data ->> {old_key} = candidate.subject_id::text
            AND o.expired_at IS NULL
            AND ige_counts_as_written(o.cancelled_at, o.cancel_reason, o.dead_at, o.dead_reason)) AS m

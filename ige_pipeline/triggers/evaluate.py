@@ -16,6 +16,8 @@ _QUERIES = load(__package__, "_evaluate.sql")
 _PROMISED = load(__package__, "_promised.sql")
 # Where the old application kept the id of what a message was about.
 OLD_KEYS = {"ai_concierge_goals": "goal_id", "ai_concierge_checklist_items": "item_id"}
+# Messages about rows of another table that count as one about this: celebrating an item is writing about its goal.
+KIN = {"ai_concierge_goals": "ai_concierge_checklist_items"}
 
 
 def evaluate(conn: Connection, batch: Batch, triggers: Iterable[Trigger], settings: Settings) -> dict[str, int]:
@@ -73,8 +75,8 @@ def due(trigger: Trigger) -> sql.Composed:
 
 def last_message(trigger: Trigger) -> sql.Composed:
     """Compose what finds the message about a candidate that keeps it from being due; a promised trigger has none."""
-    about = {"subject": sql.Literal(trigger.subject), "old_key": sql.Literal(OLD_KEYS.get(trigger.subject))}
-    return _part(_kind_of_last_message(trigger)).format(**about)
+    words = {"subject": trigger.subject, "old_key": OLD_KEYS.get(trigger.subject), "kin": KIN.get(trigger.subject)}
+    return _part(_kind_of_last_message(trigger)).format(**{name: sql.Literal(word) for name, word in words.items()})
 
 
 def _kind_of_last_message(trigger: Trigger) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ige_pipeline.settings import Settings
-from ige_pipeline_tests.agreement.world import ActionItem, Goal, Item, Message, World
+from ige_pipeline_tests.agreement.world import GOALS, ITEMS, ActionItem, Goal, Item, Message, World
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,11 @@ def written_about(asked: Question, table: str, subject_id: int, key: str | None)
 
 
 def _is_about(message: Message, table: str, key: str | None, subject_id: int) -> bool:
-    if message.subject_id is not None:
-        return message.subject_table == table and message.subject_id == subject_id
+    if message.subject_id is not None and message.subject_table == table:
+        return message.subject_id == subject_id
+    celebrates_an_item_of = message.subject_table == ITEMS and table == GOALS
+    if message.subject_id is not None and not celebrates_an_item_of:
+        return False
     if not isinstance(message.context_data, dict) or key is None:
         return False
     named = message.context_data.get(key)

@@ -14,8 +14,8 @@ from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.safeguards.reason import RULES, Effect
 from ige_pipeline.settings import Settings
-from ige_pipeline.triggers.evaluate import evaluate, parameters, statement
-from ige_pipeline.triggers.trigger import load_all
+from ige_pipeline.triggers.evaluate import evaluate, last_message, parameters, statement
+from ige_pipeline.triggers.trigger import chosen, load_all
 from ige_pipeline_tests import factories
 from ige_pipeline_tests.factories import make_batch, make_contractor, make_message, one
 
@@ -424,10 +424,45 @@ def test_what_our_own_message_keeps_in_context_data_beside_its_subject_concerns_
     conn: Conn, contractor: int
 ) -> None:
     goal = make_due_goal(conn, contractor)
-    celebrated = {"subject_table": "ai_concierge_checklist_items", "subject_id": 999_999}
-    make_message(conn, contractor, sent_at=before(days=1), context_data={"goal_id": goal}, **celebrated)
+    mentioned = {"subject_table": "contractor_action_items", "subject_id": 999_999}
+    make_message(conn, contractor, sent_at=before(days=1), context_data={"goal_id": goal}, **mentioned)
 
     assert due(conn, "high_priority_goal") == [goal]
+
+
+def test_a_celebration_counts_as_a_message_about_the_goal_of_its_item(conn: Conn, contractor: int) -> None:
+    goal, other = make_due_goal(conn, contractor), make_due_goal(conn, contractor)
+    celebrated = {"subject_table": "ai_concierge_checklist_items", "subject_id": make_item(conn, goal)}
+    said = {"context_data": {"goal_id": goal}, "message_type": "celebration"}
+    message = make_message(conn, contractor, sent_at=before(days=3) + INSTANT, **celebrated, **said)
+
+    assert due(conn, "high_priority_goal") == [other]
+
+    conn.execute("UPDATE ai_proactive_messages SET sent_at = %s WHERE id = %s", [before(days=3), message])
+    assert due(conn, "high_priority_goal") == [goal, other]
+
+
+def test_a_message_about_a_goal_is_none_about_its_item(conn: Conn, contractor: int) -> None:
+    goal = make_goal(conn, contractor)
+    item = make_completed_item(conn, goal)
+    about = {"subject_table": "ai_concierge_goals", "subject_id": goal, "context_data": {"item_id": item}}
+    make_message(conn, contractor, sent_at=before(days=1), **about)
+
+    assert due(conn, "milestone_achieved") == [item]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "index"),
+    [("stalled_goal", "ige_messages_naming_a_goal"), ("milestone_achieved", "ige_old_messages_by_item")],
+)
+def test_what_names_its_subject_in_context_data_is_found_by_its_index(conn: Conn, trigger: str, index: str) -> None:
+    conn.execute("SET LOCAL enable_seqscan = off")
+    (asked,) = chosen([trigger])
+    query = sql.SQL("EXPLAIN SELECT * FROM (SELECT 1::bigint AS subject_id) candidate, LATERAL ({}) last")
+
+    plan = "\n".join(row["QUERY PLAN"] for row in conn.execute(query.format(last_message(asked))))
+
+    assert f"{index} on ai_proactive_messages" in plan
 
 
 # What is written down
