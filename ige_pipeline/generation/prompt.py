@@ -1,6 +1,7 @@
 """What the model is told. The part that never changes comes first, so that a provider can cache it."""
 
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ _LANGUAGES = {"en": "English", "es": "Spanish", "fr": "French", "it": "Italian",
 _VALUE_LIMIT = 400
 _FACTS_AT_MOST = 30
 _EXCHANGES_AT_MOST = 3
+_QUOTED_WORDS = 6
 _OPEN = "<contractor_data>"
 _CLOSE = "</contractor_data>"
 
@@ -33,6 +35,22 @@ def instructions(version: str = NEWEST, *, language: str = "en") -> str:
         raise ValueError(f"There is no prompt {version!r}")
     text = (_TEXTS / f"{version}.txt").read_text(encoding="utf-8").strip()
     return text.replace("<<language>>", _LANGUAGES[language])
+
+
+def quotes_instructions(text: str) -> bool:
+    """Whether `text` holds so many words in a row of any version's rules that it can only come from there."""
+    return any(run in _rules() for run in _runs(text))
+
+
+@cache
+def _rules() -> frozenset[tuple[str, ...]]:
+    # The examples are there to be sounded like.
+    return frozenset(run for version in VERSIONS for run in _runs(instructions(version).split("EXAMPLES")[0]))
+
+
+def _runs(text: str) -> list[tuple[str, ...]]:
+    words = re.findall(r"\w+", text.casefold())
+    return [tuple(words[start : start + _QUOTED_WORDS]) for start in range(len(words) - _QUOTED_WORDS + 1)]
 
 
 def messages(

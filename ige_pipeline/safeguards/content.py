@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import cache, cached_property
 from pathlib import Path
 
+from ige_pipeline.generation.prompt import quotes_instructions
 from ige_pipeline.safeguards import segments
 from ige_pipeline.safeguards.contacts import NOTHING, AllowList, Contacts, find
 from ige_pipeline.safeguards.figures import untraced_numbers
@@ -146,6 +147,8 @@ def _stock_phrase(case: _Case) -> tuple[bool, str, None]:
 
 
 def _inner_workings(case: _Case) -> tuple[bool, str, None]:
+    if quotes_instructions(case.read):
+        return True, "the instructions of the model", None
     return _phrase("inner_workings", case)
 
 

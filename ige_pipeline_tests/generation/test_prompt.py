@@ -151,3 +151,9 @@ def test_neither_a_trigger_a_score_nor_a_reason_of_ours_is_told_about_a_contract
     told = prompt.messages(about)[1]["content"]
 
     assert not any(word in told for word in ("stalled_goal", "priority", "17", "#7", "991", "992"))
+
+
+def test_a_piece_of_the_rules_is_known_again_and_an_ordinary_text_is_not_taken_for_one() -> None:
+    assert prompt.quotes_instructions("Hi, it says: one short  text! ADD NO SIGNATURE, no sender's name and no line.")
+    assert not prompt.quotes_instructions("Hi Dana, did the insurance certificate go through? Tell me where it stops.")
+    assert not any(prompt.quotes_instructions(told) for told in prompt.instructions().split("EXAMPLES")[1].splitlines())
