@@ -5,7 +5,7 @@ from collections.abc import Callable
 import dagster as dg
 import psycopg
 
-from ige_pipeline.delivery.due import Due, due_messages, due_promises
+from ige_pipeline.delivery.due import Due, due_messages, due_promises, why_nothing_is_due
 from ige_pipeline.jobs import deliver_messages_job, schedule_messages_job
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.refused import refused_sentence
@@ -62,8 +62,9 @@ def _look(
     try:
         with database().connect() as conn:
             found = ask(conn)
+            idle = why_nothing_is_due(conn) if ask is due_messages else "Nothing is due."
     except Refusal as refusal:
         return dg.SkipReason(str(refusal))
     except psycopg.Error as error:
         return dg.SkipReason(refused_sentence(error))
-    return found if found.due else dg.SkipReason("Nothing is due.")
+    return found if found.due else dg.SkipReason(idle)

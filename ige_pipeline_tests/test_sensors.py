@@ -6,6 +6,7 @@ from typing import cast
 import dagster as dg
 import pytest
 
+from ige_pipeline.delivery.switches import set_stop
 from ige_pipeline.postgres.connection import Connection, Database
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.sensors import build_sensors
@@ -54,9 +55,12 @@ def test_a_message_that_can_leave_starts_one_delivery_run_until_something_change
 
 def test_nothing_is_started_while_all_sending_is_stopped(conn: Connection, tick: Tick) -> None:
     make_message(conn, make_contractor(conn))
-    conn.execute("""INSERT INTO ige_switches (name, value, changed_by) VALUES ('stop', '{"on": true}', 'test')""")
+    set_stop(conn, on=True, reason="wrong texts", who="test")
 
-    assert isinstance(tick("unsent_messages_sensor"), dg.SkipReason)
+    skipped = tick("unsent_messages_sensor")
+
+    assert isinstance(skipped, dg.SkipReason)
+    assert "All sending is stopped (wrong texts)" in (skipped.skip_message or "")
 
 
 def test_a_promise_that_falls_due_starts_a_batch_of_the_promised_triggers_alone(conn: Connection, tick: Tick) -> None:

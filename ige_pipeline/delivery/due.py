@@ -21,6 +21,12 @@ def due_messages(conn: Connection) -> Due:
     return Due(**conn.execute(_QUERIES["due_messages"]).fetchone() or {})
 
 
+def why_nothing_is_due(conn: Connection) -> str:
+    """Say why no delivery run is needed: nothing waits, or all sending is stopped."""
+    row = conn.execute(_QUERIES["stopped"]).fetchone()
+    return f"All sending is stopped ({row['reason']}): `ige start` lifts it." if row else "Nothing is due."
+
+
 def due_promises(conn: Connection) -> Due:
     """Return the follow-ups and event messages that a batch could decide about now."""
     return Due(**conn.execute(_QUERIES["due_promises"]).fetchone() or {})

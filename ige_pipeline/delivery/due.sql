@@ -13,6 +13,10 @@ SELECT count(*) AS due, md5(string_agg(due.id || ':' || due.attempts, ',' ORDER 
          ORDER BY m.priority DESC, m.created_at, m.id
          LIMIT 100) AS due
 
+-- name: stopped
+-- Why nothing may leave, where somebody stopped all sending.
+SELECT reason FROM ige_switches WHERE name = 'stop' AND (value ->> 'on')::boolean
+
 -- name: due_promises
 -- Follow-ups and event messages whose time has come and about which something can be done now: no message waits or was
 -- sent or died, and no decision asked to be left alone until later (an hour where it did not say until when).

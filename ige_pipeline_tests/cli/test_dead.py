@@ -169,6 +169,14 @@ def test_an_unclear_redrive_is_refused(terminal: Terminal, words: list[str]) -> 
     terminal.refused("redrive", *words)
 
 
+@pytest.mark.parametrize("words", [["1", "--expires-in", "soon"], ["--since", "yesterday"], ["--since", "2 weeks"]])
+def test_a_time_that_is_none_is_answered_with_how_to_write_one(terminal: Terminal, words: list[str]) -> None:
+    result = terminal.type("redrive", *words)
+
+    assert result.exit_code == 2
+    assert "write a " in result.stderr
+
+
 def test_a_letter_that_is_not_dead_is_refused(conn: Conn, terminal: Terminal) -> None:
     message_id = make_message(conn, make_awake_contractor(conn))
 

@@ -16,6 +16,10 @@ READS = [
     ["preview"],
     ["triggers", "check"],
     ["batches", "list"],
+    ["dead", "list"],
+    ["redrive", "1"],
+    ["cancel", "1"],
+    ["retire"],
 ]
 NOWHERE = "postgresql://ige:s3cret@127.0.0.1:1/ige"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ige_pipeline.delivery.outbox import Standing, backlog, expire_stale, standing
+from ige_pipeline.delivery.outbox import _QUERIES, Standing, backlog, expire_stale, standing
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.delivery.fakes import in_minutes
@@ -53,6 +53,14 @@ def test_a_row_that_became_sent_without_our_lease_gives_the_old_worker_away(
     waiting(conn, **over)
 
     assert standing(conn).other_sender is seen
+
+
+def test_that_look_costs_the_same_however_many_messages_we_sent(conn: Connection) -> None:
+    conn.execute("SET enable_seqscan = off")
+
+    plan = conn.execute("EXPLAIN " + _QUERIES["standing"]).fetchall()
+
+    assert "ige_sent_without_us" in str(plan)
 
 
 @pytest.mark.parametrize(
