@@ -5,8 +5,8 @@ What we send has at least one attempt and is not in this index, so that it stays
 
 from ige_pipeline.postgres.schema_change import create_index
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
