@@ -24,6 +24,7 @@ class Exchange:
     said: str
     replied: str | None
     days_ago: int
+    message_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def store(conn: Connection, batch: Batch, written: Sequence[tuple[Brief, Draft]]
         "sources": [draft.source for _, draft in written],
         "reasonings": [draft.reasoning for _, draft in written],
         "fallback_reasons": [draft.fallback_reason for _, draft in written],
-        "generations": [_as_json(draft.usage) for _, draft in written],
+        "generations": [_as_json(brief, draft.usage) for brief, draft in written],
     }
     conn.execute(_QUERIES["store_drafts"], columns | {"decided_on": batch.decided_on})
 
@@ -119,5 +119,8 @@ def _draft_of(outcome: Outcome, brief: Brief, templates: Templates) -> Draft:
     return replace(by_hand(brief, templates), fallback_reason=outcome.reason, usage=outcome.usage)
 
 
-def _as_json(usage: Usage | None) -> str | None:
-    return None if usage is None else json.dumps(usage.as_json())
+def _as_json(brief: Brief, usage: Usage | None) -> str | None:
+    """With the messages that the model was reminded of, the ledger knows all that it was asked."""
+    if usage is None:
+        return None
+    return json.dumps(usage.as_json() | {"remembered": [each.message_id for each in brief.exchanges]})

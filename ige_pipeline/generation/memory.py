@@ -23,6 +23,6 @@ def _some(conn: Connection, briefs: Sequence[Brief]) -> Iterator[Brief]:
     asked = {"contractor_ids": sorted({brief.contractor_id for brief in briefs}), "at_most": _AT_MOST}
     said: dict[int, list[Exchange]] = {}
     for row in conn.execute(_QUERIES["exchanges"], asked):
-        exchange = Exchange(said=row["said"], replied=row["replied"], days_ago=row["days_ago"])
-        said.setdefault(row["contractor_id"], []).append(exchange)
+        contractor_id = row.pop("contractor_id")
+        said.setdefault(contractor_id, []).append(Exchange(**row))
     return (replace(brief, exchanges=tuple(said.get(brief.contractor_id, ()))) for brief in briefs)

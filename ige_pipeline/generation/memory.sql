@@ -1,9 +1,10 @@
 -- name: exchanges
 -- The last few texts that each contractor got and what came back, the oldest first. Bounded here already: a reply may be
 -- of any length.
-SELECT asked.contractor_id, last.said, last.replied, last.days_ago
+SELECT asked.contractor_id, last.message_id, last.said, last.replied, last.days_ago
   FROM unnest(%(contractor_ids)s::bigint[]) AS asked (contractor_id)
- CROSS JOIN LATERAL (SELECT left(m.message_content, 2000) AS said,
+ CROSS JOIN LATERAL (SELECT m.id AS message_id,
+                            left(m.message_content, 2000) AS said,
                             left(m.contractor_response, 2000) AS replied,
                             m.sent_at,
                             -- A time may be infinite, or lie ahead.

@@ -101,6 +101,10 @@ def _written(row: Row) -> Iterator[Line]:
     }.get(source, source)
     if by:
         yield "written", by + (f", and not by the model: {_reasons(why_not)}" if why_not else "") + _used(asked)
+    for each in asked.get("tries") or []:
+        if each["outcome"] == "rejected":
+            because = _reasons(", ".join(each["rejected_for"]))
+            yield "refused", f"its first text, for {because}: {_cut(each['text'], 2 * _SHOWN)}"
     if asked.get("rejected_answer"):
         yield "refused", f"what the model had answered: {_cut(asked['rejected_answer'], 2 * _SHOWN)}"
 

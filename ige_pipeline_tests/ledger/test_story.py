@@ -124,6 +124,17 @@ def test_what_the_model_was_asked_and_answered() -> None:
     assert told(draft_source="model:gpt-4o-mini", generation=asked)["written"].startswith("by the model gpt-4o-mini (")
 
 
+def test_why_the_model_was_asked_a_second_time() -> None:
+    tries = [
+        {"text": "Look at http://example.com", "outcome": "rejected", "rejected_for": ["link", "too_short"]},
+        {"outcome": "written"},
+    ]
+
+    story = told(draft_source="model:gpt-4o-mini", generation={"tries": tries})
+
+    assert story["refused"] == "its first text, for link, too short: Look at http://example.com"
+
+
 @pytest.mark.parametrize(
     ("source", "words"), [("promised:follow_up_due", "words that were planned"), ("external", "another program")]
 )

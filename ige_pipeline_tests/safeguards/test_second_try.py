@@ -182,7 +182,7 @@ def test_a_model_may_take_up_what_was_said_before(
     conn: Conn, batch: Batch, server: Server, templates: Templates
 ) -> None:
     ada = make_contractor(conn)
-    make_sent_message(
+    before = make_sent_message(
         conn, ada, message_content="Hi Ada, is the inspection set?", contractor_response="Yes, Thursday with Grace"
     )
     decision = make_decision(conn, batch, ada, screened_at=ago(minutes=1))
@@ -191,7 +191,8 @@ def test_a_model_may_take_up_what_was_said_before(
     play(conn, batch, server, templates, says(taken_up))
 
     assert '"they_said": "Yes, Thursday with Grace"' in server.asked[0]["messages"][1]["content"]
-    assert fetch(conn, "ige_decisions", decision)["draft"] == taken_up
+    row = fetch(conn, "ige_decisions", decision)
+    assert (row["draft"], row["generation"]["remembered"]) == (taken_up, [before])
 
 
 @pytest.mark.parametrize("reason", list(ContentReason))
