@@ -76,6 +76,7 @@ def kill(
     """Start a run and kill it, so many times; each kill strikes at one of its first eight POSTs, or as it starts."""
     for _ in range(times):
         moment = MOMENTS[len(did.moments) % len(MOMENTS)]
+        world.top_up()
         victim = context.Process(target=deliver_all, args=(world.url, counted.url))
         murder = Murder(victim, chance, moment, to_come=chance.randint(moment != "at any moment", 8))
         since = len(counted.posts)

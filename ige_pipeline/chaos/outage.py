@@ -68,6 +68,7 @@ def endure(
     did: Endured,
 ) -> None:
     """Let a run deliver, take Postgres away from it at one of its first eight POSTs, and note how the run ended."""
+    world.top_up()
     blow = Blow(_strike(world, outage), to_come=chance.randint(1, 8), first=chance.random() < 0.5)  # noqa: PLR2004
     counted.before, counted.after = blow.before, blow.after
     since = len(counted.posts)
@@ -104,7 +105,7 @@ def restart(world: World) -> None:
     """Bring the server back under its old address; after a crash it first has to recover."""
     folder = _own_folder(world)
     for _ in range(20):
-        if embedded.ensure_running(folder, idle_stop=None) == world.url:
+        if embedded.ensure_running(folder) == world.url:
             return
         embedded.stop(folder)
         time.sleep(0.5)

@@ -19,7 +19,6 @@ from ige_pipeline.chaos.victim import forks
 from ige_pipeline.chaos.world import World, own_world, repeats
 
 KILLS_BETWEEN_RECOVERIES = 10
-_POSTS_EACH = 9
 Step = Callable[[str], None]
 
 
@@ -63,7 +62,6 @@ def _kill_in_turns(
 ) -> None:
     while (left := kills - len(report.killed.moments)) > 0:
         turn = min(left, KILLS_BETWEEN_RECOVERIES)
-        world.fill(turn * _POSTS_EACH)
         kill(world, counted, context, chance, times=turn, did=report.killed)
         recover(world, counted, context, did=report.killed)
         took = report.killed.recoveries_s[-1]
@@ -84,7 +82,6 @@ def _take_postgres_away(
     for outage in OUTAGES:
         told = folder / "told"
         for _ in range(times):
-            world.fill(_POSTS_EACH)
             endure(world, counted, context, chance, outage=outage, told=told, did=report.endured)
         recover(world, counted, context, did=report.killed)
         step(f"{outage}: {times} times")

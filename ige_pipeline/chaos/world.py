@@ -15,6 +15,8 @@ from ige_pipeline.postgres.queries import load
 from ige_pipeline.refusal import Refusal
 
 _QUERIES = load(__package__, "world.sql")
+ENOUGH = 70
+"""More than a run can post, at one a millisecond, in the time that it is given before it is harmed."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class World:
         """Put so many messages into the outbox, each to somebody new."""
         with connect(self.url) as conn:
             conn.execute(_QUERIES["people"], {"messages": messages, "zone": _noon()})
+
+    def top_up(self, messages: int = ENOUGH) -> None:
+        """See that so many messages wait: a run that is to be harmed must not finish before."""
+        self.fill(max(0, messages - len(self.not_sent())))
 
     def unmarked(self, posted: Iterable[int]) -> list[int]:
         """Return those of the posted messages that the table does not know to be sent."""
@@ -56,7 +62,8 @@ def own_world() -> Iterator[World]:
     """Start a durable server in a temporary folder, and discard it with all its data."""
     folder = Path(tempfile.mkdtemp(prefix="ige-chaos-")) / "postgres"
     try:
-        url = embedded.ensure_running(folder, idle_stop=None)
+        # Should we be killed ourselves, the server stops when nobody has been connected for ten minutes.
+        url = embedded.ensure_running(folder)
         migrate(url)
         with connect(url) as conn:
             require_empty(conn)
