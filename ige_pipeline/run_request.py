@@ -21,6 +21,10 @@ class RunRequest:
     triggers: tuple[str, ...] = ()
     consent_needed: Callable[[], bool] = lambda: True
 
+    def require_sender(self, settings: Settings) -> None:
+        """Refuse a batch whose texts would not say who writes: see the function of that name."""
+        require_sender(settings, texts_leave=self.consent_needed(), dry_run=self.dry_run)
+
     def moment(self) -> datetime | None:
         """Return the as-of that was asked for, None for the database's now; Refusal when it is no time."""
         if not self.as_of:
@@ -30,3 +34,12 @@ class RunRequest:
         except ValueError as error:
             raise Refusal("as_of is not a time: write it as 2026-11-23T14:00:00Z.") from error
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def require_sender(settings: Settings, *, texts_leave: bool, dry_run: bool) -> None:
+    """Refuse a batch whose texts would leave this machine and not say who writes; a dry run sends none."""
+    if texts_leave and not dry_run and not settings.sender_name.strip():
+        raise Refusal(
+            "sender_name is not set: the first text to a number must say who writes; set it in ige.toml or as "
+            "IGE_SENDER_NAME.",
+        )

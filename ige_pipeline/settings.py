@@ -94,12 +94,31 @@ class Settings(BaseModel):
     )
 
     # What the message says
+    sender_name: str = Field(
+        "",
+        max_length=40,
+        pattern=r"^[^{}<>\[\]\r\n]*$",
+        description="Who writes: the first text to a number names it. Empty refuses batches for all but loopback.",
+    )
+    opt_out_text: str = Field(
+        "Reply STOP to opt out",
+        min_length=10,
+        max_length=100,
+        pattern=r"^[^{}<>\[\]\r\n]*$",
+        description="The end of the first text to a number.",
+    )
+    introduce_after_days: Days = Field(
+        30, description="Days after which a text to a number names the sender and the opt-out again."
+    )
     language: Literal["en", "es", "fr", "it", "nl"] = Field(
         "en", description="The language of every text (ISO 639-1); a text in another one is rejected."
     )
     templates_file: str = Field("", max_length=500, description="Your own file of templates; empty: the built-in ones.")
     style: Literal["auto", "casual", "professional", "friendly"] = Field(
-        "auto", description="The style of all templates; `auto`: each contractor has one of its own."
+        "auto", description="The style of all templates; `auto`: the one that a contractor answers best."
+    )
+    style_evidence: int = Field(
+        5, ge=1, le=100, description="Texts in a style, answered or two days old, from which answers choose the style."
     )
     allowed_domains: str = Field(
         "", max_length=2000, description="Domains that a text may link to, with commas between them."

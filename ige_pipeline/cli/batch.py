@@ -10,6 +10,7 @@ from ige_pipeline.delivery.deliver import DeliveryReport, Progress, deliver, req
 from ige_pipeline.environment import Environment
 from ige_pipeline.ledger.batch import Batch, close_batch, open_batch, retire_decisions
 from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.run_request import require_sender
 from ige_pipeline.settings import Settings
 
 Step = Callable[[str], None]
@@ -29,6 +30,7 @@ def schedule_batch(
 
     triggers = load_all()
     with environment.checked_database().connect() as conn:
+        require_sender(settings, texts_leave=environment.consent_needed, dry_run=dry_run)
         batch = open_batch(
             conn,
             root_run_id=f"cli-{uuid4()}",

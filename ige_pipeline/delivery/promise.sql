@@ -167,6 +167,14 @@ SELECT DISTINCT m.id, why.reason
                        THEN (m.context_data ->> 'item_id')::bigint END
        AND i.status = 'completed'
     UNION ALL
+    -- A number that was never told who writes, or of which nobody knows: the next batch writes again and tells it.
+    SELECT 'changed_since'
+      FROM contractors c
+     WHERE c.id = m.contractor_id AND m.written_for IS NOT NULL AND NOT m.says_opt_out
+       AND NOT EXISTS (SELECT 1
+                         FROM ige_phones p
+                        WHERE p.raw = c.phone AND COALESCE(p.e164, p.local_digits) = m.written_for)
+    UNION ALL
     (SELECT 'replied'
        FROM ai_proactive_messages r
       WHERE m.source_message_type IS NULL

@@ -144,7 +144,7 @@ WITH ready AS (
     INSERT INTO ai_proactive_messages (contractor_id, message_type, message_content, ai_reasoning, context_data,
                                        created_at, updated_at, idempotency_key, trigger_name, subject_table, subject_id,
                                        occurrence, dedupe_key, source_message_type, decision_id, priority, not_before,
-                                       expires_at)
+                                       expires_at, text_style, says_opt_out, written_for)
     SELECT r.contractor_id, r.message_type, r.draft, r.ai_reasoning,
            r.facts || jsonb_build_object('trigger', r.trigger_name) || CASE r.subject_table
                WHEN 'ai_concierge_goals' THEN jsonb_build_object('goal_id', r.subject_id)
@@ -154,7 +154,8 @@ WITH ready AS (
            r.source_message_type, r.id, r.priority, r.not_before,
            CASE WHEN r.promised THEN r.due_at + make_interval(secs => %(promised_late_hours)s::float8 * 3600)
                 ELSE GREATEST(%(as_of)s::timestamptz, r.not_before)
-                     + make_interval(secs => %(expire_after_hours)s::float8 * 3600) END
+                     + make_interval(secs => %(expire_after_hours)s::float8 * 3600) END,
+           r.text_style, r.says_opt_out, r.written_for
       FROM ready r
      ORDER BY r.priority DESC, r.id
     ON CONFLICT (dedupe_key) WHERE dead_at IS NULL AND cancelled_at IS NULL AND expired_at IS NULL DO NOTHING

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from ige_pipeline.generation.notice import Notice
+
 # These shape what is said and are never said: to quote one would show that a hidden goal or score exists.
 PRIVATE_FACTS = frozenset({"goal", "pattern", "progress", "days_quiet"})
 # These are for the ledger alone: no writer is told them.
@@ -31,8 +33,9 @@ class Exchange:
 class Brief:
     """All that a writer may know; `facts`, the names and the exchanges come from others and are not to be trusted.
 
-    `style` is one of the templates' styles; None leaves the choice to the contractor's id. `trust` is 0 to 100, None
-    where nothing is known; `exchanges` are the last ones, the oldest first.
+    `style` is one of the templates' styles; None leaves the choice to the contractor's id. Where there is a `notice`,
+    the text must leave room for it. `trust` is 0 to 100, None where nothing is known; `exchanges` are the last ones,
+    the oldest first.
     """
 
     decision_id: int
@@ -47,6 +50,7 @@ class Brief:
     style: str | None = None
     trust: float | None = None
     exchanges: tuple[Exchange, ...] = ()
+    notice: Notice | None = None
 
     def quotable(self) -> tuple[str, ...]:
         """Return each string that a text may repeat: the names, the facts that are not private, and what was said."""
@@ -105,6 +109,12 @@ class Draft:
     fallback_reason: str | None = None
     usage: Usage | None = None
     facts_used: tuple[str, ...] = ()
+
+    @property
+    def style(self) -> str | None:
+        """The style of a template; a model has none."""
+        writer, _, place = self.source.partition(":")
+        return place.split("/")[1] if writer == "template" else None
 
 
 def _strings(values: object) -> Iterator[str]:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ige_pipeline.generation import template
+from ige_pipeline.generation import template, voice
 from ige_pipeline.generation.asking import Account, Answered, Question, ask_for_all
 from ige_pipeline.generation.draft import Brief, Draft, Usage
 from ige_pipeline.generation.memory import remember
 from ige_pipeline.generation.model import ModelWriter
+from ige_pipeline.generation.notice import Notice
 from ige_pipeline.generation.outcome import Outcome, Unpaid, Written
 from ige_pipeline.generation.promised import own_words, wants_model
 from ige_pipeline.generation.variants import Templates
@@ -26,7 +27,8 @@ def generate_messages(
     conn: Connection, batch: Batch, settings: Settings, *, templates: Templates, model: ModelWriter | None
 ) -> None:
     """Give every contactable candidate of `batch` a draft. Running it again writes only what is missing."""
-    briefs = [brief_of(row, settings) for row in conn.execute(_QUERIES["undrafted"], batch.key)]
+    rows = conn.execute(_QUERIES["undrafted"], settings.model_dump() | batch.key)
+    briefs = [brief_of(row, settings) for row in rows]
     by_model = [brief for brief in briefs if model is not None and wants_model(brief)]
     asked = {brief.decision_id for brief in by_model}
     store(conn, batch, [(brief, by_hand(brief, templates)) for brief in briefs if brief.decision_id not in asked])
@@ -54,8 +56,19 @@ def brief_of(row: dict[str, Any], settings: Settings) -> Brief:
         facts={key: value for key, value in row["facts"].items() if value is not None},
         reason=row["reason"],
         occurrence=f"{row['subject_id']}:{row['occurrence']}",
-        style=None if settings.style == "auto" else settings.style,
+        style=_style(row, settings),
         trust=row.get("trust"),
+        notice=Notice(settings.sender_name, settings.opt_out_text) if row["notice_due"] else None,
+    )
+
+
+def _style(row: dict[str, Any], settings: Settings) -> str:
+    """The style that is set for all, or was chosen for this text before, or is chosen now from what was answered."""
+    if settings.style != "auto":
+        return settings.style
+    answers = {style: (sent, answered) for style, (sent, answered) in (row["answers"] or {}).items()}
+    return row["text_style"] or voice.best(
+        answers, contractor_id=row["contractor_id"], evidence=settings.style_evidence
     )
 
 
@@ -68,6 +81,7 @@ def store(conn: Connection, batch: Batch, written: Sequence[tuple[Brief, Draft]]
         "reasonings": [draft.reasoning for _, draft in written],
         "fallback_reasons": [draft.fallback_reason for _, draft in written],
         "generations": [_as_json(brief, draft.usage) for brief, draft in written],
+        "styles": [draft.style or brief.style for brief, draft in written],
     }
     conn.execute(_QUERIES["store_drafts"], columns | {"decided_on": batch.decided_on})
 

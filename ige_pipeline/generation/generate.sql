@@ -1,9 +1,28 @@
 -- name: undrafted
--- Candidates that may be contacted and have no text yet; a repeated run asks only for what is missing.
+-- Candidates that may be contacted and have no text yet; a repeated run asks only for what is missing. Beside each: what
+-- was answered in which style (an answer may take two days), and whether its number must be told who writes.
 SELECT d.id AS decision_id, d.contractor_id, d.trigger_name, d.message_type, d.subject_id, d.occurrence, d.facts,
-       d.reason, (d.recipient_facts ->> 'trust_score')::float8 AS trust, c.first_name, c.company_name
+       d.reason, d.text_style, (d.recipient_facts ->> 'trust_score')::float8 AS trust,
+       c.first_name, c.company_name, told.answers,
+       NOT EXISTS (SELECT 1
+                     FROM ai_proactive_messages m
+                    WHERE m.written_for = COALESCE(p.e164, p.local_digits)
+                      AND m.says_opt_out
+                      AND m.sent_at > NOW() - make_interval(secs => %(introduce_after_days)s::float8 * 86400))
+           AS notice_due
   FROM ige_decisions d
   LEFT JOIN contractors c ON c.id = d.contractor_id
+  LEFT JOIN ige_phones p ON p.raw = c.phone AND p.region = %(default_region)s
+  LEFT JOIN LATERAL (SELECT jsonb_object_agg(style.text_style, jsonb_build_array(style.sent, style.answered)) AS answers
+                       FROM (SELECT m.text_style, count(*) AS sent,
+                                    count(COALESCE(m.response_received_at::text, m.contractor_response)) AS answered
+                               FROM ai_proactive_messages m
+                              WHERE m.contractor_id = d.contractor_id
+                                AND m.sent_at > NOW() - interval '365 days'
+                                AND m.text_style IS NOT NULL
+                                AND (m.sent_at < NOW() - interval '48 hours'
+                                     OR num_nonnulls(m.response_received_at, m.contractor_response) > 0)
+                              GROUP BY m.text_style) AS style) told ON true
  WHERE d.batch_id = %(batch_id)s
    AND d.decided_on = %(decided_on)s
    AND d.screened_at IS NOT NULL
@@ -17,11 +36,11 @@ SELECT d.id AS decision_id, d.contractor_id, d.trigger_name, d.message_type, d.s
 -- then lead to them.
 UPDATE ige_decisions d
    SET draft = s.draft, draft_source = s.source, ai_reasoning = s.reasoning, fallback_reason = s.fallback_reason,
-       generation = s.generation::jsonb
+       generation = s.generation::jsonb, text_style = s.style
   FROM (SELECT written.*, undrafted.place
           FROM unnest(%(ids)s::bigint[], %(drafts)s::text[], %(sources)s::text[], %(reasonings)s::text[],
-                      %(fallback_reasons)s::text[], %(generations)s::text[])
-               AS written (id, draft, source, reasoning, fallback_reason, generation)
+                      %(fallback_reasons)s::text[], %(generations)s::text[], %(styles)s::text[])
+               AS written (id, draft, source, reasoning, fallback_reason, generation, style)
          CROSS JOIN LATERAL (SELECT u.ctid AS place
                                FROM ige_decisions u
                               WHERE u.id = written.id

@@ -20,6 +20,10 @@ _WITHOUT_MEMORY = frozenset({"concierge-1"})
 
 _LANGUAGES = {"en": "English", "es": "Spanish", "fr": "French", "it": "Italian", "nl": "Dutch"}
 
+# What the instructions allow, and what is said where a notice takes some of it.
+_MOST = 280
+_ROOM_FOR = "Who writes and how to opt out is put behind your text: do not write it yourself."
+
 _VALUE_LIMIT = 400
 _FACTS_AT_MOST = 30
 _EXCHANGES_AT_MOST = 3
@@ -64,6 +68,8 @@ def messages(
     told = f"{_OPEN}\n{_as_data(brief, remembers=remembers)}\n{_CLOSE}"
     if remembers:
         told = f"TONE: {tone.towards(brief.trust)}\n{told}"
+    if brief.notice:
+        told += f"\nROOM: at most {_MOST - len(brief.notice.tail('.'))} characters. {_ROOM_FOR}"
     if objections:
         told += "\nYour first text was rejected. Write another that avoids this: " + "; ".join(objections) + "."
     system = instructions(version, language=language)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ige_pipeline.generation import untrusted
+from ige_pipeline.generation import untrusted, voice
 from ige_pipeline.generation.draft import Brief, Draft
 from ige_pipeline.generation.template_check import check
 from ige_pipeline.generation.variants import MESSAGE_TYPES, STYLES, SUBJECTS, Greeting, Templates, Variant
@@ -80,7 +80,7 @@ def drafts(brief: Brief, *, templates: Templates, style: str | None = None) -> I
     if style is not None and style not in STYLES:
         raise ValueError(f"There is no style {style!r}")
     values = _values(brief)
-    wanted = style or brief.style or min(STYLES, key=lambda each: _draw(brief.contractor_id, each))
+    wanted = style or brief.style or voice.own(brief.contractor_id)
     fitting = [variant for variant in templates.variants if _fits(variant, brief.message_type, values)]
     for variant in sorted(fitting, key=lambda each: _rank(each, brief, wanted)):
         yield Draft(text=filled(variant, templates, values), reasoning=brief.reason, source=variant.source)

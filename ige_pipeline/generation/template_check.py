@@ -3,10 +3,10 @@
 import re
 from collections.abc import Collection, Iterator
 
-from ige_pipeline.generation import untrusted
+from ige_pipeline.generation import notice, untrusted
 from ige_pipeline.generation.variants import MESSAGE_TYPES, PLACEHOLDERS, STYLES, SUBJECTS, Greeting, Templates, Variant
 
-MAX_CHARACTERS = 300
+MAX_CHARACTERS = 300 - notice.ROOM
 MIN_CHARACTERS = 20
 MIN_VARIANTS = 3
 
@@ -72,7 +72,7 @@ def _length_problems(variant: Variant, templates: Templates) -> Iterator[str]:
     opened = max(untrusted.fill(greeting.named, _LONGEST), greeting.plain, key=len)
     longest = len(untrusted.fill(variant.text, {**_LONGEST, "greeting": opened}))
     if longest > MAX_CHARACTERS:
-        yield f"{variant.place} may come to {longest} characters and {MAX_CHARACTERS} is the most"
+        yield f"{variant.place} may come to {longest} characters and {MAX_CHARACTERS} leave room for the opt-out"
     if len(variant.text.replace("{greeting}", "").strip()) < MIN_CHARACTERS:
         yield f"{variant.place} is shorter than {MIN_CHARACTERS} characters"
 

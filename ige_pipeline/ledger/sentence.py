@@ -59,6 +59,7 @@ _REASONS = {
     "untraced_name": "its text has a name that was not given",
     "nearly_the_same": "they got nearly the same text lately ({observed} of it alike, from {limit} on is too much)",
     "other_language": "its text is in another language ({observed} and not {limit})",
+    "long_promise": "it is long ({observed}), but somebody promised these words, so nothing was cut",
     "not_evaluated": "the check {observed} of its text could not be made, which counts as no",
 }
 

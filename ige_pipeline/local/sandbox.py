@@ -70,6 +70,7 @@ class Sandbox:
             "N8N_OUTBOUND_WEBHOOK_URL": webhook_url,
             "IGE_MESSAGES_PER_SECOND": str(MESSAGES_PER_SECOND),
             "IGE_SCHEDULES": "on",
+            "IGE_SENDER_NAME": "Demo Concierge",
             "IGE_SETTINGS": str(self.settings),
             "DAGSTER_HOME": str(self.dagster_home),
         }

@@ -74,6 +74,7 @@ class _Case:
     settings: Settings
     allow: AllowList
     recent: Sequence[str]
+    tail: str
 
     @cached_property
     def read(self) -> str:
@@ -93,14 +94,20 @@ Check = Callable[[_Case], tuple[bool, str | float, str | float | None]]
 
 
 def review(
-    text: str, *, facts: Sequence[str], settings: Settings, allow: AllowList = NOTHING, recent: Sequence[str] = ()
+    text: str,
+    *,
+    facts: Sequence[str],
+    settings: Settings,
+    allow: AllowList = NOTHING,
+    recent: Sequence[str] = (),
+    tail: str = "",
 ) -> tuple[Finding, ...]:
     """Return every reason against `text`; none means fit to send.
 
     `facts` are all strings that the text may draw on, `recent` the texts that this contractor got lately. Judge the
-    very text that will be sent: `segments.downgrade` comes before.
+    very text that will be sent: `segments.downgrade` comes before. `tail` is ours and only counted in the length.
     """
-    case = _Case(text, facts, settings, allow, recent)
+    case = _Case(text, facts, settings, allow, recent, tail)
     findings = (_finding(reason, check, case) for reason, check in _CHECKS.items())
     return tuple(finding for finding in findings if finding is not None)
 
@@ -130,11 +137,12 @@ def _too_short(case: _Case) -> tuple[bool, int, int]:
 
 
 def _too_long(case: _Case) -> tuple[bool, int, int]:
-    return len(case.text) > case.settings.max_characters, len(case.text), case.settings.max_characters
+    length = len(case.text + case.tail)
+    return length > case.settings.max_characters, length, case.settings.max_characters
 
 
 def _too_many_segments(case: _Case) -> tuple[bool, int, int]:
-    taken = segments.count(case.text)
+    taken = segments.count(case.text + case.tail)
     return taken > case.settings.max_segments, taken, case.settings.max_segments
 
 

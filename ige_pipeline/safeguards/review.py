@@ -9,10 +9,12 @@ from ige_pipeline.generation import promised, template
 from ige_pipeline.generation.draft import Brief, Draft
 from ige_pipeline.generation.generate import brief_of
 from ige_pipeline.generation.memory import remember
+from ige_pipeline.generation.notice import Notice
 from ige_pipeline.generation.variants import Templates
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
+from ige_pipeline.safeguards import segments
 from ige_pipeline.safeguards.contacts import NOTHING, AllowList
 from ige_pipeline.safeguards.content import ContentReason, Finding, review
 from ige_pipeline.safeguards.segments import downgrade
@@ -37,25 +39,49 @@ class Standard:
     allow: AllowList = NOTHING
     recent: Sequence[str] = ()
 
+    @classmethod
+    def of(cls, settings: Settings, allow: AllowList, row: Mapping[str, Any]) -> "Standard":
+        """Return what the text of a row of `drafts_to_review` is held to; a notice does not make two texts alike."""
+        notice = Notice(settings.sender_name, settings.opt_out_text)
+        return cls(settings, allow, recent=[notice.without(each) for each in row["recent"] or ()])
+
     def objections(self, draft: Draft, brief: Brief) -> tuple[Finding, ...]:
         """Return every reason against a draft.
 
         A text that a person wrote is held to what would break it, not to how a model should sound.
         """
-        found = review(draft.text, facts=brief.quotable(), settings=self.settings, allow=self.allow, recent=self.recent)
-        if not draft.source.startswith("promised:"):
+        found = review(
+            draft.text,
+            facts=(*brief.quotable(), self.settings.sender_name),
+            settings=self.settings,
+            allow=self.allow,
+            recent=self.recent,
+            tail=_tail(draft, brief),
+        )
+        if not _is_promised(draft):
             return found
         return tuple(finding for finding in found if finding.reason in _BREAKS_ANY_TEXT)
+
+    def too_long(self, text: str) -> dict[str, object] | None:
+        """Say of a promised text with its notice that it is longer than a text should be; it is sent all the same."""
+        taken = segments.count(text)
+        if len(text) <= self.settings.max_characters and taken <= self.settings.max_segments:
+            return None
+        return {"reason": "long_promise", "observed": f"{len(text)} characters, {taken} SMS", "limit": None}
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One draft that nobody has reviewed, and what it is held to; `generation` is what the model took for it."""
+    """One draft that nobody has reviewed, and what it is held to.
+
+    `generation` is what the model took for it, `number` the one it is written for.
+    """
 
     brief: Brief
     written: Draft
     standard: Standard
     generation: dict[str, Any] | None
+    number: str | None
 
     def objections(self) -> tuple[Finding, ...]:
         """Return every reason against it."""
@@ -74,8 +100,9 @@ def submissions(conn: Connection, batch: Batch, settings: Settings) -> list[Subm
             brief=remembered.get(row["decision_id"]) or brief_of(row, settings),
             # One typographic quote would turn the whole text into UCS-2 and halve what fits into a segment.
             written=Draft(downgrade(row["draft"]), row["ai_reasoning"] or row["reason"], row["draft_source"]),
-            standard=Standard(settings, allow, recent=row["recent"] or ()),
+            standard=Standard.of(settings, allow, row),
             generation=row["generation"],
+            number=row["number"],
         )
         for row in rows
     ]
@@ -89,7 +116,9 @@ def screen_content(conn: Connection, batch: Batch, settings: Settings, *, templa
             draft, findings = fittest(each.brief, each.written, each.standard, templates=templates)
             if draft.fallback_reason is not None:
                 draft = replace(draft, fallback_reason=f"{how_rejected(each.generation)}: {draft.fallback_reason}")
-            conn.execute(_QUERIES["record_review"], _record(each.brief.decision_id, batch, draft, findings))
+            reviewed = _rejected(draft, findings) if findings else _passed(draft, each.brief, each.standard)
+            key = {"id": each.brief.decision_id, "decided_on": batch.decided_on, "written_for": each.number}
+            conn.execute(_QUERIES["record_review"], reviewed | key)
 
 
 def how_rejected(generation: Mapping[str, Any] | None) -> str:
@@ -127,17 +156,42 @@ def _words(findings: tuple[Finding, ...]) -> str:
     return ", ".join(sorted({str(finding.reason) for finding in findings}))
 
 
-def _record(decision_id: int, batch: Batch, draft: Draft, findings: tuple[Finding, ...]) -> dict[str, object]:
-    reasons = [
+def _tail(draft: Draft, brief: Brief) -> str:
+    return downgrade(brief.notice.tail(draft.text)) if brief.notice else ""
+
+
+def _is_promised(draft: Draft) -> bool:
+    return draft.source.startswith("promised:")
+
+
+def _passed(draft: Draft, brief: Brief, standard: Standard) -> dict[str, object]:
+    text = draft.text + _tail(draft, brief)
+    long = standard.too_long(text) if _is_promised(draft) else None
+    return _record(draft, text, reasons=[long] if long else [], says_opt_out=brief.notice is not None)
+
+
+def _rejected(draft: Draft, findings: tuple[Finding, ...]) -> dict[str, object]:
+    reasons: list[dict[str, object]] = [
         {"reason": str(finding.reason), "observed": finding.observed, "limit": finding.limit} for finding in findings
     ]
+    return _record(draft, draft.text, reasons=reasons, verdict="rejected")
+
+
+def _record(
+    draft: Draft,
+    text: str,
+    *,
+    reasons: list[dict[str, object]],
+    verdict: str | None = None,
+    says_opt_out: bool = False,
+) -> dict[str, object]:
     return {
-        "id": decision_id,
-        "decided_on": batch.decided_on,
-        "draft": draft.text,
+        "draft": text,
         "draft_source": draft.source,
+        "text_style": draft.style,
+        "says_opt_out": says_opt_out,
         "ai_reasoning": draft.reasoning,
         "fallback_reason": draft.fallback_reason,
         "reasons": json.dumps(reasons),
-        "verdict": "rejected" if findings else None,
+        "verdict": verdict,
     }

@@ -73,8 +73,15 @@ SELECT each.reason ->> 'reason' AS reason, count(*) AS decisions
 -- name: drafts_to_review
 -- Texts that were written and not yet checked, each beside those that its contractor got lately.
 SELECT d.id AS decision_id, d.contractor_id, d.trigger_name, d.message_type, d.subject_id, d.occurrence, d.facts,
-       d.reason, d.draft, d.draft_source, d.ai_reasoning, d.generation,
+       d.reason, d.draft, d.draft_source, d.ai_reasoning, d.generation, d.text_style,
        (d.recipient_facts ->> 'trust_score')::float8 AS trust, c.first_name, c.company_name,
+       NULL AS answers, COALESCE(p.e164, p.local_digits) AS number,
+       NOT EXISTS (SELECT 1
+                     FROM ai_proactive_messages m
+                    WHERE m.written_for = COALESCE(p.e164, p.local_digits)
+                      AND m.says_opt_out
+                      AND m.sent_at > NOW() - make_interval(secs => %(introduce_after_days)s::float8 * 86400))
+           AS notice_due,
        (SELECT array_agg(m.message_content)
           FROM ai_proactive_messages m
          WHERE m.contractor_id = d.contractor_id
@@ -82,6 +89,7 @@ SELECT d.id AS decision_id, d.contractor_id, d.trigger_name, d.message_type, d.s
            AND m.message_content IS NOT NULL) AS recent
   FROM ige_decisions d
   LEFT JOIN contractors c ON c.id = d.contractor_id
+  LEFT JOIN ige_phones p ON p.raw = c.phone AND p.region = %(default_region)s
  WHERE d.batch_id = %(batch_id)s
    AND d.decided_on = %(decided_on)s
    AND d.verdict IS NULL
@@ -109,6 +117,9 @@ UPDATE ige_decisions
        draft = %(draft)s,
        draft_source = %(draft_source)s,
        ai_reasoning = %(ai_reasoning)s,
+       text_style = %(text_style)s,
+       says_opt_out = %(says_opt_out)s,
+       written_for = %(written_for)s,
        fallback_reason = COALESCE(%(fallback_reason)s, fallback_reason),
        reasons = reasons || %(reasons)s::jsonb,
        verdict = %(verdict)s,

@@ -19,6 +19,7 @@ def evaluate_triggers(
     """
     settings, triggers = request.settings(), chosen(request.triggers)
     with database().connect() as conn:
+        request.require_sender(settings)
         batch = open_batch(
             conn,
             root_run_id=root_run_id(context),

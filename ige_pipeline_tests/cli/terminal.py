@@ -21,7 +21,7 @@ class Terminal:
 
     def type(self, *words: str, answer: str | None = None) -> Result:
         """Run one command; `answer` is what is typed when it asks."""
-        env = _UNSET | {"IGE_MESSAGES_PER_SECOND": "1000"} | dict(self.env)
+        env = _UNSET | {"IGE_MESSAGES_PER_SECOND": "1000", "IGE_SENDER_NAME": "Acme"} | dict(self.env)
         return CliRunner().invoke(ige, words, input=answer, env=env, prog_name="ige")
 
     def json(self, *words: str, exit_code: int = 0) -> Any:

@@ -54,6 +54,9 @@ def test_a_batch_shows_who_wrote_its_texts_and_what_the_model_took(
     assert "template: rejected twice: link 1" in words
     assert "Taken from the spend limits: 0.0065 USD." in words
     texts = conn.execute("SELECT message_content FROM ai_proactive_messages ORDER BY contractor_id").fetchall()
-    assert [row["message_content"] for row in texts[:2]] == [f"Hi Ada, {FIT}", f"Hi Bob, {FIT}"]
+    assert [row["message_content"] for row in texts[:2]] == [
+        f"Hi Ada, {FIT} - Acme. Reply STOP to opt out",
+        f"Hi Bob, {FIT} - Acme. Reply STOP to opt out",
+    ]
     assert "http" not in texts[2]["message_content"]
     assert "rejected twice" in terminal.type("why", str(people[2])).stdout

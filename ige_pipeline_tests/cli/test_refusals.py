@@ -126,6 +126,15 @@ def test_a_batch_and_a_trigger_that_do_not_exist(terminal: Terminal) -> None:
     assert "no trigger lapsed" in terminal.refused("triggers", "check", "lapsed")
 
 
+def test_a_batch_whose_texts_would_not_say_who_writes(terminal: Terminal) -> None:
+    nameless = Terminal({**terminal.env, "IGE_SENDER_NAME": ""})
+
+    assert nameless.refused("run", "schedule").startswith("sender_name is not set: ")
+    assert nameless.type("run", "schedule", "--dry-run").exit_code == 0
+    loopback = Terminal({**nameless.env, "N8N_WEBHOOK_URL": "http://127.0.0.1:1/x"})
+    assert loopback.type("run", "schedule").exit_code == 0
+
+
 def test_a_table_that_is_not_as_it_was_is_one_sentence(terminal: Terminal, conn: Conn) -> None:
     conn.execute("ALTER TABLE ai_concierge_goals RENAME COLUMN data_gaps TO gaps")
 

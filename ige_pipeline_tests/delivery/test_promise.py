@@ -83,7 +83,7 @@ def test_a_follow_up_goes_out_in_its_own_words_and_says_that_it_was_sent(
     message = one(conn.execute("SELECT * FROM ai_proactive_messages"))
     row = fetch(conn, "contractor_followup_schedules", follow_up)
     assert report.counts == {"Delivered": 1}
-    assert message["message_content"] == "Hi Maria, this is the reminder that you asked for."
+    assert message["message_content"] == ("Hi Maria, this is the reminder that you asked for. Reply STOP to opt out")
     assert (message["message_type"], message["source_message_type"]) == ("milestone_follow_up", "reminder")
     assert (row["status"], row["sent_by"], row["sent_at"]) == ("sent", "ige_pipeline", message["sent_at"])
     assert decide(database_url) == {}
@@ -257,7 +257,9 @@ def test_an_event_message_keeps_its_own_words_and_says_that_it_was_sent(
 
     message = one(conn.execute("SELECT * FROM ai_proactive_messages"))
     row = fetch(conn, "event_messages", event_message)
-    assert message["message_content"] == ("Hi Maria, Spring Meetup is tomorrow. Please provide your badge at the door!")
+    assert message["message_content"] == (
+        "Hi Maria, Spring Meetup is tomorrow. Please provide your badge at the door! Reply STOP to opt out"
+    )
     assert (row["status"], row["actual_send_time"]) == ("sent", message["sent_at"])
 
 

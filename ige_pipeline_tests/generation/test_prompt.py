@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ige_pipeline.generation import prompt, tone
 from ige_pipeline.generation.draft import Brief, Exchange
+from ige_pipeline.generation.notice import Notice
 from ige_pipeline.safeguards.content import phrases
 from ige_pipeline.settings import Settings
 
@@ -157,3 +158,12 @@ def test_a_piece_of_the_rules_is_known_again_and_an_ordinary_text_is_not_taken_f
     assert prompt.quotes_instructions("Hi, it says: one short  text! ADD NO SIGNATURE, no sender's name and no line.")
     assert not prompt.quotes_instructions("Hi Dana, did the insurance certificate go through? Tell me where it stops.")
     assert not any(prompt.quotes_instructions(told) for told in prompt.instructions().split("EXAMPLES")[1].splitlines())
+
+
+def test_where_a_notice_is_put_behind_the_text_the_model_is_told_how_much_room_is_left() -> None:
+    notice = Notice("Acme Concierge", "Reply STOP to opt out")
+
+    told = prompt.messages(brief(notice=notice))[1]["content"]
+
+    assert "ROOM: at most 240 characters." in told
+    assert "ROOM" not in prompt.messages(brief())[1]["content"]

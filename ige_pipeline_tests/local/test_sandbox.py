@@ -50,6 +50,7 @@ def test_our_programs_see_the_sandbox_and_nothing_else_of_ours(tmp_path: Path) -
         "N8N_OUTBOUND_WEBHOOK_URL": "http://127.0.0.1/",
         "IGE_MESSAGES_PER_SECOND": "5",
         "IGE_SCHEDULES": "on",
+        "IGE_SENDER_NAME": "Demo Concierge",
         "IGE_SETTINGS": str(tmp_path / "work" / "ige.toml"),
         "DAGSTER_HOME": str(tmp_path / "dagster_home"),
     }

@@ -25,6 +25,7 @@ from ige_pipeline_tests.factories import (
 Conn = psycopg.Connection[DictRow]
 
 FIT = "Hi Ada, how did the call with the two suppliers go? Happy to help with the next step."
+STOP = " Reply STOP to opt out"
 UNFIT = "Dear {{first_name}}, as an AI language model I see: visit http://example.com now!!!!"
 
 
@@ -56,7 +57,11 @@ def test_a_fit_text_goes_on_as_it_is(conn: Conn, templates: Templates) -> None:
     row = reviewed(conn, batch, decision, templates)
 
     assert row["reviewed_at"] is not None
-    assert (row["draft"], row["draft_source"], row["ai_reasoning"]) == (FIT, "model:gpt-4o-mini", "It was quiet.")
+    assert (row["draft"], row["draft_source"], row["ai_reasoning"]) == (
+        FIT + STOP,
+        "model:gpt-4o-mini",
+        "It was quiet.",
+    )
     assert (row["verdict"], row["reasons"], row["fallback_reason"]) == (None, [], None)
 
 
@@ -121,7 +126,7 @@ def test_nobody_gets_nearly_the_same_text_twice_in_a_month(conn: Conn, templates
     assert found[lately]["fallback_reason"] == "rejected: nearly_the_same"
     assert found[lately]["draft_source"].startswith("template:")
     assert found[lately]["verdict"] is None
-    assert [found[each]["draft"] for each in (before, never)] == [FIT, FIT]
+    assert [found[each]["draft"] for each in (before, never)] == [FIT + STOP] * 2
 
 
 def test_a_template_that_somebody_got_lately_gives_way_to_another(conn: Conn, templates: Templates) -> None:
@@ -149,7 +154,7 @@ def test_a_contact_that_is_allowed_may_stand_in_a_text(conn: Conn, templates: Te
     batch = make_batch(conn)
     decision = make_drafted(conn, batch, text)
 
-    assert reviewed(conn, batch, decision, templates, **allowed)["draft"] == text
+    assert reviewed(conn, batch, decision, templates, **allowed)["draft"] == text + STOP
 
 
 def test_no_finding_quotes_the_text(conn: Conn, templates: Templates) -> None:

@@ -24,6 +24,7 @@ from ige_pipeline_tests.generation.model_server import KEY, Reply, Server, answe
 
 Conn = psycopg.Connection[DictRow]
 
+STOP = " Reply STOP to opt out"
 FIT = "Hi Ada, how did the call with the two suppliers go? Happy to help with the next step."
 WITH_A_LINK = "Hi Ada, have a look at http://example.com/suppliers and tell me what you think."
 COST = Decimal("0.0013")
@@ -87,7 +88,7 @@ def test_the_second_text_goes_where_the_first_was_rejected_and_both_are_kept_and
     play(conn, batch, server, templates, says(WITH_A_LINK), says(FIT))
 
     row = fetch(conn, "ige_decisions", decision)
-    assert (row["draft"], row["draft_source"], row["fallback_reason"]) == (FIT, "model:local", None)
+    assert (row["draft"], row["draft_source"], row["fallback_reason"]) == (FIT + STOP, "model:local", None)
     first, second = row["generation"]["tries"]
     assert (first["text"], first["outcome"], first["rejected_for"]) == (WITH_A_LINK, "rejected", ["link"])
     assert second["outcome"] == "written"
@@ -192,7 +193,7 @@ def test_a_model_may_take_up_what_was_said_before(
 
     assert '"they_said": "Yes, Thursday with Grace"' in server.asked[0]["messages"][1]["content"]
     row = fetch(conn, "ige_decisions", decision)
-    assert (row["draft"], row["generation"]["remembered"]) == (taken_up, [before])
+    assert (row["draft"], row["generation"]["remembered"]) == (taken_up + STOP, [before])
 
 
 @pytest.mark.parametrize("reason", list(ContentReason))
