@@ -6,8 +6,8 @@ digits of a local one), so that the numbers that a contractor had before, or has
 
 from ige_pipeline.postgres.schema_change import add_columns, create_index
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
