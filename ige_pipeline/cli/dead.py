@@ -59,7 +59,7 @@ def show(message_id: int, *, json_wanted: bool) -> None:
     say(f"  text:     {row['text']}")
     for tried in row["tried"]:
         say(_attempt(tried))
-    say(f"  all of it: ige why {row['contractor_id']} --message {message_id}")
+    say(f"  whole:    ige why {row['contractor_id']} --message {message_id}")
 
 
 @click.command()

@@ -1,5 +1,7 @@
 """`ige doctor`: what is wrong around here, and what to do about it."""
 
+from textwrap import fill
+
 import click
 
 from ige_pipeline.cli.output import as_json, say
@@ -33,4 +35,4 @@ def _show(checked: Checked) -> None:
     for finding in checked.findings:
         say(f"{name:<11} {finding.what}")
         if finding.todo:
-            say(f"{'':<11} -> {finding.todo}")
+            say(fill(finding.todo, 110, initial_indent=" " * 12 + "-> ", subsequent_indent=" " * 15))

@@ -30,7 +30,7 @@ def retire(
     with conn.transaction():
         conn.execute(_QUERIES["take_turns"])
         conn.execute(_QUERIES["set_retired"], {"on": True, "reason": reason, "who": who})
-        switches.set_stop(conn, on=True, reason=f"retired: {reason}", who=who)
+        switches.set_stop(conn, on=True, reason=f"retired until `ige retire --undo`: {reason}", who=who)
     _wait_for_what_is_being_sent(conn, sleep)
     with conn.transaction():
         conn.execute(_QUERIES["take_turns"])
@@ -51,6 +51,7 @@ def bring_back(conn: Connection, settings: Settings, *, who: str) -> int:
     with conn.transaction():
         back = conn.execute(_QUERIES["bring_back"]).rowcount
         conn.execute(_QUERIES["set_retired"], {"on": False, "reason": None, "who": who})
+        switches.set_stop(conn, on=True, reason="back from retirement, see `ige adopt` first", who=who)
         switches.audit(conn, who=who, action="retire --undo", detail={"messages": back})
         found = switches.to_adopt(conn, settings)
         if not any(count for name, count in found.items() if name not in {"oldest", "newest"}):

@@ -67,7 +67,7 @@ def senders(look: Surroundings) -> Iterator[Finding]:
     row = look.conn.execute(_QUERIES["sent_by_others"]).fetchone() or {}
     if row.get("messages"):
         yield Finding(
-            f"{row['messages']} messages became sent without us, the last at {row['last_at']:%Y-%m-%d %H:%M %Z}: "
+            f"Messages that became sent without us: {row['messages']}, the last at {row['last_at']:%Y-%m-%d %H:%M %Z}: "
             "two systems send from one table.",
             "Stop the old delivery worker. Delivery here waits for an hour after the last one, so that nobody is "
             "texted twice (IGE_IGNORE_OTHER_SENDER=true overrides that). To go back to the old one, see `ige retire`.",
@@ -91,13 +91,13 @@ def outbox(look: Surroundings) -> Iterator[Finding]:
     row = look.conn.execute(_QUERIES["overdue"]).fetchone() or {}
     if row.get("messages"):
         yield Finding(
-            f"{row['messages']} messages have been due for over an hour.",
+            f"Messages that have been due for over an hour: {row['messages']}.",
             "See that the Dagster daemon is up and IGE_SCHEDULES is on, and look at the last delivery run; `ige run "
             "deliver` sends now. If runs do deliver, more is scheduled than the pace allows: see `ige status`.",
         )
     row = look.conn.execute(_QUERIES["died_lately"]).fetchone() or {}
     if row.get("messages"):
-        yield Finding(f"{row['messages']} messages died within a day.", "`ige dead list` says of what.")
+        yield Finding(f"Messages that died within a day: {row['messages']}.", "`ige dead list` says of what.")
 
 
 def answers(look: Surroundings) -> Iterator[Finding]:

@@ -69,12 +69,12 @@ def dead(conn: Conn) -> None:
 @pytest.mark.parametrize(
     ("harm", "check", "words"),
     [
-        (sent_by_the_old_worker, "senders", "1 messages became sent without us"),
+        (sent_by_the_old_worker, "senders", "Messages that became sent without us: 1, the last at"),
         (tried_by_us_and_sent_by_the_old_worker, "senders", "two systems send from one table"),
         (stopped, "sending", "All sending is stopped (wrong texts)."),
         (not_adopted, "sending", "Work of the old system is held."),
-        (stuck, "outbox", "1 messages have been due for over an hour."),
-        (dead, "outbox", "1 messages died within a day."),
+        (stuck, "outbox", "Messages that have been due for over an hour: 1."),
+        (dead, "outbox", "Messages that died within a day: 1."),
     ],
 )
 def test_each_harm_has_its_finding_and_no_other(

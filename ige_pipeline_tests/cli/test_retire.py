@@ -67,6 +67,7 @@ def test_the_old_worker_finds_nothing_and_everything_comes_back_as_it_was(conn: 
     assert [row["action"] for row in conn.execute("SELECT action FROM ige_audit ORDER BY id")] == [
         "stop",
         "retire",
+        "stop",
         "retire --undo",
     ]
 
@@ -78,8 +79,10 @@ def test_while_retired_nothing_is_scheduled_sent_or_started(conn: Conn, terminal
 
     for words in (["run", "schedule"], ["start"]):
         assert terminal.refused(*words).startswith("This system is retired (n8n is being rebuilt)")
-    assert "All sending is stopped (retired: n8n is being rebuilt)" in terminal.refused("run", "deliver")
-    assert "STOPPED (retired: n8n is being rebuilt)" in terminal.type("status").stdout
+    assert "All sending is stopped (retired until `ige retire --undo`: n8n is being rebuilt)" in terminal.refused(
+        "run", "deliver"
+    )
+    assert "STOPPED (retired until `ige retire --undo`: n8n is being rebuilt)" in terminal.type("status").stdout
     assert terminal.type("preview").exit_code == 0
     assert what_the_old_worker_takes(conn) == []
     assert webhook.posts == []
