@@ -9,9 +9,12 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TypeVar, TypeVarTuple
+
+import psycopg
 
 from ige_pipeline.generation.draft import Brief
 from ige_pipeline.generation.model import ModelWriter
@@ -70,7 +73,16 @@ def ask_for_all(questions: Sequence[Question], *, model: ModelWriter, account: A
     with that outcome.
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ige-keep") as thread:
-        asyncio.run(_Round(model, account, keep, thread, deque(questions)).run())
+        try:
+            asyncio.run(_Round(model, account, keep, thread, deque(questions)).run())
+        except ExceptionGroup as failed:
+            # What went wrong is one thing, and whoever reports it knows how to say it without quoting a row.
+            raise _first(failed) from None
+
+
+def _first(failed: ExceptionGroup[Exception]) -> Exception:
+    error = failed.exceptions[0]
+    return _first(error) if isinstance(error, ExceptionGroup) else error
 
 
 @dataclass
@@ -90,8 +102,12 @@ class _Round:
             async with self.model, asyncio.TaskGroup() as group:
                 for _ in range(min(self.model.concurrency, len(self.waiting))):
                     group.create_task(self._work(purse))
-        finally:
-            await self._aside(self.account.give_back, purse.left)
+        except BaseException:
+            # What went wrong must be told, and not that money cannot be given back: that stays taken, which is safe.
+            with suppress(psycopg.Error):
+                await self._aside(self.account.give_back, purse.left)
+            raise
+        await self._aside(self.account.give_back, purse.left)
         if self.stopped is not None:
             await self._aside(self.keep, [(question, self.stopped) for question in self.waiting])
 

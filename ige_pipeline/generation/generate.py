@@ -7,7 +7,7 @@ from typing import Any
 
 from ige_pipeline.generation import template, voice
 from ige_pipeline.generation.asking import Account, Answered, Question, ask_for_all
-from ige_pipeline.generation.draft import Brief, Draft, Usage
+from ige_pipeline.generation.draft import Brief, Draft
 from ige_pipeline.generation.memory import remember
 from ige_pipeline.generation.model import ModelWriter
 from ige_pipeline.generation.notice import Notice
@@ -80,7 +80,7 @@ def store(conn: Connection, batch: Batch, written: Sequence[tuple[Brief, Draft]]
         "sources": [draft.source for _, draft in written],
         "reasonings": [draft.reasoning for _, draft in written],
         "fallback_reasons": [draft.fallback_reason for _, draft in written],
-        "generations": [_as_json(brief, draft.usage) for brief, draft in written],
+        "generations": [_as_json(brief, draft) for brief, draft in written],
         "styles": [draft.style or brief.style for brief, draft in written],
     }
     conn.execute(_QUERIES["store_drafts"], columns | {"decided_on": batch.decided_on})
@@ -133,8 +133,9 @@ def _draft_of(outcome: Outcome, brief: Brief, templates: Templates) -> Draft:
     return replace(by_hand(brief, templates), fallback_reason=outcome.reason, usage=outcome.usage)
 
 
-def _as_json(brief: Brief, usage: Usage | None) -> str | None:
+def _as_json(brief: Brief, draft: Draft) -> str | None:
     """With the messages that the model was reminded of, the ledger knows all that it was asked."""
-    if usage is None:
+    if draft.usage is None:
         return None
-    return json.dumps(usage.as_json() | {"remembered": [each.message_id for each in brief.exchanges]})
+    remembered = [each.message_id for each in brief.exchanges]
+    return json.dumps(draft.usage.as_json() | {"facts_used": draft.facts_used, "remembered": remembered})

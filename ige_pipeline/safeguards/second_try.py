@@ -60,7 +60,9 @@ def _record(batch: Batch, first: Submission, reasons: list[str], outcome: Outcom
 def both(first: Mapping[str, Any], written: Draft, reasons: list[str], outcome: Outcome) -> dict[str, Any]:
     """Return what both tries took: the last one's own fields, sums, and each try by itself under `tries`."""
     usage = outcome.draft.usage if isinstance(outcome, Written) else outcome.usage
-    second = usage.as_json() if usage else {}
+    second: dict[str, Any] = {**usage.as_json()} if usage else {}
+    if isinstance(outcome, Written):
+        second["facts_used"] = outcome.draft.facts_used
     sums: dict[str, Any] = {name: first.get(name, 0) + second.get(name, 0) for name in _SUMMED}
     sums["cost_usd"] = format(Decimal(first.get("cost_usd", 0)) + Decimal(second.get("cost_usd", 0)), "f")
     came_to = "written" if isinstance(outcome, Written) else outcome.reason

@@ -131,6 +131,12 @@ def test_500_is_asked_again(terminal: Terminal, model: LLMock) -> None:
     assert len(model.requests) == 8 + 2
 
 
+def test_how_often_it_is_asked_again_is_a_setting(terminal: Terminal, model: LLMock) -> None:
+    model.fail(500, times=2).reply(FIT, times=None)
+
+    assert why_no_text(evaluated(terminal, "--set", "model_retries=0")) == ["model_http_500"] * 2
+
+
 def test_401_is_no_text_and_not_asked_again(terminal: Terminal, model: LLMock) -> None:
     model.fail(401, times=None)
 

@@ -99,6 +99,8 @@ def test_the_model_writes_and_everything_it_took_is_stored_with_the_draft(
     assert Decimal(took["cost_usd"]) == COST
     assert took["latency_ms"] >= 0
     assert took["prompt_version"].startswith("concierge-")
+    # The server names "item" twice and "goal", which is not for saying.
+    assert (took["facts_used"], took["remembered"]) == (["item"], [])
 
 
 def test_running_again_asks_only_for_what_is_missing(
@@ -229,6 +231,17 @@ def test_what_waits_is_not_written_by_a_run_that_is_repeated(
 
     assert server.asked == []
     assert [row["verdict"] for row in rows(conn, waiting)] == ["postponed"] * 2
+
+
+def test_what_the_database_refuses_is_told_as_its_own_error_and_not_within_another(
+    conn: Conn, batch: Batch, server: Server, templates: Templates
+) -> None:
+    make_candidates(conn, batch, 3)
+    conn.execute("ALTER TABLE ige_decisions ADD CONSTRAINT nobody_writes CHECK (draft IS NULL) NOT VALID")
+
+    # Its text quotes the row, so that whoever reports it must be able to know it.
+    with pytest.raises(psycopg.errors.CheckViolation), conn.transaction():
+        generate(conn, batch, server, templates)
 
 
 def test_neither_a_text_nor_a_name_is_in_what_is_counted(
