@@ -16,6 +16,7 @@ from ige_pipeline.ledger.sentence import of_reason
 from ige_pipeline.refusal import Refusal
 
 _LONGEST = timedelta(days=7)
+_NAMED = 20
 
 since_option = click.option("--since", callback=since, help="Only what died since then (a time, or 2h, 3d).")
 reason_option = click.option("--reason", help="Only what died of this, as `ige dead list` names it: http_400.")
@@ -123,8 +124,9 @@ def _tell(done: Sequence[int], left: dict[int, str], *, json_wanted: bool) -> No
         as_json({"redriven": done, "left": left})
         return
     say(f"Redriven: {_ids(done)}. The next delivery run asks every safeguard again and sends what may go.")
-    for message_id, obstacle in sorted(left.items()):
-        say(f"Left as it is: {message_id}: {OBSTACLES.get(obstacle, 'it is not dead')}.")
+    for obstacle in sorted(set(left.values())):
+        ids = sorted(message_id for message_id, why in left.items() if why == obstacle)
+        say(f"Left as they are: {_ids(ids)}: {OBSTACLES.get(obstacle, 'not dead')}.")
 
 
 def _show(title: str, found: Sequence[Letter]) -> None:
@@ -156,4 +158,6 @@ def _attempt(tried: dict[str, Any]) -> str:
 
 
 def _ids(ids: Sequence[int]) -> str:
-    return ", ".join(map(str, ids)) or "nothing"
+    """Name a few; of thousands nobody reads more than how many they are."""
+    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+    return (", ".join(map(str, ids[:_NAMED])) or "nothing") + more

@@ -133,6 +133,15 @@ def test_those_of_one_reason_are_redriven_together_and_the_others_stay(conn: Con
     assert message(conn, other)["dead_at"] is not None
 
 
+def test_of_many_only_the_first_are_named(conn: Conn, terminal: Terminal) -> None:
+    ids = [dead(conn) for _ in range(22)] + [dead(conn, expires_at=ago(hours=1)) for _ in range(2)]
+
+    said = terminal.type("redrive", "--since", "1h", "--yes")
+
+    assert f"Redriven: {', '.join(map(str, ids[:20]))} and 2 more." in said.stdout
+    assert f"Left as they are: {ids[22]}, {ids[23]}: its time is over" in said.stdout
+
+
 def test_an_opt_out_holds_for_what_is_redriven(conn: Conn, terminal: Terminal, webhook: Receiver) -> None:
     message_id = died_at_the_webhook(conn, terminal, webhook)
     phone = fetch(conn, "contractors", message(conn, message_id)["contractor_id"])["phone"]

@@ -88,6 +88,15 @@ def test_while_retired_nothing_is_scheduled_sent_or_started(conn: Conn, terminal
     assert webhook.posts == []
 
 
+def test_why_says_where_a_message_is_that_was_put_aside(conn: Conn, terminal: Terminal) -> None:
+    ada = make_due_contractor(conn)
+    terminal.type("run", "schedule")
+
+    terminal.type("retire", "--yes")
+
+    assert "`ige retire` put it aside" in terminal.type("why", str(ada)).stdout
+
+
 def test_a_batch_under_way_does_not_schedule_into_the_old_workers_hands(conn: Conn, terminal: Terminal) -> None:
     make_due_contractor(conn)
     conn.execute(
