@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ige_pipeline.generation.draft import Brief, Exchange
+from ige_pipeline.generation.notice import Notice
 from ige_pipeline.generation.variants import MESSAGE_TYPES
 
+# Of somebody made up, and of a usual length.
+_NOTICE = Notice("Harbor Business Concierge", "Reply STOP to opt out.")
 _FILE = Path(__file__).with_name("situations.toml")
 
 
@@ -64,6 +67,7 @@ def _situation(number: int, message_type: str, given: Mapping[str, Any]) -> Situ
         reason=f"Situation {number}.",
         occurrence=str(number),
         trust=given.get("trust"),
+        notice=_NOTICE if given.get("first") else None,
         exchanges=said,
     )
     return Situation(message_type, given["about"], brief, tuple(given.get("never", ())))

@@ -11,6 +11,7 @@ from llmock.pytest_plugin import LLMock
 from llmock.scenarios import Reply
 from llmock.testing import LLMockServer
 
+from ige_pipeline.evaluation.situation import situations
 from ige_pipeline_tests.cli.terminal import Terminal
 from ige_pipeline_tests.generation.model_server import answer
 
@@ -77,7 +78,7 @@ def test_a_whole_set_is_written_by_the_model_and_set_against_the_templates(termi
     assert "local, concierge-2" in result.stdout
     assert "templates" in result.stdout
     assert "not_greeted" in result.stdout
-    assert len(model.requests) == 67
+    assert len(model.requests) == len(situations())
 
 
 def test_two_versions_of_the_prompt_are_set_side_by_side(terminal: Terminal, model: LLMock) -> None:

@@ -29,6 +29,7 @@ def test_there_are_sixty_of_every_kind() -> None:
     assert all(kinds.count(kind) >= 7 for kind in MESSAGE_TYPES)
     assert len({each.name for each in found}) == len(found)
     has: dict[str, Any] = {
+        "a first text": lambda each: each.brief.notice is not None,
         "exchanges": lambda each: each.brief.exchanges,
         "low trust": lambda each: each.brief.trust is not None and each.brief.trust < 40,
         "high trust": lambda each: (each.brief.trust or 0) >= 80,
