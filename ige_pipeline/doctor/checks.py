@@ -16,7 +16,12 @@ _CONNECT_S = 5.0
 
 def variables(look: Surroundings) -> Iterator[Finding]:
     """Every variable is known and well formed."""
-    _ = look.settings, look.environment.schedules_on, look.environment.executor
+    _ = look.settings, look.environment.executor
+    if look.environment.schedules_on and look.environment.get("IGE_DATABASE_URL") is None:
+        yield Finding(
+            "Schedules are on and IGE_DATABASE_URL is not set: a server of this machine's own is used.",
+            "Set IGE_DATABASE_URL to the application's database.",
+        )
     first, second = (look.environment.get(name) for name in _WEBHOOKS)
     if first and second and first != second:
         yield Finding(

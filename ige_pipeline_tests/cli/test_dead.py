@@ -174,13 +174,13 @@ def test_an_event_message_that_died_is_planned_again(conn: Conn, terminal: Termi
 
 
 @pytest.mark.parametrize("words", [[], ["1", "--since", "1h"], ["--since", "1h", "--expires-in", "9d"]], ids=" ".join)
-def test_an_unclear_redrive_is_refused(terminal: Terminal, words: list[str]) -> None:
-    terminal.refused("redrive", *words)
+def test_an_unclear_redrive_is_refused(words: list[str]) -> None:
+    Terminal().refused("redrive", *words)
 
 
 @pytest.mark.parametrize("words", [["1", "--expires-in", "soon"], ["--since", "yesterday"], ["--since", "2 weeks"]])
-def test_a_time_that_is_none_is_answered_with_how_to_write_one(terminal: Terminal, words: list[str]) -> None:
-    result = terminal.type("redrive", *words)
+def test_a_time_that_is_none_is_answered_with_how_to_write_one(words: list[str]) -> None:
+    result = Terminal().type("redrive", *words)
 
     assert result.exit_code == 2
     assert "write a " in result.stderr
@@ -207,25 +207,22 @@ def test_a_message_that_waits_is_taken_back_and_why_says_who_did_it(
     assert (attempt["outcome"], attempt["reasons"][0]["limit"]) == ("Cancelled", "wrong name")
 
 
-@pytest.mark.parametrize(
-    ("over", "state"),
-    [
-        ({"sent_at": ago(minutes=1)}, "sent"),
-        ({"dead_at": ago(minutes=1), "dead_reason": "http_400"}, "dead"),
-        ({"expired_at": ago(minutes=1)}, "expired"),
-        ({"lease_owner": 1, "lease_token": "0" * 32, "lease_expires_at": ago(minutes=-1)}, "being sent"),
-    ],
-)
-def test_what_has_left_or_ended_or_is_leaving_stays_as_it_is(
-    conn: Conn, terminal: Terminal, over: dict[str, Any], state: str
-) -> None:
-    message_id = make_message(conn, make_contractor(conn), **over)
-    before = message(conn, message_id)
+STATES: dict[str, dict[str, Any]] = {
+    "sent": {"sent_at": ago(minutes=1)},
+    "dead": {"dead_at": ago(minutes=1), "dead_reason": "http_400"},
+    "expired": {"expired_at": ago(minutes=1)},
+    "being sent": {"lease_owner": 1, "lease_token": "0" * 32, "lease_expires_at": ago(minutes=-1)},
+}
 
-    said = terminal.json("cancel", str(message_id), "9999", "--yes", exit_code=1)
 
-    assert said == {"cancelled": [], "left": {str(message_id): state, "9999": "unknown"}}
-    assert message(conn, message_id) == before
+def test_what_has_left_or_ended_or_is_leaving_stays_as_it_is(conn: Conn, terminal: Terminal) -> None:
+    ids = {make_message(conn, make_contractor(conn), **over): state for state, over in STATES.items()}
+    before = [message(conn, each) for each in ids]
+
+    said = terminal.json("cancel", *map(str, ids), "9999", "--yes", exit_code=1)
+
+    assert said == {"cancelled": [], "left": {str(each): state for each, state in ids.items()} | {"9999": "unknown"}}
+    assert [message(conn, each) for each in ids] == before
 
 
 def test_a_cancelled_follow_up_is_off_its_plan_and_its_series_goes_on(conn: Conn, terminal: Terminal) -> None:

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from ige_pipeline.doctor.checks import variables
+from ige_pipeline.doctor.finding import Surroundings
+from ige_pipeline.environment import Environment
 from ige_pipeline_tests.cli.people import make_awake_contractor
 from ige_pipeline_tests.cli.terminal import Terminal
 from ige_pipeline_tests.delivery.loopback import Receiver, receiving
@@ -66,26 +69,31 @@ def dead(conn: Conn) -> None:
     make_message(conn, make_awake_contractor(conn), dead_at=ago(hours=2), dead_reason="http_400")
 
 
-@pytest.mark.parametrize(
-    ("harm", "check", "words"),
-    [
-        (sent_by_the_old_worker, "senders", "Messages that became sent without us: 1, the last at"),
-        (tried_by_us_and_sent_by_the_old_worker, "senders", "two systems send from one table"),
-        (stopped, "sending", "All sending is stopped (wrong texts)."),
-        (not_adopted, "sending", "Work of the old system is held."),
-        (stuck, "outbox", "Messages that have been due for over an hour: 1."),
-        (dead, "outbox", "Messages that died within a day: 1."),
-    ],
-)
-def test_each_harm_has_its_finding_and_no_other(
-    conn: Conn, terminal: Terminal, harm: Callable[[Conn], None], check: str, words: str
-) -> None:
-    harm(conn)
+HARMS: list[tuple[Callable[[Conn], None], str, str]] = [
+    (sent_by_the_old_worker, "senders", "Messages that became sent without us: 1, the last at"),
+    (tried_by_us_and_sent_by_the_old_worker, "senders", "two systems send from one table"),
+    (stopped, "sending", "All sending is stopped (wrong texts)."),
+    (not_adopted, "sending", "Work of the old system is held."),
+    (stuck, "outbox", "Messages that have been due for over an hour: 1."),
+    (dead, "outbox", "Messages that died within a day: 1."),
+]
 
-    found = findings(terminal)
 
-    assert set(found) == {check}
-    assert words in found[check][0]
+def test_each_harm_has_its_finding_and_no_other(conn: Conn, terminal: Terminal) -> None:
+    for harm, check, words in HARMS:
+        harm(conn)
+
+        found = findings(terminal)
+
+        assert set(found) == {check}, harm.__name__
+        assert words in found[check][0]
+        mended(conn)
+
+
+def mended(conn: Conn) -> None:
+    conn.execute("TRUNCATE ai_proactive_messages")
+    turn_switch(conn, "stop", '{"on": false}')
+    turn_switch(conn, "adoption", '{"state": "done"}')
 
 
 def test_what_the_old_worker_sent_before_we_came_and_what_we_sent_is_no_finding(
@@ -159,6 +167,12 @@ def test_what_is_wrong_with_a_variable_is_told_once(
     assert list(found) == [check]
     assert words in found[check][0]
     assert "s3cret" not in str(found)
+
+
+def test_schedules_without_a_database_are_a_finding_before_anything_is_looked_at() -> None:
+    look = Surroundings(Environment({"IGE_SCHEDULES": "on"}))
+
+    assert [finding.todo for finding in variables(look)] == ["Set IGE_DATABASE_URL to the application's database."]
 
 
 def test_a_database_that_was_never_migrated(terminal: Terminal, empty_database_url: str) -> None:
