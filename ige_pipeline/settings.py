@@ -164,6 +164,16 @@ class Settings(BaseModel):
         description="USD per million tokens in/cached/out (0.40/0.10/1.60) of a model that prices.toml does not list.",
     )
 
+    review_drafts: bool = Field(
+        default=False, description="Let drafts wait for a person (`ige drafts`); promised texts in own words do not."
+    )
+    review_hours: float = Field(
+        24, ge=0.5, le=168, description="Hours after which a draft that nobody approved expires."
+    )
+    rejected_draft_days: float = Field(
+        7, ge=0, le=60, description="Days in which nothing is written for what a draft was rejected for."
+    )
+
     keep_decisions_days: int = Field(
         90, ge=7, le=3650, description="Days that decisions are kept which led to no message."
     )

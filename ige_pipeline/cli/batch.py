@@ -25,6 +25,7 @@ def schedule_batch(
     step: Step = lambda _name: None,
 ) -> tuple[Batch, dict[str, Any]]:
     """Run the five stages of one batch; return it and its closing row (counts by verdict, tokens, cost in USD)."""
+    from ige_pipeline.delivery.held import count_of_batch  # noqa: PLC0415 - as below
     from ige_pipeline.delivery.schedule import require_not_held  # noqa: PLC0415 - kept out of the others' start-up
     from ige_pipeline.triggers.trigger import load_all  # noqa: PLC0415 - as above
 
@@ -42,7 +43,8 @@ def schedule_batch(
         _stages(conn, batch, environment, settings, step)
         closed = close_batch(conn, batch)
         retire_decisions(conn, keep_days=settings.keep_decisions_days)
-    require_not_held(batch, closed["counts"])
+        drafts = count_of_batch(conn, batch)
+    require_not_held(batch, closed["counts"], drafts=drafts)
     return batch, closed
 
 

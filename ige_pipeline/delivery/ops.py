@@ -19,7 +19,7 @@ def schedule_messages(
 
     Each row and its decision are written in one statement. A dry run says what it would have scheduled.
     """
-    from ige_pipeline.delivery import schedule  # noqa: PLC0415 - a delivery run never needs this
+    from ige_pipeline.delivery import held, schedule  # noqa: PLC0415 - a delivery run never needs this
 
     with database().connect() as conn:
         batch = batch_of(conn, context)
@@ -27,13 +27,15 @@ def schedule_messages(
         closed = close_batch(conn, batch)
         retired = retire_decisions(conn, keep_days=request.settings().keep_decisions_days)
         rows = schedule.preview(conn, batch)
+        drafts, waiting = held.count_of_batch(conn, batch), held.count_waiting(conn)
         for materialization in report.of_batch(batch, closed, rows, run_id=context.run_id):
             context.log_event(materialization)
     context.add_output_metadata(
-        {"scheduled": scheduled, "ledger_days_dropped": retired, **counts_as_metadata("verdict", closed["counts"])}
+        {"scheduled": scheduled, "ledger_days_dropped": retired, "drafts_waiting": waiting}
+        | counts_as_metadata("verdict", closed["counts"])
     )
     context.log.info("Batch %d: %s", batch.id, closed["counts"])
-    schedule.require_not_held(batch, closed["counts"])
+    schedule.require_not_held(batch, closed["counts"], drafts=drafts)
 
 
 @stage_op(kinds={"postgres"}, first=True)

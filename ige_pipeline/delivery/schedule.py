@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ige_pipeline.delivery.held import hold_drafts
 from ige_pipeline.delivery.promise import close_promises
 from ige_pipeline.delivery.switches import audit
 from ige_pipeline.ledger.batch import Batch, require_in_service
@@ -26,6 +27,7 @@ def schedule_messages(conn: Connection, batch: Batch, settings: Settings) -> int
         conn.execute(_QUERIES["expire_drafts"], values)
         conn.execute(_QUERIES["expire_held"], values)
         conn.execute(_QUERIES["one_for_each_person"], values)
+        hold_drafts(conn, batch, settings)
         conn.execute(_QUERIES["hold_if_too_many"], values)
         conn.execute(_QUERIES["postpone_backlog"], values)
         done = conn.execute(_QUERIES["schedule_nothing" if batch.dry_run else "schedule"], values)
@@ -34,11 +36,15 @@ def schedule_messages(conn: Connection, batch: Batch, settings: Settings) -> int
     return done.rowcount
 
 
-def require_not_held(batch: Batch, counts: dict[str, Any]) -> None:
-    """Refuse to call a held batch done: somebody must look before so many people are written to."""
-    if counts.get("held") and not batch.dry_run:
+def require_not_held(batch: Batch, counts: dict[str, Any], *, drafts: int = 0) -> None:
+    """Refuse to call a held batch done: somebody must look before so many people are written to.
+
+    `drafts` of them wait one by one, as review mode wants it.
+    """
+    held = counts.get("held", 0) - drafts
+    if held > 0 and not batch.dry_run:
         raise Refusal(
-            f"Batch {batch.id} would have written to {counts['held']} contractors at once and is held: look at it with "
+            f"Batch {batch.id} would have written to {held} contractors at once and is held: look at it with "
             f"`ige batches show {batch.id}`, then `ige batches approve {batch.id}` within 24 hours, or leave it.",
         )
 

@@ -15,7 +15,8 @@ UPDATE ige_decisions
    AND reviewed_at IS NOT NULL
    AND CASE WHEN promised THEN due_at + make_interval(secs => %(promised_late_hours)s::float8 * 3600)
             -- Whatever the quiet hours of today say: an old hour's batch is old.
-            ELSE %(as_of)s::timestamptz + make_interval(secs => %(expire_after_hours)s::float8 * 3600) END <= now()
+            ELSE COALESCE(approved_at, %(as_of)s::timestamptz)
+                 + make_interval(secs => %(expire_after_hours)s::float8 * 3600) END <= now()
 
 -- name: one_for_each_person
 -- Ranking sees one contractor's candidates of one screening. This sees the whole batch, with what an earlier run of this
@@ -53,7 +54,7 @@ WITH proactive AS (
     SELECT count(*) AS ready
       FROM ige_decisions
      WHERE batch_id = %(batch_id)s AND decided_on = %(decided_on)s AND verdict IS NULL AND reviewed_at IS NOT NULL
-       AND NOT promised
+       AND NOT promised AND approved_at IS NULL
 ), everybody AS (
     SELECT count(*) AS people FROM contractors
 )
@@ -69,6 +70,7 @@ UPDATE ige_decisions d
    AND d.verdict IS NULL
    AND d.reviewed_at IS NOT NULL
    AND NOT d.promised
+   AND d.approved_at IS NULL
    AND p.ready > %(blast_radius_at_least)s
    AND p.ready > %(blast_radius_share)s::float8 * e.people
    AND NOT EXISTS (SELECT 1 FROM ige_batches b WHERE b.id = d.batch_id AND b.approved_at IS NOT NULL)
@@ -87,6 +89,7 @@ UPDATE ige_decisions
  WHERE batch_id = %(batch_id)s
    AND decided_on = %(decided_on)s
    AND verdict = 'held'
+   AND reasons @> '[{"reason": "blast_radius"}]'
 
 -- name: expire_held
 -- Nobody approved them within their time; from now on the ledger says so.
@@ -96,6 +99,7 @@ UPDATE ige_decisions d
   FROM ige_batches b
  WHERE d.verdict = 'held'
    AND d.decided_on >= (now() AT TIME ZONE 'UTC')::date - 7
+   AND d.reasons @> '[{"reason": "blast_radius"}]'
    AND b.id = d.batch_id
    AND b.as_of + make_interval(secs => %(expire_after_hours)s::float8 * 3600) <= now()
 
@@ -111,7 +115,7 @@ WITH room AS (
     SELECT id, row_number() OVER (ORDER BY priority DESC, urgency DESC, id) AS place
       FROM ige_decisions
      WHERE batch_id = %(batch_id)s AND decided_on = %(decided_on)s AND verdict IS NULL AND reviewed_at IS NOT NULL
-       AND NOT promised
+       AND NOT promised AND approved_at IS NULL
 )
 UPDATE ige_decisions d
    SET verdict = 'postponed',
@@ -150,10 +154,11 @@ WITH ready AS (
                WHEN 'ai_concierge_goals' THEN jsonb_build_object('goal_id', r.subject_id)
                WHEN 'ai_concierge_checklist_items' THEN jsonb_build_object('item_id', r.subject_id)
                ELSE '{}'::jsonb END,
-           NOW(), NOW(), gen_random_uuid(), r.trigger_name, r.subject_table, r.subject_id, r.occurrence, r.dedupe_key,
+           -- What was said before an approval was said when it was drafted: a reply since then cancels it.
+           CASE WHEN r.approved_at IS NULL THEN NOW() ELSE r.created_at END, NOW(), gen_random_uuid(), r.trigger_name, r.subject_table, r.subject_id, r.occurrence, r.dedupe_key,
            r.source_message_type, r.id, r.priority, r.not_before,
            CASE WHEN r.promised THEN r.due_at + make_interval(secs => %(promised_late_hours)s::float8 * 3600)
-                ELSE GREATEST(%(as_of)s::timestamptz, r.not_before)
+                ELSE GREATEST(COALESCE(r.approved_at, %(as_of)s::timestamptz), r.not_before)
                      + make_interval(secs => %(expire_after_hours)s::float8 * 3600) END,
            r.text_style, r.says_opt_out, r.written_for
       FROM ready r

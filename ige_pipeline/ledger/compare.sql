@@ -29,5 +29,6 @@ SELECT trigger_name, message_type, count(*) AS messages, min(draft) AS example
  WHERE batch_id = %(batch_id)s
    AND decided_on = %(decided_on)s
    AND verdict = 'held'
+   AND reasons @> '[{"reason": "blast_radius"}]'
  GROUP BY 1, 2
  ORDER BY 3 DESC

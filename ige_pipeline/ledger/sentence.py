@@ -59,6 +59,10 @@ _REASONS = {
     "untraced_name": "its text has a name that was not given",
     "nearly_the_same": "they got nearly the same text lately ({observed} of it alike, from {limit} on is too much)",
     "other_language": "its text is in another language ({observed} and not {limit})",
+    "approval_wanted": "its text waits for a person to look at it ({limit})",
+    "not_approved": "nobody approved its text within {observed} h",
+    "draft_waiting": "a text for it waits for a person already (draft {observed})",
+    "draft_rejected": "somebody rejected its text ({observed}: {limit})",
     "long_promise": "it is long ({observed}), but somebody promised these words, so nothing was cut",
     "not_evaluated": "the check {observed} of its text could not be made, which counts as no",
 }

@@ -64,6 +64,10 @@ class Finding:
     observed: str | float
     limit: str | float | None = None
 
+    def as_json(self) -> dict[str, object]:
+        """Write it as the ledger keeps it."""
+        return {"reason": str(self.reason), "observed": self.observed, "limit": self.limit}
+
 
 @dataclass(frozen=True)
 class _Case:

@@ -121,6 +121,16 @@ def screen_content(conn: Connection, batch: Batch, settings: Settings, *, templa
             conn.execute(_QUERIES["record_review"], reviewed | key)
 
 
+def review_again(conn: Connection, batch: Batch, decision_id: int, settings: Settings) -> tuple[Finding, ...]:
+    """Judge a draft that a person changed, without trying a template; keep it, and return nothing, when it is fit."""
+    (each,) = (each for each in submissions(conn, batch, settings) if each.brief.decision_id == decision_id)
+    findings = each.objections()
+    if not findings:
+        key = {"id": decision_id, "decided_on": batch.decided_on, "written_for": each.number}
+        conn.execute(_QUERIES["record_review"], _passed(each.written, each.brief, each.standard) | key)
+    return findings
+
+
 def how_rejected(generation: Mapping[str, Any] | None) -> str:
     """Say how often the model's text was rejected, or what else its second try came to."""
     tries = (generation or {}).get("tries") or []
@@ -171,10 +181,7 @@ def _passed(draft: Draft, brief: Brief, standard: Standard) -> dict[str, object]
 
 
 def _rejected(draft: Draft, findings: tuple[Finding, ...]) -> dict[str, object]:
-    reasons: list[dict[str, object]] = [
-        {"reason": str(finding.reason), "observed": finding.observed, "limit": finding.limit} for finding in findings
-    ]
-    return _record(draft, draft.text, reasons=reasons, verdict="rejected")
+    return _record(draft, draft.text, reasons=[finding.as_json() for finding in findings], verdict="rejected")
 
 
 def _record(

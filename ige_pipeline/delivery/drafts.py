@@ -1,0 +1,126 @@
+"""Drafts that wait for a person: held by a batch in review mode, then approved, edited, rejected, or expired."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from ige_pipeline.delivery.schedule import schedule_messages
+from ige_pipeline.delivery.switches import audit
+from ige_pipeline.generation.notice import Notice
+from ige_pipeline.ledger import compare
+from ige_pipeline.ledger.batch import Batch, close_batch
+from ige_pipeline.ledger.sentence import of_reason
+from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.queries import load
+from ige_pipeline.refusal import Refusal
+from ige_pipeline.safeguards import screen
+from ige_pipeline.safeguards.finding import Finding
+from ige_pipeline.safeguards.review import review_again
+from ige_pipeline.safeguards.segments import downgrade
+from ige_pipeline.settings import Settings
+
+_QUERIES = load(__package__, "drafts.sql")
+
+Draft = dict[str, Any]
+
+
+def waiting(conn: Connection, settings: Settings) -> list[Draft]:
+    """Return every draft that waits, the oldest first; what nobody looked at in time expires now."""
+    conn.execute(_QUERIES["expire_waiting"], settings.model_dump())
+    return conn.execute(_QUERIES["waiting"], {"id": None}).fetchall()
+
+
+def find(conn: Connection, draft_id: int, settings: Settings) -> Draft:
+    """Return a draft that waits; Refusal, saying what became of it, when it does not."""
+    conn.execute(_QUERIES["expire_waiting"], settings.model_dump())
+    row = conn.execute(_QUERIES["waiting"], {"id": draft_id}).fetchone()
+    if row is None:
+        raise Refusal(_why_not(conn, draft_id))
+    return row
+
+
+def approve(
+    conn: Connection, draft_id: int, settings: Settings, *, who: str, consent_needed: bool = True
+) -> tuple[str, list[str]]:
+    """Let a draft be scheduled, after asking the recipients' safeguards again; return its verdict and the reasons."""
+    with conn.transaction():
+        draft, batch = _taken(conn, draft_id, settings)
+        _release(conn, draft, settings, who=who, consent_needed=consent_needed)
+        schedule_messages(conn, batch, settings)
+        close_batch(conn, batch)
+        became = _became(conn, draft_id)
+        audit(conn, who=who, action="approve draft", detail={"decision": draft_id, "verdict": became["verdict"]})
+    return became["verdict"], [of_reason(reason) for reason in became["reasons"]]
+
+
+def edit(conn: Connection, draft_id: int, text: str, settings: Settings, *, who: str) -> Draft:
+    """Give a draft another text, which still waits; Refusal with every reason when the text is not fit to send."""
+    with conn.transaction():
+        draft, batch = _taken(conn, draft_id, settings)
+        key = {"id": draft_id, "decided_on": batch.decided_on}
+        notice = Notice(settings.sender_name, settings.opt_out_text)
+        written = notice.without(downgrade(" ".join(text.split())))
+        conn.execute(_QUERIES["reopen"], key | {"text": written})
+        findings = review_again(conn, batch, draft_id, settings)
+        if findings:
+            told = "; ".join(of_reason(finding.as_json()) for finding in findings)
+            raise Refusal(f"This text cannot be sent: {told}.")
+        conn.execute(_QUERIES["hold_again"], key | {"waits_since": draft["waits_since"]})
+        audit(conn, who=who, action="edit draft", detail={"decision": draft_id, "before": draft["text"]})
+        return find(conn, draft_id, settings)
+
+
+def reject(conn: Connection, draft_id: int, settings: Settings, *, who: str, why: str) -> None:
+    """Let a draft never be sent; for `rejected_draft_days` nothing is written in its place."""
+    with conn.transaction():
+        _, batch = _taken(conn, draft_id, settings)
+        reasons = [{"reason": "draft_rejected", "observed": who, "limit": why}]
+        key = {"id": draft_id, "decided_on": batch.decided_on}
+        conn.execute(_QUERIES["reject"], key | {"reasons": json.dumps(reasons)})
+        close_batch(conn, batch)
+        audit(conn, who=who, action="reject draft", detail={"decision": draft_id, "reason": why})
+
+
+def _taken(conn: Connection, draft_id: int, settings: Settings) -> tuple[Draft, Batch]:
+    """Return a draft that waits, locked, and its batch."""
+    draft = find(conn, draft_id, settings)
+    key = {"id": draft_id, "decided_on": draft["decided_on"]}
+    if conn.execute(_QUERIES["lock_draft"], key).fetchone() is None:
+        raise Refusal(_why_not(conn, draft_id))
+    return draft, compare.by_id(conn, draft["batch_id"])
+
+
+def _release(conn: Connection, draft: Mapping[str, Any], settings: Settings, *, who: str, consent_needed: bool) -> None:
+    key = {"id": draft["draft"], "decided_on": draft["decided_on"], "who": who}
+    candidates = conn.execute(_QUERIES["candidate"], key).fetchall()
+    frame = screen.with_facts(conn, candidates, settings, consent_needed=consent_needed)
+    decided, now = screen.decide(frame, settings)
+    found = decided.get(0, [])
+    stops = bool(screen.blocked({0: found}))
+    starts = max((each.clears_at for each in found if each.clears_at is not None), default=None)
+    told = {"reasons": json.dumps([each.as_json() for each in found], default=str)}
+    too_late = starts is not None and starts - now > timedelta(hours=settings.postpone_at_most_hours)
+    if stops or too_late:
+        verdict = "blocked" if stops else "postponed"
+        conn.execute(_QUERIES["stop"], key | told | {"verdict": verdict, "retry_at": _clears(found)})
+    else:
+        conn.execute(_QUERIES["release"], key | told | {"not_before": starts})
+
+
+def _clears(found: list[Finding]) -> Any:
+    moments = [each.clears_at for each in found]
+    return max(each for each in moments if each) if all(moments) else None
+
+
+def _became(conn: Connection, draft_id: int) -> dict[str, Any]:
+    row = conn.execute(_QUERIES["verdict_of"], {"id": draft_id}).fetchone()
+    if row is None:
+        raise Refusal(f"There is no draft {draft_id}: `ige drafts list` shows what waits.")
+    return row
+
+
+def _why_not(conn: Connection, draft_id: int) -> str:
+    became = _became(conn, draft_id)
+    by = f" (approved by {became['approved_by']})" if became["approved_by"] else ""
+    return f"Draft {draft_id} does not wait: it is {became['verdict'] or 'not decided yet'}{by}."

@@ -1,0 +1,33 @@
+-- name: skip_waiting
+-- What a draft waits for is not written a second time, nor what a person said no to a few days ago. `retry_at` is when
+-- that ends, so that no sensor asks again before.
+UPDATE ige_decisions d
+   SET verdict = 'blocked',
+       decided_at = now(),
+       retry_at = other.until,
+       reasons = d.reasons || jsonb_build_array(jsonb_build_object(
+                     'reason', CASE other.verdict WHEN 'held' THEN 'draft_waiting' ELSE 'draft_rejected' END,
+                     'observed', other.id, 'limit', other.until))
+  FROM (SELECT mine.id AS mine, found.*
+          FROM ige_decisions mine
+         CROSS JOIN LATERAL (SELECT o.id, o.verdict,
+                                    CASE o.verdict WHEN 'held' THEN o.retry_at ELSE o.decided_at + make_interval(
+                                        secs => %(rejected_draft_days)s::float8 * 86400) END AS until
+                               FROM ige_decisions o
+                              WHERE o.dedupe_key = mine.dedupe_key
+                                AND o.verdict IN ('held', 'rejected')
+                                AND o.id <> mine.id
+                                AND NOT o.dry_run
+                                AND CASE o.verdict WHEN 'held' THEN o.reasons @> '[{"reason": "approval_wanted"}]' AND o.retry_at > now()
+                                         ELSE o.reasons @> '[{"reason": "draft_rejected"}]'
+                                              AND o.decided_at > now() - make_interval(
+                                                  secs => %(rejected_draft_days)s::float8 * 86400) END
+                              ORDER BY o.id DESC
+                              LIMIT 1) AS found
+         WHERE mine.batch_id = %(batch_id)s
+           AND mine.decided_on = %(decided_on)s
+           AND mine.verdict IS NULL
+           AND mine.screened_at IS NOT NULL
+           AND mine.approved_at IS NULL) AS other
+ WHERE d.id = other.mine
+   AND d.decided_on = %(decided_on)s
