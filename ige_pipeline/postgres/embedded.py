@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from fcntl import LOCK_EX, flock
@@ -45,14 +45,15 @@ def ensure_running(
     *,
     idle_stop: timedelta | None = timedelta(minutes=10),
     durable: bool = True,
+    settings: Sequence[str] = (),
     programs: Path | None = None,
 ) -> str:
     """Return the URL of the database `ige` on the folder's server, which is started unless it is up.
 
     The server stops once no client has been connected for `idle_stop` (None: never). The port stays the same as long
     as it is free. `durable=False` is for tests: a kill may then cost the last second, a crash of the machine
-    everything. A server that is up keeps the settings it was started with. `programs` is a Postgres installation
-    other than the wheel's, a folder with `bin` and `share`.
+    everything. `settings` (`name=value`) go over ours; a server that is up keeps those it was started with.
+    `programs` is a Postgres installation other than the wheel's, a folder with `bin` and `share`.
 
     Raises Refusal if there are no programs for this platform, the folder cannot be used, the data are of another major
     version of Postgres, or the server does not start.
@@ -61,7 +62,8 @@ def ensure_running(
     with _explained(folder), _locked(folder):
         for pause in (0.1, 0.2, 0.4, 0.8):
             if _free(folder / "keeper.lock"):
-                _start(folder, programs or wheel_programs(), idle_stop=idle_stop, durable=durable)
+                chosen = (*SETTINGS, *(() if durable else NOT_DURABLE), *settings)
+                _start(folder, programs or wheel_programs(), chosen, idle_stop=idle_stop, durable=durable)
             if _answers(folder):
                 return _url(folder).removesuffix("postgres") + "ige"
             # After a kill -9 the old server's children need a moment to see that it is gone.
@@ -133,7 +135,9 @@ def _url(folder: Path) -> str:
     return (folder / "url").read_text()
 
 
-def _start(folder: Path, programs: Path, *, idle_stop: timedelta | None, durable: bool) -> None:
+def _start(
+    folder: Path, programs: Path, settings: Sequence[str], *, idle_stop: timedelta | None, durable: bool
+) -> None:
     """Start a keeper, which starts the server or adopts one whose keeper died."""
     programs = reachable_programs(programs)
     data = make_cluster(folder) / "data"
@@ -143,7 +147,7 @@ def _start(folder: Path, programs: Path, *, idle_stop: timedelta | None, durable
     words: list[str | Path] = ["--folder", folder, "--data", data]
     words += ["--idle-stop", str(idle_stop.total_seconds())] if idle_stop else []
     words += ["--", programs / "bin" / "postgres", "-D", data, "-p", str(urlsplit(_url(folder)).port)]
-    words += [word for setting in (SETTINGS if durable else SETTINGS + NOT_DURABLE) for word in ("-c", setting)]
+    words += [word for setting in settings for word in ("-c", setting)]
     _run_keeper(folder, words)
 
 

@@ -1,16 +1,15 @@
 -- name: record_candidates
--- Everyone whom a trigger selects, less those written to about the same subject lately, becomes an undecided row of the
--- ledger. For triggers that recur the occurrence is the last message about the subject, so that one silence is
--- answered once however often we look.
-INSERT INTO ige_decisions (decided_on, batch_id, contractor_id, trigger_name, message_type, priority, urgency,
-                           subject_table, subject_id, occurrence, dedupe_key, reason, facts, changed_since, dry_run)
+-- Everyone whom a trigger selects, less those written to about the same subject lately, becomes a candidate: a decision
+-- about which nothing is said yet. For triggers that recur the occurrence is the last message about the subject, so that
+-- one silence is answered once however often we look.
+INSERT INTO ige_candidates (decided_on, batch_id, contractor_id, trigger_name, message_type, priority, urgency,
+                            subject_table, subject_id, occurrence, dedupe_key, reason, facts, changed_since, dry_run)
 SELECT %(decided_on)s, %(batch_id)s, due.contractor_id, %(trigger)s, %(message_type)s, %(priority)s,
        COALESCE(due.urgency, 0), %(subject)s, due.subject_id, due.occurrence,
        concat_ws(':', %(trigger)s::text, %(subject)s::text, due.subject_id::text, due.occurrence),
        due.reason, due.facts, COALESCE(due.changed_at::timestamptz > %(as_of)s, false), %(dry_run)s
   FROM ({due}) AS due
  WHERE due.place <= %(at_most)s
-ON CONFLICT (batch_id, dedupe_key, decided_on) DO NOTHING
 
 -- name: select_candidates
 -- The same without writing anything: what the safeguards need to know of each candidate.
@@ -85,10 +84,24 @@ SELECT m.id, m.live, m.at
  ORDER BY m.live DESC
  LIMIT 1
 
+-- name: forget_candidates
+-- A repeated run of the op looks anew. What the safeguards have seen of the first one is in the ledger and stays.
+DELETE FROM ige_candidates WHERE batch_id = %(batch_id)s
+
 -- name: count_candidates
--- What this batch found, by trigger; a repeated run of the op finds what the first one wrote.
+-- What this batch found, by trigger.
 SELECT trigger_name, count(*) AS candidates
-  FROM ige_decisions
- WHERE batch_id = %(batch_id)s
-   AND decided_on = %(decided_on)s
+  FROM (SELECT c.trigger_name, c.dedupe_key
+          FROM ige_candidates c
+         WHERE c.batch_id = %(batch_id)s
+           AND c.decided_on = %(decided_on)s
+         UNION ALL
+        SELECT d.trigger_name, d.dedupe_key
+          FROM ige_decisions d
+         WHERE d.batch_id = %(batch_id)s
+           AND d.decided_on = %(decided_on)s
+           AND NOT EXISTS (SELECT 1
+                             FROM ige_candidates again
+                            WHERE again.batch_id = d.batch_id
+                              AND again.dedupe_key = d.dedupe_key)) AS found
  GROUP BY trigger_name
