@@ -43,6 +43,10 @@ class Settings(BaseModel):
     suggestion_at_most: int = Field(1, ge=1, le=20, description="Suggestions considered per contractor.")
     promised_late_hours: Hours = Field(24, description="Hours after which a promised message is not sent any more.")
 
+    batch_connections: int = Field(
+        2, ge=1, le=16, description="Connections to Postgres on which a batch evaluates and screens at once."
+    )
+
     # Whether they may be contacted
     min_gap_hours: Hours = Field(48, description="Hours between two messages to one contractor (old system: 48).")
     ignored_in_a_row: int = Field(

@@ -150,6 +150,24 @@ def make_reviewed_decision(conn: Conn, batch: Batch, contractor_id: int, **over:
     return make_decision(conn, batch, contractor_id, **(row | over))
 
 
+def found_by(conn: Conn, batch: Batch) -> list[DictRow]:
+    """Return what a batch's triggers found and no safeguard has seen: candidates, and promised decisions."""
+    return conn.execute(
+        """
+        SELECT id, contractor_id, trigger_name, message_type, NULL AS source_message_type, false AS promised, priority,
+               urgency, subject_table, subject_id, occurrence, dedupe_key, reason, facts, changed_since, NULL AS due_at,
+               dry_run, NULL AS verdict, '[]'::jsonb AS reasons
+          FROM ige_candidates WHERE batch_id = %(batch_id)s AND decided_on = %(decided_on)s
+         UNION ALL
+        SELECT id, contractor_id, trigger_name, message_type, source_message_type, promised, priority,
+               urgency, subject_table, subject_id, occurrence, dedupe_key, reason, facts, changed_since, due_at,
+               dry_run, verdict, reasons
+          FROM ige_decisions WHERE batch_id = %(batch_id)s AND decided_on = %(decided_on)s
+         ORDER BY priority DESC, urgency DESC, subject_id""",
+        batch.key,
+    ).fetchall()
+
+
 def insert(conn: Conn, table: str, row: Mapping[str, Any]) -> int:
     """Insert one row and return its id."""
     statement = sql.SQL("INSERT INTO {} ({}) VALUES ({}) RETURNING id").format(

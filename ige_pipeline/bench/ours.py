@@ -10,14 +10,9 @@ from ige_pipeline.bench.reference import Winners
 from ige_pipeline.ledger.batch import Batch, open_batch
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
-from ige_pipeline.safeguards.screen import (
-    blocked,
-    decide,
-    fetch_frame,
-    of_whole_contractors,
-    screen_recipients,
-    with_facts,
-)
+from ige_pipeline.safeguards.batch_facts import fetch_frame, of_whole_contractors, with_facts
+from ige_pipeline.safeguards.judgement import blocked
+from ige_pipeline.safeguards.screen import decide, screen_recipients
 from ige_pipeline.settings import Settings
 from ige_pipeline.triggers.evaluate import evaluate, parameters, selection
 from ige_pipeline.triggers.trigger import Trigger, load_all
@@ -74,7 +69,7 @@ def written(conn: Connection, batch: Batch, triggers: Iterable[Trigger], setting
 
 def empty_ledger(conn: Connection) -> None:
     """Begin as each day does; what the last batch wrote is not the next one's to flush."""
-    conn.execute("TRUNCATE ige_decisions")
+    conn.execute("TRUNCATE ige_decisions, ige_candidates")
     conn.execute("CHECKPOINT")
 
 

@@ -1,6 +1,6 @@
 """The two jobs by hand: the same stage functions in the same order, without Dagster."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -10,6 +10,7 @@ from ige_pipeline.delivery.deliver import DeliveryReport, Progress, deliver, req
 from ige_pipeline.environment import Environment
 from ige_pipeline.ledger.batch import Batch, close_batch, open_batch, retire_decisions
 from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.lanes import lanes_of
 from ige_pipeline.run_request import require_sender
 from ige_pipeline.settings import Settings
 
@@ -30,7 +31,8 @@ def schedule_batch(
     from ige_pipeline.triggers.trigger import load_all  # noqa: PLC0415 - as above
 
     triggers = load_all()
-    with environment.checked_database().connect() as conn:
+    with lanes_of(environment.checked_database(), settings.batch_connections) as lanes:
+        conn = lanes[0]
         require_sender(settings, texts_leave=environment.consent_needed, dry_run=dry_run)
         batch = open_batch(
             conn,
@@ -40,7 +42,7 @@ def schedule_batch(
             as_of=as_of,
             dry_run=dry_run,
         )
-        _stages(conn, batch, environment, settings, step)
+        _stages(lanes, batch, environment, settings, step)
         closed = close_batch(conn, batch)
         retire_decisions(conn, keep_days=settings.keep_decisions_days)
         drafts = count_of_batch(conn, batch)
@@ -48,7 +50,9 @@ def schedule_batch(
     return batch, closed
 
 
-def _stages(conn: Connection, batch: Batch, environment: Environment, settings: Settings, step: Step) -> None:
+def _stages(
+    lanes: Sequence[Connection], batch: Batch, environment: Environment, settings: Settings, step: Step
+) -> None:
     from ige_pipeline.delivery.schedule import schedule_messages  # noqa: PLC0415
     from ige_pipeline.generation import generate, template  # noqa: PLC0415
     from ige_pipeline.safeguards import review, screen, second_try  # noqa: PLC0415
@@ -56,10 +60,11 @@ def _stages(conn: Connection, batch: Batch, environment: Environment, settings: 
     from ige_pipeline.triggers.trigger import load_all  # noqa: PLC0415
 
     templates = template.of(settings)
+    conn, *beside = lanes
     step("evaluate_triggers")
-    evaluate(conn, batch, load_all(), settings)
+    evaluate(conn, batch, load_all(), settings, beside=beside)
     step("screen_recipients")
-    screen.screen_recipients(conn, batch, settings, consent_needed=environment.consent_needed)
+    screen.screen_recipients(conn, batch, settings, consent_needed=environment.consent_needed, beside=beside)
     step("generate_messages")
     generate.generate_messages(conn, batch, settings, templates=templates, model=environment.model(settings))
     step("screen_content")

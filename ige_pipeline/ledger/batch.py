@@ -1,11 +1,13 @@
 """A batch: one scheduling run's question, asked as of one moment. Found again by the root run's id."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from psycopg import errors
+from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 
 from ige_pipeline.postgres.connection import Connection
@@ -84,6 +86,18 @@ def find_batch(conn: Connection, root_run_id: str) -> Batch:
     if row is None:
         raise Refusal("This run has no batch: start schedule_messages_job from its first op, evaluate_triggers.")
     return Batch(**row | {"triggers": tuple(row["triggers"])})
+
+
+@contextmanager
+def alone_with(conn: Connection, batch: Batch) -> Iterator[None]:
+    """Be the only one at work on a batch's candidates; another run of the same op waits until the first has ended."""
+    conn.execute(_QUERIES["take_batch"], batch.key)
+    try:
+        yield
+    finally:
+        # A connection that broke has let go of it; so has Postgres.
+        if not conn.broken and conn.info.transaction_status is not TransactionStatus.INERROR:
+            conn.execute(_QUERIES["leave_batch"], batch.key)
 
 
 def close_batch(conn: Connection, batch: Batch) -> dict[str, Any]:

@@ -58,3 +58,10 @@ RETURNING b.counts, b.tokens_in, b.tokens_out, b.cost_usd, b.opened_at, b.closed
 -- name: retired
 -- Whether somebody has gone back to the old system, and why.
 SELECT reason FROM ige_switches WHERE name = 'retired' AND (value ->> 'on')::boolean
+
+-- name: take_batch
+-- Held by the connection, and let go of when that ends, however it ends.
+SELECT pg_advisory_lock(hashtext('ige_batch'), (%(batch_id)s::bigint %% 2147483647)::integer)
+
+-- name: leave_batch
+SELECT pg_advisory_unlock(hashtext('ige_batch'), (%(batch_id)s::bigint %% 2147483647)::integer)

@@ -18,7 +18,7 @@ def lanes_of(database: Database, count: int) -> Iterator[tuple[Connection, ...]]
 
 
 def side_by_side(lanes: Sequence[Connection], works: Iterable[Work], do: Callable[[Connection, Work], object]) -> None:
-    """Do each work on a lane that is free, and end when all are done; what one raises is raised, and nothing begun after.
+    """Do each work on a lane that is free, and end when all are done; what one raises is raised, and ends the rest.
 
     `works` is asked for the next one only when a lane is free, so that not all of them need be held at once.
     """

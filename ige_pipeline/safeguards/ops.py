@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from ige_pipeline.postgres.lanes import lanes_of
 from ige_pipeline.run_request import RunRequest
 from ige_pipeline.stage import DatabaseSource, ModelSource, batch_of, counts_as_metadata, stage_op
 
@@ -16,9 +17,10 @@ def screen_recipients(
     """
     from ige_pipeline.safeguards import screen  # noqa: PLC0415 - pandas costs a second; a delivery run never needs this
 
-    with database().connect() as conn:
+    settings, needed = request.settings(), request.consent_needed()
+    with lanes_of(database(), settings.batch_connections) as (conn, *beside):
         batch = batch_of(conn, context)
-        screen.screen_recipients(conn, batch, request.settings(), consent_needed=request.consent_needed())
+        screen.screen_recipients(conn, batch, settings, consent_needed=needed, beside=beside)
         verdicts, reasons = screen.count_verdicts(conn, batch), screen.count_reasons(conn, batch)
     context.add_output_metadata(counts_as_metadata("verdict", verdicts) | counts_as_metadata("reason", reasons))
     context.log.info("Batch %d: %s, because of %s", batch.id, verdicts, reasons)

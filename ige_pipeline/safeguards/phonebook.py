@@ -43,8 +43,13 @@ def look_up(conn: Connection, contractor_ids: Collection[int | None], *, region:
     """
     ids = sorted({each for each in contractor_ids if each is not None})
     read_numbers(conn, ids, region=region)
-    query = "sharing_with" if len(ids) <= _A_FEW else "all_sharing"
-    rows = conn.execute(_QUERIES[query], {"contractor_ids": ids, "region": region})
+    asked = {"contractor_ids": ids, "region": region}
+    if len(ids) <= _A_FEW:
+        rows = conn.execute(_QUERIES["sharing_with"], asked).fetchall()
+    else:
+        with conn.transaction():
+            conn.execute(_QUERIES["plan_for_all"])
+            rows = conn.execute(_QUERIES["all_sharing"], asked).fetchall()
     return Sharing({row["id"]: row["number"] for row in rows})
 
 
@@ -53,7 +58,9 @@ def read_others(conn: Connection, *, region: str, at_most: int = 20_000) -> int:
 
     Until all are read, somebody who is stored twice may be known by one of their numbers only.
     """
-    rows = conn.execute(_QUERIES["other_unread_numbers"], {"at_most": at_most, **_reader(region)})
+    with conn.transaction():
+        conn.execute(_QUERIES["plan_for_all"])
+        rows = conn.execute(_QUERIES["other_unread_numbers"], {"at_most": at_most, **_reader(region)}).fetchall()
     return _record(conn, sorted(row["raw"] for row in rows), region=region)
 
 

@@ -1,12 +1,20 @@
 -- name: unread_numbers
--- The stored numbers of these contractors that this release of the library has not read yet.
+-- The stored numbers of these contractors that this release of the library has not read yet. Each is looked up by
+-- itself: after a change of the library the planner takes every number for read, or for unread, and would wait hours.
 SELECT DISTINCT c.phone AS raw
   FROM contractors c
-  LEFT JOIN ige_phones p ON p.raw = c.phone AND p.region = %(region)s AND p.read_by = %(read_by)s
+  LEFT JOIN LATERAL (SELECT p.read_by
+                       FROM ige_phones p
+                      WHERE p.raw = c.phone AND p.region = %(region)s
+                      LIMIT 1) known ON true
  WHERE c.id = ANY (%(contractor_ids)s::bigint[])
    AND length(c.phone) <= 64
-   AND p.raw IS NULL
+   AND known.read_by IS DISTINCT FROM %(read_by)s
  ORDER BY c.phone
+
+-- name: plan_for_all
+-- For the rest of this transaction: all numbers are compared, whatever the planner believes there are of them.
+SELECT set_config('enable_nestloop', 'off', true)
 
 -- name: other_unread_numbers
 -- What is left to read of all contractors, those first whom we wrote to lately: they may share a number with others.

@@ -1,15 +1,29 @@
 -- name: undecided
--- The batch's candidates that no safeguard has looked at yet, each contractor's together.
-SELECT id, contractor_id, trigger_name, message_type, priority, urgency, promised, changed_since
-  FROM ige_decisions
- WHERE batch_id = %(batch_id)s
-   AND decided_on = %(decided_on)s
-   AND screened_at IS NULL
- ORDER BY contractor_id, id
+-- The batch's candidates that no safeguard has looked at yet, each contractor's together. What was promised is in the
+-- ledger already (`staged` is false).
+SELECT c.id, c.contractor_id, c.trigger_name, c.message_type, c.priority, c.urgency, false AS promised,
+       c.changed_since, true AS staged
+  FROM ige_candidates c
+ WHERE c.batch_id = %(batch_id)s
+   AND c.decided_on = %(decided_on)s
+ UNION ALL
+SELECT d.id, d.contractor_id, d.trigger_name, d.message_type, d.priority, d.urgency, d.promised,
+       d.changed_since, false
+  FROM ige_decisions d
+ WHERE d.batch_id = %(batch_id)s
+   AND d.decided_on = %(decided_on)s
+   AND d.screened_at IS NULL
+ ORDER BY 2, 1
 
--- name: facts_as_kept
--- What the ledger keeps of the facts, made where they are: never the number itself, nor the lists behind the counts.
-SELECT seen.*, row_to_json(kept)::text AS recipient_facts
+-- name: drop_facts
+-- Those of the piece before, where both belong to one transaction.
+DROP TABLE IF EXISTS pg_temp.kept_facts
+
+-- name: keep_facts
+-- What is known of a piece's contractors stays with Postgres, beside what the ledger keeps of it: never the number
+-- itself, nor the lists behind the counts.
+CREATE TEMPORARY TABLE kept_facts ON COMMIT DROP AS
+SELECT seen.*, to_jsonb(kept) AS recipient_facts
   FROM ({facts}) AS seen
  CROSS JOIN LATERAL (SELECT seen.known, seen.phone_verdict, seen.phone_verdict <> 'none' AS has_phone, seen.timezone,
                             seen.phone_zones, seen.phone_state, seen.suppressed, seen.consent, seen.paused,
@@ -17,7 +31,54 @@ SELECT seen.*, row_to_json(kept)::text AS recipient_facts
                             seen.sent_day, seen.sent_week, seen.sent_30_days, seen.recent_sent, seen.recent_unanswered,
                             seen.recent_last_sent_at, seen.trust_score, seen.complaints, seen.complained_at) AS kept
 
--- name: plan_for_many
+-- name: kept_facts
+-- All that the safeguards look at.
+SELECT contractor_id, known, phone_verdict, timezone, phone_zones, phone_state, paused, paused_until, suppressed, consent,
+       waiting_message_id, last_message_id, last_sent_at, sent_day, sent_week, sent_30_days, recent_times, recent_types,
+       recent_sent, recent_unanswered, recent_last_sent_at, trust_score, complaints, complained_at, asked_at
+  FROM {facts}
+
+-- name: facts_as_text
+-- The same, as a piece of the text in which thousands of decisions are written at once.
+SELECT contractor_id, recipient_facts::text AS facts
+  FROM {facts}
+ WHERE contractor_id = ANY (%(contractor_ids)s::bigint[])
+
+-- name: plan_for_hashes
+-- For the rest of this transaction: nobody knows yet how many candidates there are, and planned for one, 50,000 take hours.
+SELECT set_config('enable_nestloop', 'off', true)
+
+-- name: record_new
+-- One statement for thousands of candidates: each becomes a decision, with what was known, every reason, and the verdict
+-- where there already is one. A repeated run leaves what was seen before as it is.
+INSERT INTO ige_decisions (id, decided_on, batch_id, contractor_id, trigger_name, message_type, priority, urgency,
+                           subject_table, subject_id, occurrence, dedupe_key, reason, facts, changed_since, dry_run,
+                           created_at, screened_at, recipient_facts, reasons, verdict, decided_at, not_before, retry_at)
+SELECT c.id, c.decided_on, c.batch_id, c.contractor_id, c.trigger_name, c.message_type, c.priority, c.urgency,
+       c.subject_table, c.subject_id, c.occurrence, c.dedupe_key, c.reason, c.facts, c.changed_since, c.dry_run,
+       c.created_at, now(), k.recipient_facts, COALESCE(told.reasons::jsonb, '[]'), told.verdict,
+       CASE WHEN told.verdict IS NOT NULL THEN now() END, told.not_before, told.retry_at
+  FROM ige_candidates c
+  JOIN {facts} k ON k.contractor_id = c.contractor_id
+  LEFT JOIN unnest(string_to_array(%(ids)s, chr(30))::bigint[],
+                   string_to_array(%(reasons)s, chr(30)),
+                   string_to_array(%(verdicts)s, chr(30), ''),
+                   string_to_array(%(not_before)s, chr(30), '')::timestamptz[],
+                   string_to_array(%(retry_at)s, chr(30), '')::timestamptz[])
+            AS told (id, reasons, verdict, not_before, retry_at) ON told.id = c.id
+ WHERE c.batch_id = %(batch_id)s
+   AND c.decided_on = %(decided_on)s
+   AND c.contractor_id BETWEEN %(first)s AND %(last)s
+ON CONFLICT (batch_id, dedupe_key, decided_on) DO NOTHING
+
+-- name: forget_screened
+-- They are in the ledger now.
+DELETE FROM ige_candidates
+ WHERE batch_id = %(batch_id)s
+   AND decided_on = %(decided_on)s
+   AND contractor_id BETWEEN %(first)s AND %(last)s
+
+-- name: plan_for_look_ups
 -- For the rest of this transaction: look each row up by its id. Of a batch that was written a second ago there are no
 -- statistics, or those of the hours before, which say that hardly any row is unscreened; planned for one row, 50,000 take
 -- hours. A hash of the whole day for each piece is little better.

@@ -1,13 +1,15 @@
 """Run every trigger against the database and write who is due into the ledger."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from psycopg import sql
 
-from ige_pipeline.ledger.batch import Batch
+from ige_pipeline.ledger.batch import Batch, alone_with
 from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.lanes import side_by_side
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.settings import Settings
 from ige_pipeline.triggers.trigger import Trigger
@@ -20,18 +22,31 @@ OLD_KEYS = {"ai_concierge_goals": "goal_id", "ai_concierge_checklist_items": "it
 KIN = {"ai_concierge_goals": "ai_concierge_checklist_items"}
 
 
-def evaluate(conn: Connection, batch: Batch, triggers: Iterable[Trigger], settings: Settings) -> dict[str, int]:
-    """Record every candidate of `batch` as an undecided decision; return {trigger name: candidates}.
+def evaluate(
+    conn: Connection,
+    batch: Batch,
+    triggers: Iterable[Trigger],
+    settings: Settings,
+    *,
+    beside: Sequence[Connection] = (),
+) -> dict[str, int]:
+    """Record everybody whom a trigger selects; return {trigger name: candidates}.
 
-    Running it again adds nothing: a candidate is one row for each batch and dedupe key.
+    Promised messages become undecided decisions, the others candidates until the safeguards have seen them. Running it
+    again adds nothing: a decision is one row for each batch and dedupe key. `beside` are further connections to use.
     """
     chosen = list(triggers)
-    for trigger in chosen:
-        conn.execute(statement(trigger), parameters(trigger, batch, settings))
+    with alone_with(conn, batch):
+        conn.execute(_QUERIES["forget_candidates"], batch.key)
+        side_by_side((conn, *beside), chosen, partial(_record, batch=batch, settings=settings))
     closing = batch.key | {"promised_late_hours": settings.promised_late_hours}
     conn.execute(_PROMISED["close_promises"], closing)
     found = conn.execute(_QUERIES["count_candidates"], batch.key).fetchall()
     return {trigger.name: 0 for trigger in chosen} | {row["trigger_name"]: row["candidates"] for row in found}
+
+
+def _record(conn: Connection, trigger: Trigger, *, batch: Batch, settings: Settings) -> None:
+    conn.execute(statement(trigger), parameters(trigger, batch, settings))
 
 
 def statement(trigger: Trigger) -> sql.Composed:

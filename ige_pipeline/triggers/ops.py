@@ -3,6 +3,7 @@
 import dagster as dg
 
 from ige_pipeline.ledger.batch import open_batch
+from ige_pipeline.postgres.lanes import lanes_of
 from ige_pipeline.run_request import RunRequest
 from ige_pipeline.stage import DatabaseSource, counts_as_metadata, root_run_id, stage_op
 from ige_pipeline.triggers.evaluate import evaluate
@@ -18,7 +19,7 @@ def evaluate_triggers(
     A partition's start is what triggers take for now; without a partition it is the database's now.
     """
     settings, triggers = request.settings(), chosen(request.triggers)
-    with database().connect() as conn:
+    with lanes_of(database(), settings.batch_connections) as (conn, *beside):
         request.require_sender(settings)
         batch = open_batch(
             conn,
@@ -29,6 +30,6 @@ def evaluate_triggers(
             partition_key=context.partition_key if context.has_partition_key else None,
             dry_run=request.dry_run,
         )
-        found = evaluate(conn, batch, triggers, settings)
+        found = evaluate(conn, batch, triggers, settings, beside=beside)
     context.add_output_metadata({"batch": batch.id, **counts_as_metadata("candidates", found)})
     context.log.info("Batch %d as of %s: %s", batch.id, batch.as_of.isoformat(), found)

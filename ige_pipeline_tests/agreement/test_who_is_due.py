@@ -23,7 +23,7 @@ from ige_pipeline_tests.agreement.question import Candidate, Question
 from ige_pipeline_tests.agreement.who_is_due import candidates
 from ige_pipeline_tests.agreement.world import World, shifted
 from ige_pipeline_tests.agreement.writing import insert, wording
-from ige_pipeline_tests.factories import make_batch, one
+from ige_pipeline_tests.factories import found_by, make_batch, one
 
 Conn = psycopg.Connection[DictRow]
 
@@ -53,7 +53,7 @@ def test_the_triggers_find_whom_the_rules_name(
         asked, batch = ask(shared_conn, world, thresholds, zone=ZoneInfo(zone), lag=lag)
         expected = candidates(asked)
         counts = evaluate(shared_conn, batch, load_all(), thresholds)
-        found = {candidate(row) for row in shared_conn.execute("SELECT * FROM ige_decisions")}
+        found = {candidate(row) for row in found_by(shared_conn, batch)}
 
     for trigger in {each.trigger for each in expected}:
         event(trigger)
@@ -70,7 +70,7 @@ def test_a_row_fires_when_the_trigger_selects_it_and_else_says_what_it_lacks(
     with conn.transaction(force_rollback=True):
         asked, batch = ask(conn, world, thresholds, zone=ZoneInfo("UTC"), lag=lag)
         evaluate(conn, batch, load_all(), thresholds)
-        selected = conn.execute("SELECT contractor_id, trigger_name, subject_id FROM ige_decisions").fetchall()
+        selected = found_by(conn, batch)
         told = [
             (contractor, each)
             for contractor in (1, 2, 3, 4)
@@ -78,7 +78,7 @@ def test_a_row_fires_when_the_trigger_selects_it_and_else_says_what_it_lacks(
         ]
 
     fires = {(contractor, each.trigger.name, each.subject_id) for contractor, each in told if not each.missing}
-    assert fires == {tuple(row.values()) for row in selected}
+    assert fires == {(row["contractor_id"], row["trigger_name"], row["subject_id"]) for row in selected}
     assert [each for _, each in told if each.missing and not all(each.missing)] == []
     assert [each for _, each in told if each.over and not each.missing] == []
     assert {(contractor, each.trigger.name, each.subject_id) for contractor, each in told} >= rows_of(world)

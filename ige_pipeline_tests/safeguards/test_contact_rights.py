@@ -12,9 +12,10 @@ from ige_pipeline.delivery.outcome import Cancelled, Postponed
 from ige_pipeline.delivery.rescreen import rescreen
 from ige_pipeline.environment import Environment
 from ige_pipeline.loopback import is_loopback
+from ige_pipeline.safeguards.batch_facts import with_facts
 from ige_pipeline.safeguards.finding import Finding
 from ige_pipeline.safeguards.phonebook import read_numbers
-from ige_pipeline.safeguards.screen import screen, screen_recipients, with_facts
+from ige_pipeline.safeguards.screen import screen, screen_recipients
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.delivery.fakes import awake, make_lease
 from ige_pipeline_tests.factories import (
@@ -81,7 +82,7 @@ def findings(
     }
     settings = Settings(**(CALM | thresholds))
     frame = with_facts(conn, [candidate], settings, consent_needed=consent_needed)
-    return screen(frame, settings, now=frame["asked_at"].iloc[0].to_pydatetime()).get(0, [])
+    return list(screen(frame, settings, now=frame["asked_at"].iloc[0].to_pydatetime()).get(0, []))
 
 
 def reasons(conn: Conn, contractor: int, **over: Any) -> list[str]:

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg.rows import DictRow
 
+from ige_pipeline.safeguards.batch_facts import with_facts
 from ige_pipeline.safeguards.finding import Finding
 from ige_pipeline.safeguards.frequency import MESSAGE_TYPES
 from ige_pipeline.safeguards.phonebook import read_numbers
 from ige_pipeline.safeguards.reason import Reason
-from ige_pipeline.safeguards.screen import screen, with_facts
+from ige_pipeline.safeguards.screen import screen
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.delivery.fakes import awake
 from ige_pipeline_tests.factories import make_contractor, make_sent_message, make_trust, one

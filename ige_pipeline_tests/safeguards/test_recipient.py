@@ -95,7 +95,7 @@ def breaking(frame: pd.DataFrame, column: str, *, index: int, garbage: Any) -> p
 
 
 def findings(row: dict[str, Any], **thresholds: Any) -> list[Finding]:
-    return screen(frame_of(row), Settings(**thresholds), now=NOW).get(0, [])
+    return list(screen(frame_of(row), Settings(**thresholds), now=NOW).get(0, []))
 
 
 def reasons(row: dict[str, Any], **thresholds: Any) -> set[Reason]:

@@ -9,8 +9,9 @@ from psycopg.rows import DictRow
 
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.queries import load
+from ige_pipeline.safeguards.batch_facts import with_facts
 from ige_pipeline.safeguards.phonebook import look_up
-from ige_pipeline.safeguards.screen import count_reasons, count_verdicts, screen_recipients, with_facts
+from ige_pipeline.safeguards.screen import count_reasons, count_verdicts, screen_recipients
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.factories import (
     ago,

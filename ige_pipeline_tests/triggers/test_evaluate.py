@@ -13,11 +13,12 @@ from psycopg.rows import DictRow
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.safeguards.reason import RULES, Effect
+from ige_pipeline.safeguards.screen import screen_recipients
 from ige_pipeline.settings import Settings
 from ige_pipeline.triggers.evaluate import evaluate, last_message, parameters, statement
 from ige_pipeline.triggers.trigger import chosen, load_all
 from ige_pipeline_tests import factories
-from ige_pipeline_tests.factories import make_batch, make_contractor, make_message, one
+from ige_pipeline_tests.factories import found_by, make_batch, make_contractor, make_message, one
 
 Conn = psycopg.Connection[DictRow]
 
@@ -90,8 +91,7 @@ def evaluated(conn: Conn, batch: Batch | None = None, **thresholds: Any) -> list
     triggers = [each for each in load_all() if each.name in THREE]
     asked = batch or make_batch(conn, as_of=AS_OF)
     evaluate(conn, asked, triggers, Settings(**thresholds))
-    query = "SELECT * FROM ige_decisions WHERE batch_id = %s ORDER BY priority DESC, urgency DESC, subject_id"
-    return conn.execute(query, [asked.id]).fetchall()
+    return found_by(conn, asked)
 
 
 def due(conn: Conn, trigger: str, **thresholds: Any) -> list[int]:
@@ -351,7 +351,7 @@ def test_a_suggestion_is_made_again_only_if_nobody_said_no_to_it(
     (suggestion,) = [each for each in load_all() if each.name == "resource_suggestion"]
     first = make_batch(conn, as_of=AS_OF)
     evaluate(conn, first, [suggestion], Settings())
-    key = one(conn.execute("SELECT dedupe_key FROM ige_decisions"))["dedupe_key"]
+    key = found_by(conn, first)[0]["dedupe_key"]
     about = {"subject_table": "ai_concierge_goals", "subject_id": goal, "trigger_name": "resource_suggestion"}
     make_message(conn, contractor, dedupe_key=key, **about, **ended(how, why, before(days=300)))
 
@@ -497,10 +497,25 @@ def test_the_occurrence_of_a_completed_item_is_its_completion(conn: Conn, contra
 def test_evaluating_again_adds_nothing(conn: Conn, contractor: int) -> None:
     make_completed_item(conn, make_due_goal(conn, contractor, updated_at=before(days=30)))
     batch = make_batch(conn, as_of=AS_OF)
-    first = evaluated(conn, batch)
+    first = [row["dedupe_key"] for row in evaluated(conn, batch)]
 
-    assert evaluated(conn, batch) == first
+    assert [row["dedupe_key"] for row in evaluated(conn, batch)] == first
     assert len(first) == 3
+
+
+def test_evaluating_again_after_the_screening_changes_no_decision(conn: Conn, contractor: int) -> None:
+    make_completed_item(conn, make_due_goal(conn, contractor, updated_at=before(days=30)))
+    batch = make_batch(conn, as_of=AS_OF)
+    evaluated(conn, batch)
+    screen_recipients(conn, batch, Settings(), consent_needed=False)
+    first = conn.execute("SELECT * FROM ige_decisions ORDER BY id").fetchall()
+
+    assert evaluate(conn, batch, load_all(), Settings())["milestone_achieved"] == 1
+    screen_recipients(conn, batch, Settings(), consent_needed=False)
+
+    assert conn.execute("SELECT * FROM ige_decisions ORDER BY id").fetchall() == first
+    assert len(first) == 3
+    assert conn.execute("SELECT FROM ige_candidates").rowcount == 0
 
 
 def test_a_trigger_that_finds_nobody_is_counted_too(conn: Conn, contractor: int) -> None:
