@@ -19,7 +19,7 @@ KEPT = sql.Identifier("kept_facts")
 """Where the facts of a piece lie until its transaction ends."""
 _FETCHED = sql.SQL(_QUERIES["kept_facts"]).format(facts=KEPT)
 _TIMES = ("paused_until", "last_sent_at", "recent_last_sent_at", "complained_at", "asked_at")
-_AT_ONCE = 50_000
+_AT_ONCE = 15_000
 
 
 def with_facts(

@@ -10,6 +10,8 @@ from ige_pipeline.settings import Settings
 
 # A reason that clears by itself and only delays: it moves the message, it does not end it.
 _MOVES = frozenset({Reason.QUIET_HOURS})
+# Made once: `json.dumps` makes an encoder for each call that asks for anything unusual.
+_encode = json.JSONEncoder(default=str).encode
 _COLUMNS = ("reasons", "verdicts", "not_before", "retry_at")
 
 Findings = Mapping[int, Sequence[Finding]]
@@ -43,7 +45,7 @@ def _judged(found: Sequence[Finding], settings: Settings, now: datetime) -> tupl
     stops = [each for each in found if each.reason not in _MOVES]
     starts = max((each.clears_at for each in found if each.reason in _MOVES and each.clears_at), default=None)
     too_late = starts is not None and starts - now > timedelta(hours=settings.postpone_at_most_hours)
-    reasons = json.dumps([each.as_json() for each in found], default=str)
+    reasons = _encode([each.as_json() for each in found])
     retry_at = _clears(stops) if stops else starts if too_late else None
     return reasons, _verdict(stops, too_late=too_late), _moment(starts), _moment(retry_at)
 

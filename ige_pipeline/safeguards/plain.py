@@ -55,7 +55,6 @@ def _rights(frame: pd.DataFrame, settings: Settings) -> Flags:
 
 def _rest(frame: pd.DataFrame, settings: Settings, now: datetime) -> Flags:
     """Nothing waits, the widest gap has passed, and every count lies below the least of its limits."""
-    caps = [cap for cap in (settings.cap_per_day, settings.cap_per_week, settings.cap_per_type_per_week) if cap]
     waits = timedelta(hours=settings.min_gap_hours)
     if settings.trust_tiers:
         waits = max(waits, timedelta(days=max(_tiers(settings))))
@@ -70,9 +69,9 @@ def _rest(frame: pd.DataFrame, settings: Settings, now: datetime) -> Flags:
         & (trust >= settings.min_trust_score).to_numpy()
         & _below(frame["complaints"], settings.complaints_at_most)
         # A state's law may allow one in 24 hours.
-        & _below(frame["sent_day"], min([1, *caps]))
-        & _below(frame["sent_week"], min([np.inf, *caps]))
-        & _below(frame["sent_30_days"], min([settings.cap_per_30_days or np.inf, *caps]))
+        & _below(frame["sent_day"], 1)
+        & _below(frame["sent_week"], min(_cap(settings.cap_per_week), _cap(settings.cap_per_type_per_week)))
+        & _below(frame["sent_30_days"], _cap(settings.cap_per_30_days))
     )
 
 
@@ -83,6 +82,11 @@ def _tiers(settings: Settings) -> tuple[float, ...]:
         settings.gap_days_trust_40,
         settings.gap_days_trust_20,
     )
+
+
+def _cap(at_most: int) -> float:
+    """Return a cap as a limit that is not reached; 0 is no cap."""
+    return at_most or np.inf
 
 
 def _below(column: "pd.Series[Any]", limit: float) -> Flags:
