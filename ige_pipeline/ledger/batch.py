@@ -111,11 +111,12 @@ def close_batch(conn: Connection, batch: Batch) -> dict[str, Any]:
 def retire_decisions(conn: Connection, *, keep_days: int) -> int:
     """Drop the days of the ledger that are older, less what led to a message; return how many days went.
 
-    Where somebody reads the ledger for long, nothing is dropped now: the next batch tries again.
+    What a batch left behind unasked is explained first. Where somebody reads the ledger for long, nothing is dropped now: the next batch tries again.
     """
     try:
         with conn.transaction():
             conn.execute("SET LOCAL lock_timeout = '3s'")
+            conn.execute(_QUERIES["close_left_behind"])
             row = conn.execute(_QUERIES["retire_decisions"], {"keep_days": keep_days}).fetchone()
     except errors.LockNotAvailable:
         return 0

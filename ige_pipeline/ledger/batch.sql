@@ -25,6 +25,24 @@ SELECT ige_prepare_decisions(%(decided_on)s::date)
 -- Whole days at once; what led to a message stays.
 SELECT ige_retire_decisions((now() AT TIME ZONE 'UTC')::date - %(keep_days)s::int) AS days
 
+-- name: close_left_behind
+-- Candidates of a batch that ended before the safeguards were asked, and that nobody took up again for a day: that they
+-- heard nothing is explained, too.
+WITH left_behind AS (
+    DELETE FROM ige_candidates WHERE created_at < now() - interval '24 hours' RETURNING *
+)
+INSERT INTO ige_decisions (id, decided_on, batch_id, contractor_id, trigger_name, message_type, priority, urgency,
+                           subject_table, subject_id, occurrence, dedupe_key, reason, facts, changed_since, dry_run,
+                           created_at, reasons, verdict, decided_at)
+SELECT c.id, c.decided_on, c.batch_id, c.contractor_id, c.trigger_name, c.message_type, c.priority, c.urgency,
+       c.subject_table, c.subject_id, c.occurrence, c.dedupe_key, c.reason, c.facts, c.changed_since, c.dry_run,
+       c.created_at,
+       jsonb_build_array(jsonb_build_object('reason', 'unevaluated', 'observed', 'the batch ended before it was asked',
+                                            'limit', 'an answer')),
+       'failed', now()
+  FROM left_behind c
+ON CONFLICT (batch_id, dedupe_key, decided_on) DO NOTHING
+
 -- name: close_batch
 -- Counted from the decisions themselves, so that a repeated op cannot count twice.
 UPDATE ige_batches b

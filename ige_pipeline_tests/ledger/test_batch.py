@@ -8,10 +8,10 @@ import psycopg
 import pytest
 from psycopg.rows import DictRow
 
-from ige_pipeline.ledger.batch import Batch, close_batch, find_batch, open_batch
+from ige_pipeline.ledger.batch import Batch, close_batch, find_batch, open_batch, retire_decisions
 from ige_pipeline.postgres.connection import connect
 from ige_pipeline.refusal import Refusal
-from ige_pipeline_tests.factories import ago, fetch, make_batch, make_contractor, make_decision, one
+from ige_pipeline_tests.factories import ago, fetch, insert, make_batch, make_contractor, make_decision, one
 
 Conn = psycopg.Connection[DictRow]
 
@@ -140,6 +140,33 @@ def test_the_ledger_refuses_what_explains_nothing(conn: Conn, over: dict[str, ob
 
     with pytest.raises(psycopg.errors.CheckViolation, match=constraint):
         make_decision(conn, batch, contractor, **over)
+
+
+def test_what_a_batch_left_behind_unasked_is_explained_after_a_day(conn: Conn) -> None:
+    batch, contractor = make_batch(conn), make_contractor(conn)
+    row = {
+        **batch.key,
+        "contractor_id": contractor,
+        "trigger_name": "stalled_goal",
+        "message_type": "encouragement",
+        "priority": 50,
+        "urgency": 9,
+        "subject_table": "ai_concierge_goals",
+        "subject_id": 7,
+        "occurrence": "first",
+        "reason": "Goal #7 has not been updated for 9 days.",
+        "facts": {},
+        "changed_since": False,
+        "dry_run": False,
+    }
+    old = insert(conn, "ige_candidates", row | {"dedupe_key": "old", "created_at": ago(hours=25)})
+    young = insert(conn, "ige_candidates", row | {"dedupe_key": "young", "created_at": ago(hours=23)})
+
+    retire_decisions(conn, keep_days=90)
+
+    left = fetch(conn, "ige_decisions", old)
+    assert (left["verdict"], [each["reason"] for each in left["reasons"]]) == ("failed", ["unevaluated"])
+    assert [each["id"] for each in conn.execute("SELECT id FROM ige_candidates")] == [young]
 
 
 def test_a_dry_run_may_say_what_it_would_have_scheduled(conn: Conn) -> None:

@@ -12,7 +12,7 @@ from ige_pipeline.settings import Settings
 from ige_pipeline.triggers.evaluate import evaluate
 from ige_pipeline.triggers.trigger import chosen
 from ige_pipeline_tests import factories
-from ige_pipeline_tests.factories import insert, make_batch, make_contractor, make_item, make_message
+from ige_pipeline_tests.factories import found_by, insert, make_batch, make_contractor, make_item, make_message
 
 AS_OF = datetime(2026, 3, 2, 14, tzinfo=UTC)
 INSTANT = timedelta(microseconds=1)
@@ -57,8 +57,7 @@ def due(conn: Connection, trigger: str, **thresholds: Any) -> list[int]:
 def decided(conn: Connection, trigger: str, **thresholds: Any) -> list[dict[str, Any]]:
     batch = make_batch(conn, as_of=AS_OF)
     evaluate(conn, batch, chosen([trigger]), Settings(**thresholds))
-    query = "SELECT * FROM ige_decisions WHERE batch_id = %s ORDER BY urgency DESC, subject_id"
-    return conn.execute(query, [batch.id]).fetchall()
+    return found_by(conn, batch)
 
 
 # Overdue
