@@ -111,7 +111,8 @@ def close_batch(conn: Connection, batch: Batch) -> dict[str, Any]:
 def retire_decisions(conn: Connection, *, keep_days: int) -> int:
     """Drop the days of the ledger that are older, less what led to a message; return how many days went.
 
-    What a batch left behind unasked is explained first. Where somebody reads the ledger for long, nothing is dropped now: the next batch tries again.
+    What a batch left behind unasked is explained first. Where somebody reads the ledger for long, nothing is dropped
+    now: the next batch tries again.
     """
     try:
         with conn.transaction():

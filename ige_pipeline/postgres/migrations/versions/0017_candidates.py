@@ -7,8 +7,8 @@ id of the decision is given here, so that one candidate can name another. Rows l
 
 from ige_pipeline.postgres.schema_change import execute
 
-revision = "0016"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
