@@ -5,6 +5,7 @@ import click
 from ige_pipeline.cli.output import as_json, counts, say
 from ige_pipeline.cli.run import json_option
 from ige_pipeline.delivery import outbox
+from ige_pipeline.delivery.held import count_waiting
 from ige_pipeline.delivery.switches import last_day
 from ige_pipeline.environment import Environment
 from ige_pipeline.postgres.connection import describe
@@ -19,7 +20,7 @@ def status(context: click.Context, *, json_wanted: bool) -> None:
     with database.connect() as conn:
         now = outbox.standing(conn)
         left = outbox.backlog(conn, adopted=now.adopted)
-        day = last_day(conn)
+        day = last_day(conn) | {"drafts_waiting": count_waiting(conn)}
     needs_a_look = now.stopped or not now.adopted or now.other_sender
     if json_wanted:
         as_json({"standing": vars(now), "backlog": left, **day})
@@ -36,6 +37,8 @@ def status(context: click.Context, *, json_wanted: bool) -> None:
         else:
             counts(f"Last batch: {batch['id']} at {batch['opened_at']:%Y-%m-%d %H:%M %Z}", batch["counts"])
         counts("Last 24 h", day["outcomes_24h"])
+        if day["drafts_waiting"]:
+            say(f"Drafts:     {day['drafts_waiting']} wait for a person: `ige drafts list`")
     context.exit(1 if needs_a_look else 0)
 
 

@@ -38,6 +38,7 @@ def words(conn: Conn, decision: int) -> list[str]:
 def test_a_draft_is_sent_only_after_somebody_approved_it(conn: Conn, terminal: Terminal) -> None:
     contractor, draft = drafted(conn, terminal)
     assert messages(conn) == []
+    assert "1 wait for a person" in terminal.type("status").stdout
     text = terminal.json("drafts", "show", str(draft))["text"]
 
     assert terminal.type("drafts", "approve", str(draft), "--by", "Grace").stdout == f"Draft {draft} is scheduled.\n"

@@ -73,6 +73,20 @@ def test_counts_are_numbers_and_neither_numbers_nor_texts_are_told_to_dagster(
             assert {type(count) for count in counts} == {int}
 
 
+def test_in_review_mode_a_batch_succeeds_schedules_nothing_and_says_how_many_drafts_wait(
+    conn: Connection, in_memory: dg.DagsterInstance
+) -> None:
+    due_person(conn)
+    due_person(conn)
+
+    result = run_job(SCHEDULE, in_memory, review_drafts=True)
+
+    told_at_the_end = "".join(str(event) for event in result.events_for_node("schedule_messages"))
+    assert result.success
+    assert outbox(conn) == []
+    assert "'drafts_waiting': IntMetadataValue(value=2)" in told_at_the_end
+
+
 def test_a_dry_run_decides_and_explains_and_does_nothing(
     conn: Connection, in_memory: dg.DagsterInstance, receiver: Receiver
 ) -> None:

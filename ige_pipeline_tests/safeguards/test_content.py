@@ -166,6 +166,17 @@ def test_a_number_traces_to_itself_with_separators_and_to_no_other(said: int, gi
     assert figures.untraced_numbers(f"it is {said:,} now", [str(given_number)]) == (said != given_number)
 
 
+FIGURES = ["May", "3", "Hi", "Maria,", "$1.5k", "twenty", "Friday.", "on", "2026-03-09", "x"]
+
+
+@settings(deadline=None)
+@given(st.text(max_size=200) | st.lists(st.sampled_from(FIGURES), max_size=12).map(" ".join))
+def test_a_text_that_was_given_traces_to_itself(text: str) -> None:
+    assert figures.untraced_numbers(text, [text]) == 0
+    assert traces.untraced_dates(text, [text]) == 0
+    assert traces.untraced_names(text, [text]) == 0
+
+
 def test_a_month_or_weekday_is_a_date_only_where_it_reads_as_one() -> None:
     assert traces.untraced_dates("You may march on. May I? The sun sat low.", []) == 0
     assert traces.untraced_dates("By Monday, in March, or on Sept 3", ["mon", "2026-03-09", "September"]) == 0
