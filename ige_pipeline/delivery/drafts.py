@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from ige_pipeline.delivery.schedule import schedule_messages
@@ -15,7 +14,8 @@ from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.safeguards import screen
-from ige_pipeline.safeguards.finding import Finding
+from ige_pipeline.safeguards.batch_facts import with_facts
+from ige_pipeline.safeguards.judgement import as_columns
 from ige_pipeline.safeguards.review import review_again
 from ige_pipeline.safeguards.segments import downgrade
 from ige_pipeline.settings import Settings
@@ -94,23 +94,12 @@ def _taken(conn: Connection, draft_id: int, settings: Settings) -> tuple[Draft, 
 def _release(conn: Connection, draft: Mapping[str, Any], settings: Settings, *, who: str, consent_needed: bool) -> None:
     key = {"id": draft["draft"], "decided_on": draft["decided_on"], "who": who}
     candidates = conn.execute(_QUERIES["candidate"], key).fetchall()
-    frame = screen.with_facts(conn, candidates, settings, consent_needed=consent_needed)
-    decided, now = screen.decide(frame, settings)
-    found = decided.get(0, [])
-    stops = bool(screen.blocked({0: found}))
-    starts = max((each.clears_at for each in found if each.clears_at is not None), default=None)
-    told = {"reasons": json.dumps([each.as_json() for each in found], default=str)}
-    too_late = starts is not None and starts - now > timedelta(hours=settings.postpone_at_most_hours)
-    if stops or too_late:
-        verdict = "blocked" if stops else "postponed"
-        conn.execute(_QUERIES["stop"], key | told | {"verdict": verdict, "retry_at": _clears(found)})
-    else:
-        conn.execute(_QUERIES["release"], key | told | {"not_before": starts})
-
-
-def _clears(found: list[Finding]) -> Any:
-    moments = [each.clears_at for each in found]
-    return max(each for each in moments if each) if all(moments) else None
+    frame = with_facts(conn, candidates, settings, consent_needed=consent_needed)
+    findings, now = screen.decide(frame, settings)
+    # One row, whether anything was found against it or not.
+    judged = as_columns({0: findings.get(0, ())}, settings, now=now)
+    told = {name: values[0] or None for name, values in judged.items()}
+    conn.execute(_QUERIES["stop" if told["verdicts"] else "release"], key | told)
 
 
 def _became(conn: Connection, draft_id: int) -> dict[str, Any]:

@@ -70,7 +70,7 @@ SELECT id
 -- Signed: undecided again, so that the batch's own path schedules it.
 UPDATE ige_decisions
    SET verdict = NULL, decided_at = NULL, retry_at = NULL, approved_at = now(), approved_by = %(who)s,
-       not_before = %(not_before)s,
+       not_before = %(not_before)s::timestamptz,
        reasons = jsonb_path_query_array(reasons,
                      '$[*] ? (@.reason != "approval_wanted" && @.reason != "quiet_hours")') || %(reasons)s::jsonb
  WHERE id = %(id)s
@@ -79,7 +79,7 @@ UPDATE ige_decisions
 -- name: stop
 -- Approved, but a safeguard stands against it by now.
 UPDATE ige_decisions
-   SET verdict = %(verdict)s, decided_at = now(), retry_at = %(retry_at)s, approved_at = now(), approved_by = %(who)s,
+   SET verdict = %(verdicts)s, decided_at = now(), retry_at = %(retry_at)s::timestamptz, approved_at = now(), approved_by = %(who)s,
        reasons = jsonb_path_query_array(reasons, '$[*] ? (@.reason != "approval_wanted")') || %(reasons)s::jsonb
  WHERE id = %(id)s
    AND decided_on = %(decided_on)s
