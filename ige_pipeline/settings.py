@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 Hours = Annotated[float, Field(ge=0, le=24 * 365)]
 Days = Annotated[float, Field(ge=0, le=365)]
+# One weekday and when a text may arrive on it.
+_WINDOW = r"(mon|tue|wed|thu|fri|sat|sun) (closed|([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)"
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -81,6 +83,11 @@ class Settings(BaseModel):
     blast_radius_at_least: int = Field(50, ge=0, description="Up to so many messages a batch never waits for approval.")
     quiet_until_hour: int = Field(8, ge=0, le=12, description="Local hour from which a text may arrive.")
     quiet_from_hour: int = Field(21, ge=13, le=23, description="Local hour from which none may arrive any more.")
+    quiet_weekdays: str = Field(
+        "",
+        pattern=f"^({_WINDOW}(, *{_WINDOW})*)?$",
+        description="Weekdays with narrower hours for everyone, `sun closed, sat 10:00-17:00`; never wider ones.",
+    )
     state_rules: bool = Field(
         default=True, description="Keep to stricter laws of the state that gave out the number (quiet_rules.toml)."
     )
@@ -195,6 +202,19 @@ class Settings(BaseModel):
         description="Deliver although a row became sent within the hour without us: the old worker may be running.",
     )
     webhook_format: Literal["flat", "ghl"] = Field("flat", description="The body: seven fields, or nested for GHL.")
+
+    @field_validator("quiet_weekdays")
+    @classmethod
+    def _a_week_with_an_hour_in_it(cls, written: str) -> str:
+        """Each day once, each window forwards, and some day left: a closed week would be a stop in disguise."""
+        days = [each.split() for each in written.split(",") if each]
+        if len({name for name, _ in days}) < len(days):
+            raise ValueError("each weekday may stand in it once")
+        if any(hours != "closed" and hours[:5] >= hours[6:] for _, hours in days):
+            raise ValueError("a window must end after it starts")
+        if sum(hours == "closed" for _, hours in days) == 7:  # noqa: PLR2004 - a week
+            raise ValueError("some day must be left; `ige stop` stops everything")
+        return written
 
     @field_validator("post_timeout_seconds")
     @classmethod

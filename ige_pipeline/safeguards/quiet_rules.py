@@ -19,6 +19,7 @@ from ige_pipeline.safeguards.quiet_hours import Closed, Hours, Week, never_close
 WHERE_GUESSED = Hours(time(9), time(20))
 """An hour less at each end where the zone is a guess: the neighbouring zone is then still within the law."""
 
+_ALL_DAY = Hours(time.min, time.max)
 _RULES = Path(__file__).with_name("quiet_rules.toml")
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -30,6 +31,8 @@ class QuietSettings(Protocol):
     def quiet_until_hour(self) -> int: ...  # noqa: D102 - a setting
     @property
     def quiet_from_hour(self) -> int: ...  # noqa: D102 - a setting
+    @property
+    def quiet_weekdays(self) -> str: ...  # noqa: D102 - a setting
     @property
     def state_rules(self) -> bool: ...  # noqa: D102 - a setting
     @property
@@ -58,15 +61,34 @@ def parse(text: str) -> Mapping[str, StateRule]:
 
 
 def allowed_week(settings: QuietSettings, *, guessed: bool, state: str) -> Week:
-    """Return the hours of each day: the setting's, narrower where the zone is a guess, and those of the state.
+    """Return the hours of each day: the settings', narrower where the zone is a guess, and those of the state.
+
+    Each can only take hours away from the others.
 
     `state` is like `FL`, empty where it is not known; ValueError for one that there is not.
     """
     base: Hours | None = Hours(time(settings.quiet_until_hour), time(settings.quiet_from_hour))
     if guessed:
         base = WHERE_GUESSED.within(base)
+    week = tuple(each.within(base) if each else None for each in weekdays(settings.quiet_weekdays))
     rule = rule_of(settings, state)
-    return (base,) * 7 if rule is None else tuple(each.within(base) if each else None for each in rule.week)
+    if rule is None:
+        return week
+    return tuple(each.within(ours) if each else None for each, ours in zip(rule.week, week, strict=True))
+
+
+@cache
+def weekdays(written: str) -> Week:
+    """Read the setting `quiet_weekdays`: all day where it says nothing."""
+    said = dict(each.split() for each in written.split(",") if each)
+    return tuple(_window(said.get(day[:3], "")) for day in _DAYS)
+
+
+def _window(said: str) -> Hours | None:
+    if said == "closed":
+        return None
+    start, _, end = said.partition("-")
+    return Hours(time.fromisoformat(start), time.fromisoformat(end)) if said else _ALL_DAY
 
 
 def rule_of(settings: QuietSettings, state: str) -> StateRule | None:

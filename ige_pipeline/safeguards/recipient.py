@@ -62,13 +62,14 @@ def quiet_at(timezone: str, phone_zones: str, phone_state: str, *, settings: Set
     A zone is theirs, else it is guessed from the number, else they may be anywhere in the US. The state is that of the
     number: a zone is shared by many, and people keep their numbers, as the laws themselves presume.
     """
-    asked = _Quiet(settings.quiet_until_hour, settings.quiet_from_hour, settings.state_rules, settings.quiet_holidays)
+    asked = _Quiet(*(getattr(settings, name) for name in _Quiet._fields))
     return _quiet_at(timezone, phone_zones, phone_state, asked, now)
 
 
 class _Quiet(NamedTuple):
     quiet_until_hour: int
     quiet_from_hour: int
+    quiet_weekdays: str
     state_rules: bool
     quiet_holidays: str
 

@@ -109,6 +109,25 @@ def test_the_setting_still_narrows_what_a_state_allows() -> None:
     assert in_words(week) == "Mon-Sat 10:00-13:00, Sun 12:00-13:00"
 
 
+def test_an_operator_closes_sundays_and_shortens_saturdays_for_everyone() -> None:
+    quiet = {"quiet_weekdays": "sun closed, sat 10:00-17:30"}
+    saturday = at(NEW_YORK, 2026, 1, 17, 17, 30)
+
+    assert opens("America/New_York", now=saturday - timedelta(minutes=1), **quiet) < saturday
+    assert opens("America/New_York", now=saturday, **quiet) == at(NEW_YORK, 2026, 1, 19, 8, 0)
+    found = finding("America/New_York", now=saturday, **quiet)
+    assert found is not None
+    assert found.limit == "Mon-Fri 08:00-21:00, Sat 10:00-17:30, Sun closed"
+
+
+def test_weekdays_never_open_what_the_law_or_the_window_closes() -> None:
+    wide = {"quiet_weekdays": "sun 00:00-23:59"}
+    sunday = at(CHICAGO, 2026, 1, 18, 7, 0)
+
+    assert opens("America/Chicago", now=sunday, **wide) == at(CHICAGO, 2026, 1, 18, 8, 0)
+    assert opens("America/Chicago", state="TX", now=sunday, **wide) == at(CHICAGO, 2026, 1, 18, 12, 0)
+
+
 def test_every_state_names_its_statute_and_what_was_verified() -> None:
     rules = state_rules()
 
