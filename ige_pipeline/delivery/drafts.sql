@@ -43,6 +43,15 @@ SELECT d.id AS draft, d.contractor_id, concat_ws(' ', c.first_name, c.last_name)
    AND (%(id)s::bigint IS NULL OR d.id = %(id)s)
  ORDER BY d.decided_at, d.id
 
+-- name: count_waiting
+-- How many wait, of whichever batch.
+SELECT count(*) AS drafts
+  FROM ige_decisions
+ WHERE verdict = 'held'
+   AND decided_on >= (now() AT TIME ZONE 'UTC')::date - 8
+   AND reasons @> '[{"reason": "approval_wanted"}]'
+   AND NOT dry_run
+
 -- name: waiting_in_batch
 -- How many of a batch's decisions are held for a person, dry runs included.
 SELECT count(*) AS drafts
@@ -80,7 +89,8 @@ UPDATE ige_decisions
 -- Approved, but a safeguard stands against it by now.
 UPDATE ige_decisions
    SET verdict = %(verdicts)s, decided_at = now(), retry_at = %(retry_at)s::timestamptz, approved_at = now(), approved_by = %(who)s,
-       reasons = jsonb_path_query_array(reasons, '$[*] ? (@.reason != "approval_wanted")') || %(reasons)s::jsonb
+       reasons = jsonb_path_query_array(reasons,
+                     '$[*] ? (@.reason != "approval_wanted" && @.reason != "quiet_hours")') || %(reasons)s::jsonb
  WHERE id = %(id)s
    AND decided_on = %(decided_on)s
 

@@ -22,7 +22,8 @@ def hold_drafts(conn: Connection, batch: Batch, settings: Settings) -> None:
 
 def count_waiting(conn: Connection) -> int:
     """Return how many drafts wait for a person, of whichever batch."""
-    return len(conn.execute(_QUERIES["waiting"], {"id": None}).fetchall())
+    row = conn.execute(_QUERIES["count_waiting"]).fetchone()
+    return int(row["drafts"]) if row else 0
 
 
 def count_of_batch(conn: Connection, batch: Batch) -> int:
