@@ -23,6 +23,10 @@ _PHRASES = Path(__file__).with_name("phrases.toml")
 _PLACEHOLDER = re.compile(
     r"[{}]|\[[^\[\]]*\]|<[^<>]*>|%\w+%|\*\|\w+\|\*|__\w+__|\$[A-Za-z_]\w*"
     r"|\b(?:null|undefined|NaN|TBD|TODO|XX+|xxx+)\b|\bNone\b(?! of)|lorem ipsum|(?i:\b(?:your|insert) name\b)"
+    # Without any brackets: names of fields, and a greeting of nobody.
+    r"|(?i:\b(?:first|last|full|event|company|contractor|customer|client|user)(?:_name|name)\b)|\b[FL]NAME\b"
+    r"|(?i:\b(?:hi|hello|hey|dear) (?:(?:first|last|full|contractor|customer) )?name\b)"
+    r"|[:@#](?i:name)\b|(?<!\d)%[sd]\b|\((?i:(?:first |last |full )?name)\)"
 )
 # Invisible characters, too: they hide links from this page's checks and letters from the reader.
 _CONTROL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
