@@ -39,6 +39,7 @@ FRESH = st.one_of(
 DUE = st.one_of(
     st.sampled_from([AS_OF + each for each in (-INSTANT, timedelta(0), INSTANT, timedelta(days=1))]),
     st.sampled_from([AS_OF - timedelta(days=30), AS_OF - timedelta(days=30) - INSTANT, AS_OF - timedelta(hours=3)]),
+    st.sampled_from([AS_OF + timedelta(days=3), AS_OF + timedelta(days=3) + INSTANT, AS_OF - timedelta(days=30)]),
     MAYBE,
 )
 PLANNED = st.one_of(
@@ -60,16 +61,19 @@ MARKS: dict[str, Any] = {
     "field": TEXTS,
 }
 GAP = st.one_of(
-    st.fixed_dictionaries({"question": st.just("Which trade?")}),
+    st.sampled_from(sorted(MARKS)).flatmap(
+        lambda mark: st.fixed_dictionaries({"description": st.just("Trade"), mark: MARKS[mark]})
+    ),
     st.fixed_dictionaries({}, optional=MARKS),
     TEXTS,
     st.sampled_from([1, True, [], ["Which?"]]),
 )
 GAPS = st.one_of(
+    GAP.map(lambda gap: [gap]),
     st.lists(GAP, min_size=1, max_size=3),
     st.sampled_from([None, [], {}, {"question": "Which trade?"}, "Which trade?", 1]),
 )
-PATTERN = st.sampled_from(["Owners who bid weekly", "Ask for referrals", " ", "", None])
+PATTERN = st.sampled_from(["Owners who bid weekly", "Owners who bid weekly", "Ask for referrals", " ", None])
 
 GOAL = st.builds(
     Goal,
@@ -80,7 +84,7 @@ GOAL = st.builds(
     current_progress=st.sampled_from([0, 40, 79, 80, 81, 100, None]),
     next_milestone=st.sampled_from(["Send the first bid", "Send the first bid", " ", None]),
     pattern_source=PATTERN,
-    pattern_confidence=st.sampled_from([0, 0.699, 0.7, 0.701, 1, None]),
+    pattern_confidence=st.sampled_from([0.699, 0.7, 0.7, 0.701, 1, None]),
     data_gaps=GAPS,
     created_at=LONG_AGO,
     updated_at=LONG_AGO,
@@ -101,7 +105,7 @@ ACTION_ITEM = st.builds(
     contractor_id=SOMEBODY,
     status=st.sampled_from([*["pending"] * 5, "in_progress", "completed", "cancelled", None]),
     due_date=DUE,
-    completed_at=st.one_of(st.none(), st.none(), MAYBE),
+    completed_at=st.one_of(st.none(), st.none(), st.none(), MAYBE),
     updated_at=LONG_AGO,
 )
 FOLLOW_UP = st.builds(
@@ -130,6 +134,7 @@ NAMED = st.one_of(
     A_FEW, A_FEW.map(str), st.sampled_from([None, "x", "", " 1", "01", [1], {"id": 1}, True, 1.5, 10**30])
 )
 CONTEXT = st.one_of(
+    st.fixed_dictionaries({"goal_id": A_FEW}),
     st.fixed_dictionaries({}, optional={"goal_id": NAMED, "item_id": NAMED}),
     st.sampled_from([None, [], [1], "goal_id", 1, True]),
 )
@@ -137,8 +142,8 @@ TRIGGERS_OF = {
     GOALS: ("high_priority_goal", "resource_suggestion", "resource_suggestion"),
     ITEMS: ("milestone_achieved",),
     ACTION_ITEMS: ("action_item_overdue",),
-    FOLLOW_UPS: ("follow_up_due",),
-    EVENT_MESSAGES: ("event_message_due",),
+    FOLLOW_UPS: ("follow_up_due", "follow_up_due"),
+    EVENT_MESSAGES: ("event_message_due", "event_message_due"),
 }
 OURS = st.sampled_from([(table, trigger) for table, triggers in TRIGGERS_OF.items() for trigger in triggers])
 SUBJECT = st.one_of(
@@ -150,10 +155,10 @@ MESSAGE = st.builds(
     subject=SUBJECT,
     id=st.just(0),
     message_type=st.sampled_from(["check_in", "resource_suggestion"]),
-    for_its_occurrence=st.booleans(),
+    for_its_occurrence=st.sampled_from([True, True, False]),
     context_data=CONTEXT,
     sent_at=MAYBE,
-    ended=st.sampled_from([*[None] * 6, "dead", "refused", "cancelled", "declined", "expired"]),
+    ended=st.sampled_from([*[None] * 4, "dead", "refused", "cancelled", "cancelled", "declined", "expired"]),
     ended_at=MOMENTS,
 )
 THRESHOLDS = st.builds(
@@ -187,10 +192,10 @@ def worlds(draw: st.DrawFn) -> World:
     return World(
         goals=numbered(draw(st.lists(GOAL, min_size=2, max_size=6))),
         items=numbered(draw(st.lists(ITEM, min_size=2, max_size=7))),
-        action_items=numbered(draw(st.lists(ACTION_ITEM, max_size=4))),
-        follow_ups=numbered(draw(st.lists(FOLLOW_UP, max_size=4))),
-        event_messages=numbered(draw(st.lists(EVENT_MESSAGE, max_size=4))),
-        messages=once_for_each_occurrence(numbered(draw(st.lists(MESSAGE, max_size=8)))),
+        action_items=numbered(draw(st.lists(ACTION_ITEM, min_size=2, max_size=5))),
+        follow_ups=numbered(draw(st.lists(FOLLOW_UP, min_size=1, max_size=4))),
+        event_messages=numbered(draw(st.lists(EVENT_MESSAGE, min_size=1, max_size=4))),
+        messages=once_for_each_occurrence(numbered(draw(st.lists(MESSAGE, min_size=2, max_size=8)))),
         adopted=draw(st.sampled_from([True] * 7 + [False])),
     )
 

@@ -100,8 +100,8 @@ NUMBERS: dict[str | None, Number] = {
     None: Number("none"),
 }
 
-SOMEBODY = st.sampled_from([1, 1, 2, 2, 3, 4, 5, 99])
-HOURS = [0, 5, 23, 24, 30, 47, 48, 49, 100, 7 * 24, 8 * 24, 29 * 24, 30 * 24, 31 * 24, 90 * 24, -1]
+SOMEBODY = st.sampled_from([*[1, 2, 3] * 4, 4, 5, 99])
+HOURS = [0, 1, 2, 5, 23, 24, 30, 47, 48, 49, 100, 7 * 24, 8 * 24, 29 * 24, 30 * 24, 31 * 24, 90 * 24, -1]
 WHEN = st.builds(
     lambda hours, off: NOW - timedelta(hours=hours) + off,
     st.sampled_from(HOURS),
@@ -113,7 +113,7 @@ SOME_NUMBER = st.sampled_from([NEW_YORK, MIAMI, LONDON, ALIKE])
 PERSON = st.builds(
     Person,
     id=st.just(0),
-    phone=st.sampled_from([*NUMBERS, NEW_YORK, MIAMI]),
+    phone=st.sampled_from([*NUMBERS, *[NEW_YORK, MIAMI, MIAMI, LONDON] * 3]),
     timezone=st.sampled_from(["America/New_York", "Asia/Kolkata", "Pacific/Auckland", "Nowhere/City", "", None]),
     paused=st.sampled_from([False, False, False, True, None]),
     paused_until=st.one_of(st.none(), WHEN),
@@ -135,7 +135,7 @@ INDICATOR = st.builds(
     indicator_type=st.sampled_from(
         ["negative_feedback", "negative_feedback", "ignored_suggestion", "positive_feedback"]
     ),
-    score=st.sampled_from([0, 19, 20, 40, 59, 60, 79, 80, None]),
+    score=st.sampled_from([0, 19, 20, 40, 59, 60, 79, 80, 80, 100, None]),
     recorded_at=WHEN,
 )
 CONSENT = st.one_of(
@@ -156,7 +156,7 @@ RIVAL = st.builds(
     priority=st.sampled_from([30, 50, 70]),
     urgency=st.sampled_from([0, 1, 2]),
     promised=st.sampled_from([False, False, False, False, True]),
-    changed_since=st.sampled_from([False] * 6 + [True]),
+    changed_since=st.sampled_from([False] * 9 + [True]),
 )
 THRESHOLDS = st.builds(
     Settings,
@@ -164,7 +164,7 @@ THRESHOLDS = st.builds(
     ignored_in_a_row=st.sampled_from([3, 2, 1]),
     ignored_pause_days=st.sampled_from([7, 7, 30]),
     min_trust_score=st.sampled_from([20, 20, 60]),
-    trust_without_record=st.sampled_from([50, 10]),
+    trust_without_record=st.sampled_from([50, 50, 10]),
     trust_tiers=st.booleans(),
     complaints_at_most=st.sampled_from([3, 2, 1]),
     complaints_days=st.sampled_from([7, 30]),
@@ -172,7 +172,7 @@ THRESHOLDS = st.builds(
     cap_per_week=st.sampled_from([3, 2, 0]),
     cap_per_30_days=st.sampled_from([10, 3, 0]),
     cap_per_type_per_week=st.sampled_from([2, 1, 0]),
-    consent_basis=st.sampled_from(["they signed the membership terms", "", " "]),
+    consent_basis=st.sampled_from([*["they signed the membership terms"] * 3, "", " "]),
     phone_check=st.sampled_from(["lenient", "strict"]),
     state_rules=st.booleans(),
     quiet_until_hour=st.sampled_from([8, 8, 0, 10]),
