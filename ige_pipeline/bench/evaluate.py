@@ -3,7 +3,7 @@
 All methods have to find the same winners, else there is nothing to compare.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -43,7 +43,7 @@ class Report:
 class Bench:
     """One database full of made-up people, and what was measured on it so far."""
 
-    conn: Connection
+    lanes: Sequence[Connection]
     contractors: int
     settings: Settings
     as_of: Batch
@@ -69,22 +69,23 @@ def run(sizes: Iterable[int], *, rounds: int = 3, sample: int = 1000) -> Iterato
     """
     with own_server() as url:
         for contractors in sizes:
-            with populated(url, contractors=contractors) as conn:
-                yield measure(conn, contractors=contractors, rounds=rounds, sample=sample)
+            with populated(url, contractors=contractors) as lanes:
+                yield measure(lanes, contractors=contractors, rounds=rounds, sample=sample)
 
 
-def measure(conn: Connection, *, contractors: int, rounds: int, sample: int) -> Report:
+def measure(lanes: Sequence[Connection], *, contractors: int, rounds: int, sample: int) -> Report:
     """Measure every method on a populated database."""
-    bench = Bench(conn, contractors, Settings(), ours.new_batch(conn))
+    conn = lanes[0]
+    bench = Bench(lanes, contractors, Settings(), ours.new_batch(conn))
     # Reading a phone number takes 70 µs, once in its life: no batch but the first pays for it.
-    ours.written(conn, ours.new_batch(conn, bench.as_of), ours.every_trigger(), bench.settings)
+    ours.written(lanes, ours.new_batch(conn, bench.as_of), ours.every_trigger(), bench.settings)
     peak = peak_mb()
     for _ in range(rounds):
         _written_turns(bench)
     for _ in range(rounds):
         bench.turn(SCAN, lambda: reference.scan(conn))
         bench.winners[NAIVE] = bench.turn(NAIVE, lambda: reference.naive(conn, bench.values()))
-        found = bench.turn(OURS, lambda: ours.unwritten(conn, bench.as_of, ours.goal_triggers(), bench.settings))
+        found = bench.turn(OURS, lambda: ours.unwritten(lanes, bench.as_of, ours.goal_triggers(), bench.settings))
         bench.winners[OURS] = ours.winners_of(found)
     asked = min(sample, contractors)
     bench.winners[OLD] = bench.turn(OLD, lambda: reference.one_at_a_time(conn, bench.values(), sample=asked))
@@ -94,10 +95,10 @@ def measure(conn: Connection, *, contractors: int, rounds: int, sample: int) -> 
 
 def _written_turns(bench: Bench) -> None:
     for method, triggers in ((WRITTEN, ours.goal_triggers()), (ALL, ours.every_trigger())):
-        ours.empty_ledger(bench.conn)
-        batch = ours.new_batch(bench.conn, bench.as_of)
-        bench.turn(method, partial(ours.written, bench.conn, batch, triggers, bench.settings))
-        bench.candidates, bench.winners[method] = ours.recorded(bench.conn, batch)
+        ours.empty_ledger(bench.lanes[0])
+        batch = ours.new_batch(bench.lanes[0], bench.as_of)
+        bench.turn(method, partial(ours.written, bench.lanes, batch, triggers, bench.settings))
+        bench.candidates, bench.winners[method] = ours.recorded(bench.lanes[0], batch)
 
 
 def _agree(bench: Bench, *, sample: int) -> None:
@@ -111,7 +112,7 @@ def _agree(bench: Bench, *, sample: int) -> None:
 
 
 def _all_unwritten(bench: Bench) -> Winners:
-    return ours.winners_of(ours.unwritten(bench.conn, bench.as_of, ours.every_trigger(), bench.settings))
+    return ours.winners_of(ours.unwritten(bench.lanes, bench.as_of, ours.every_trigger(), bench.settings))
 
 
 def _figures(bench: Bench, sample: int) -> Iterator[Figure]:

@@ -1,6 +1,6 @@
 """The pipeline's own way, with nothing written and with the ledger written: the same functions that its ops call."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from uuid import uuid4
 
@@ -9,9 +9,11 @@ import pandas as pd
 from ige_pipeline.bench.reference import Winners
 from ige_pipeline.ledger.batch import Batch, open_batch
 from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.lanes import side_by_side
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.safeguards.batch_facts import fetch_frame, of_whole_contractors, with_facts
 from ige_pipeline.safeguards.judgement import blocked
+from ige_pipeline.safeguards.phonebook import look_up
 from ige_pipeline.safeguards.screen import decide, screen_recipients
 from ige_pipeline.settings import Settings
 from ige_pipeline.triggers.evaluate import evaluate, parameters, selection
@@ -37,34 +39,42 @@ def new_batch(conn: Connection, batch: Batch | None = None) -> Batch:
     return opened if batch is None else replace(opened, as_of=batch.as_of)
 
 
-def unwritten(conn: Connection, batch: Batch, triggers: Iterable[Trigger], settings: Settings) -> pd.DataFrame:
+def unwritten(
+    lanes: Sequence[Connection], batch: Batch, triggers: Iterable[Trigger], settings: Settings
+) -> pd.DataFrame:
     """Return whom we would write to, with nothing written: contractor_id, trigger_name and subject_id."""
-    found = [
-        fetch_frame(conn, selection(trigger), parameters(trigger, batch, settings))
-        for trigger in triggers
-        if not trigger.promised
-    ]
-    candidates = pd.concat([frame for frame in found if len(frame)]).reset_index(drop=True)
+    chosen = [trigger for trigger in triggers if not trigger.promised]
+    found: dict[str, pd.DataFrame] = {}
+
+    def select(lane: Connection, trigger: Trigger) -> None:
+        found[trigger.name] = fetch_frame(lane, selection(trigger), parameters(trigger, batch, settings))
+
+    side_by_side(lanes, chosen, select)
+    frames = [found[trigger.name] for trigger in chosen]
+    candidates = pd.concat([frame for frame in frames if len(frame)]).reset_index(drop=True)
     # In the ledger a decision's number says the same: which trigger came first, and then which subject.
     candidates["id"] = candidates.index
-    return pd.concat(
-        [
-            _free(conn, piece, settings)
-            for piece in of_whole_contractors(candidates.sort_values("contractor_id", kind="stable"))
-        ]
-    )
+    return _free(lanes, candidates.sort_values("contractor_id", kind="stable"), settings)
 
 
-def _free(conn: Connection, candidates: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    findings, _ = decide(with_facts(conn, candidates, settings, consent_needed=False), settings)
-    free = candidates[~candidates.index.isin(blocked(findings))]
-    return free[["contractor_id", "trigger_name", "subject_id"]]
+def _free(lanes: Sequence[Connection], candidates: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    sharing = look_up(lanes[0], candidates["contractor_id"].unique().tolist(), region=settings.default_region)
+    free: list[pd.DataFrame] = []
+
+    def screen(lane: Connection, piece: pd.DataFrame) -> None:
+        frame = with_facts(lane, piece, settings, consent_needed=False, sharing=sharing)
+        findings, _ = decide(frame, settings)
+        free.append(piece[~piece.index.isin(blocked(findings))])
+
+    side_by_side(lanes, of_whole_contractors(candidates), screen)
+    return pd.concat(free)[["contractor_id", "trigger_name", "subject_id"]]
 
 
-def written(conn: Connection, batch: Batch, triggers: Iterable[Trigger], settings: Settings) -> None:
+def written(lanes: Sequence[Connection], batch: Batch, triggers: Iterable[Trigger], settings: Settings) -> None:
     """Record and screen a batch: the scheduling job's first two ops."""
-    evaluate(conn, batch, triggers, settings)
-    screen_recipients(conn, batch, settings, consent_needed=False)
+    conn, *beside = lanes
+    evaluate(conn, batch, triggers, settings, beside=beside)
+    screen_recipients(conn, batch, settings, consent_needed=False, beside=beside)
 
 
 def empty_ledger(conn: Connection) -> None:

@@ -13,11 +13,14 @@ from urllib.parse import urlsplit
 from psycopg import sql
 
 from ige_pipeline.postgres import embedded
-from ige_pipeline.postgres.connection import Connection, connect
+from ige_pipeline.postgres.connection import Connection, Database, connect
+from ige_pipeline.postgres.lanes import lanes_of
 from ige_pipeline.postgres.migrate import migrate
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.refusal import Refusal
 
+# What anybody would give a server of its own on a machine of 8 GB or more; the embedded one of a laptop is smaller.
+SERVER_SETTINGS = ("shared_buffers=2GB", "max_wal_size=8GB", "checkpoint_timeout=30min")
 _QUERIES = load(__package__, "population.sql")
 
 
@@ -26,20 +29,21 @@ def own_server() -> Iterator[str]:
     """Start a durable server in a temporary folder, give its URL, and discard it with all its data."""
     folder = Path(tempfile.mkdtemp(prefix="ige-bench-")) / "postgres"
     try:
-        yield embedded.ensure_running(folder)
+        yield embedded.ensure_running(folder, settings=SERVER_SETTINGS)
     finally:
         embedded.discard(folder)
         folder.parent.rmdir()
 
 
 @contextmanager
-def populated(server_url: str, *, contractors: int) -> Iterator[Connection]:
-    """Make a migrated database of its own with so many contractors, give a connection to it, and drop it."""
-    with own_database(server_url) as url, connect(url) as conn:
-        # Each batch has a connection of its own, and never lives to see a plan that was kept.
-        conn.prepare_threshold = None
-        populate(conn, contractors=contractors)
-        yield conn
+def populated(server_url: str, *, contractors: int, lanes: int = 2) -> Iterator[tuple[Connection, ...]]:
+    """Make a migrated database of its own with so many contractors, give connections to it, and drop it."""
+    with own_database(server_url) as url, lanes_of(Database(url), lanes) as conns:
+        for conn in conns:
+            # Each batch has connections of its own, and never lives to see a plan that was kept.
+            conn.prepare_threshold = None
+        populate(conns[0], contractors=contractors)
+        yield conns
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from ige_pipeline.refusal import Refusal
 
 
 def test_every_method_finds_the_same_winners_and_each_has_a_figure(server_url: str) -> None:
-    with populated(server_url, contractors=300) as conn:
-        report = measure(conn, contractors=300, rounds=1, sample=50)
+    with populated(server_url, contractors=300) as lanes:
+        report = measure(lanes, contractors=300, rounds=1, sample=50)
 
     assert report.winners > 50
     assert report.candidates > report.winners
@@ -21,7 +21,7 @@ def test_every_method_finds_the_same_winners_and_each_has_a_figure(server_url: s
 
 
 def test_the_database_is_gone_afterwards(server_url: str) -> None:
-    with populated(server_url, contractors=1) as conn:
+    with populated(server_url, contractors=1, lanes=1) as (conn,):
         name = conn.info.dbname
 
     with psycopg.connect(server_url) as server:
