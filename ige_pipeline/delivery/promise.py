@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 
 from ige_pipeline.delivery.outcome import Cancelled, Outcome
+from ige_pipeline.delivery.switches import audit
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
@@ -23,6 +24,17 @@ def close_promises(conn: Connection, batch: Batch) -> None:
         if closed["goes_on"]:
             _plan_next(conn, closed["id"])
     conn.execute(_QUERIES["close_event_messages"], batch.key)
+    if not batch.dry_run:
+        _close_nobodys(conn, batch)
+
+
+def _close_nobodys(conn: Connection, batch: Batch) -> None:
+    """Say of what is due and to nobody that it will never be sent; otherwise it would lie there unexplained."""
+    for query in ("fail_nobodys_event_messages", "cancel_nobodys_follow_ups"):
+        closed = [row["id"] for row in conn.execute(_QUERIES[query])]
+        if closed:
+            detail = {"batch": batch.id, "reason": "unknown_contractor", "ids": closed}
+            audit(conn, who="schedule_messages_job", action=query.replace("_", " "), detail=detail)
 
 
 def keep_promises(conn: Connection, message_id: int | None = None) -> None:
@@ -37,6 +49,8 @@ def keep_promises(conn: Connection, message_id: int | None = None) -> None:
                 _plan_next(conn, sent["id"])
             conn.execute(_QUERIES["keep_event_messages"], {"message_id": message_id})
             conn.execute(_QUERIES["fail_dead_event_messages"])
+            for dead in conn.execute(_QUERIES["close_dead_follow_ups"]).fetchall():
+                _plan_next(conn, dead["id"])
     except (psycopg.OperationalError, psycopg.InterfaceError):
         raise
     except psycopg.Error as error:

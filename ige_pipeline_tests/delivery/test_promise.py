@@ -14,6 +14,7 @@ from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.delivery.fakes import ACCEPTED, FakeEndpoint, awake
+from ige_pipeline_tests.delivery.outboxes import claimed, outbox_on
 from ige_pipeline_tests.factories import ago, fetch, insert, make_contractor, make_sent_message, one
 
 SETTINGS = Settings(messages_per_second=1000)
@@ -24,7 +25,7 @@ def contractor(conn: Connection) -> int:
     return make_contractor(conn, first_name="Maria", timezone=awake())
 
 
-def make_follow_up(conn: Connection, contractor_id: int, **over: Any) -> int:
+def make_follow_up(conn: Connection, contractor_id: int | None, **over: Any) -> int:
     row = {
         "contractor_id": contractor_id,
         "scheduled_time": ago(minutes=5),
@@ -35,7 +36,7 @@ def make_follow_up(conn: Connection, contractor_id: int, **over: Any) -> int:
     return insert(conn, "contractor_followup_schedules", row | over)
 
 
-def make_event_message(conn: Connection, contractor_id: int, **over: Any) -> int:
+def make_event_message(conn: Connection, contractor_id: int | None, **over: Any) -> int:
     event = insert(conn, "events", {"name": "Spring Meetup", "date": ago(days=-1)})
     row = {
         "event_id": event,
@@ -198,6 +199,26 @@ def test_an_event_message_that_died_shows_its_reason_in_its_own_table(
     assert (row["status"], row["error_message"]) == ("failed", "no_phone")
 
 
+def test_a_follow_up_that_died_waits_for_a_person_until_its_time_is_over_and_its_series_goes_on(
+    conn: Connection, database_url: str, contractor: int
+) -> None:
+    follow_up = make_follow_up(conn, contractor, is_recurring=True, recurrence_interval_days=7)
+    decide(database_url)
+    conn.execute("UPDATE contractors SET phone = NULL")
+    send(conn)
+
+    expire_stale(conn, SETTINGS, run_id="run", adopted=True)
+    assert fetch(conn, "contractor_followup_schedules", follow_up)["status"] == "scheduled"
+    assert decide(database_url) == {}
+
+    conn.execute("UPDATE ai_proactive_messages SET expires_at = now()")
+    expire_stale(conn, SETTINGS, run_id="run", adopted=True)
+
+    row = fetch(conn, "contractor_followup_schedules", follow_up)
+    following = fetch(conn, "contractor_followup_schedules", row["next_occurrence_id"])
+    assert (row["status"], following["status"]) == ("cancelled", "scheduled")
+
+
 def test_a_batch_looks_ahead_only_as_a_dry_run(conn: Connection, database_url: str, contractor: int) -> None:
     make_follow_up(conn, contractor, scheduled_time=ago(days=-6))
     values = {"IGE_DATABASE_URL": database_url, "N8N_OUTBOUND_WEBHOOK_URL": "http://127.0.0.1:1/x"}
@@ -270,6 +291,45 @@ def test_an_event_message_without_a_phone_fails_with_its_reason(conn: Connection
 
     row = fetch(conn, "event_messages", event_message)
     assert (row["status"], row["error_message"]) == ("failed", "no_phone")
+
+
+def test_what_is_to_nobody_says_so_in_its_own_row_once_it_is_due(conn: Connection, database_url: str) -> None:
+    due, ahead, seen = (
+        make_event_message(conn, None, phone="+12125550100"),
+        make_event_message(conn, None, scheduled_time=ago(days=-1)),
+        make_event_message(conn, None, channel="email"),
+    )
+    follow_up = make_follow_up(conn, None)
+
+    schedule_batch(Environment({"IGE_DATABASE_URL": database_url}), settings=SETTINGS, dry_run=True)
+    assert fetch(conn, "event_messages", due)["status"] == "scheduled"
+    assert decide(database_url) == {}
+
+    rows = [fetch(conn, "event_messages", each) for each in (due, ahead, seen)]
+    assert [row["status"] for row in rows] == ["failed", "scheduled", "scheduled"]
+    assert rows[0]["error_message"] == "unknown_contractor"
+    assert fetch(conn, "contractor_followup_schedules", follow_up)["status"] == "cancelled"
+    told = conn.execute("SELECT action, detail -> 'ids' AS ids FROM ige_audit ORDER BY id").fetchall()
+    assert [row["ids"] for row in told] == [[due], [follow_up]]
+
+
+def test_an_event_message_of_a_contractor_who_is_gone_fails_with_that(conn: Connection, database_url: str) -> None:
+    gone = make_event_message(conn, 4_000_000)
+
+    assert decide(database_url) == {"blocked": 1}
+
+    assert fetch(conn, "event_messages", gone)["error_message"] == "unknown_contractor"
+
+
+def test_the_contractor_s_number_is_texted_and_not_a_copy_of_it_in_the_row(
+    conn: Connection, database_url: str, contractor: int
+) -> None:
+    make_event_message(conn, contractor, phone="+12125550199")
+    conn.execute("UPDATE contractors SET phone = '+12125550123'")
+    decide(database_url)
+
+    with outbox_on(database_url) as outbox:
+        assert claimed(outbox).phone == "+12125550123"
 
 
 def test_a_text_with_a_hole_in_it_reaches_nobody(conn: Connection, database_url: str, contractor: int) -> None:
