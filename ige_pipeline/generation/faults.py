@@ -12,6 +12,10 @@ _MAY_PASS = frozenset({408, 409, 429})
 _HOPELESS = frozenset({401, 403, 404})
 _TOO_MANY = 429
 _SERVER_ERROR = 500
+# Whoever gave up waiting may have left a model at work behind it, and that is charged.
+_MAY_BE_CHARGED = frozenset({408, 502, 504, 524})
+# How a request says that it is no good: as OpenAI does, and as those that check a schema do.
+_NO_GOOD = frozenset({400, 422})
 # Nothing had left for the server yet.
 _NEVER_ASKED = frozenset({"ConnectError", "ConnectTimeout", "UnsupportedProtocol"})
 
@@ -32,6 +36,16 @@ def of_status(status: int, *, code: object, headers: Mapping[str, str], now: dat
         reason = "model_rate_limited" if status == _TOO_MANY else f"model_http_{status}"
         return Again(reason, asked_wait(headers, now=now))
     return Failed(f"model_http_{status}", hopeless=status in _HOPELESS)
+
+
+def may_be_charged(status: int) -> bool:
+    """Whether a model may have been at work for an answer with this HTTP status."""
+    return status in _MAY_BE_CHARGED
+
+
+def rejects(status: int, body: str, *, named: str) -> bool:
+    """Whether a server says that it does not take the field of this name."""
+    return status in _NO_GOOD and named in body
 
 
 def never_asked(error: BaseException) -> bool:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # Room for an answer and for the thinking that reasoning models count as output, and a bound on what a runaway costs.
 _MAX_TOKENS = 2000
+# Its name, and the one that servers know which are not as new: reasoning models of OpenAI refuse the old one.
+_BOUND, _OLD_BOUND = "max_completion_tokens", "max_tokens"
 _LONGEST_PAUSE = 8.0
 # What a provider's own estimate comes to, before the answer says what it really was.
 _BYTES_PER_TOKEN = 4
@@ -83,6 +85,7 @@ class ModelWriter:
         self._language = language
         self._first_pause_seconds = first_pause_seconds
         self._jitter = jitter
+        self._bound = _BOUND
         self._slots = asyncio.Semaphore(concurrency)
         self._client: AsyncOpenAI | None = None
         self._answer_type: type[Any] = object
@@ -133,12 +136,7 @@ class ModelWriter:
 
     def _call_for(self, brief: Brief, objections: Sequence[str], purse: Purse) -> _Call:
         told = prompt.messages(brief, objections=objections, version=self.prompt_version, language=self._language)
-        body = {
-            "model": self.model,
-            "messages": told,
-            "response_format": answer.RESPONSE_FORMAT,
-            "max_completion_tokens": _MAX_TOKENS,
-        }
+        body = {"model": self.model, "messages": told, "response_format": answer.RESPONSE_FORMAT}
         size = _BYTES_AROUND + sum(len(message["content"].encode()) for message in told)
         at_most = self._prices.at_most(bytes_in=size, tokens_out=_MAX_TOKENS)
         return _Call(body, prompt.fact_keys(brief), size / _BYTES_PER_TOKEN + _USUAL_TOKENS_OUT, at_most, purse)
@@ -157,12 +155,10 @@ class ModelWriter:
         return Failed(outcome.reason) if isinstance(outcome, Again) else outcome
 
     async def _wait(self, failed: Again, retry: int, call: _Call, deadline: float) -> bool:
-        """Wait before the next try; False where it would come too late. What the server asks for holds for all."""
-        if failed.after is None:
+        """Wait before the next try; False where it would come too late. What the server asks for is waited."""
+        pause = failed.after
+        if pause is None:
             pause = min(self._first_pause_seconds * 2.0**retry, _LONGEST_PAUSE) * (1 - self._jitter() / 4)
-        else:
-            self._pace.hold(failed.after)
-            pause = failed.after
         left = deadline - monotonic()
         if pause >= left:
             return False
@@ -175,6 +171,9 @@ class ModelWriter:
         try:
             outcome, charged = await self._ask(call)
             spent = spent if charged is None else charged
+            if isinstance(outcome, Again) and outcome.after is not None:
+                # It holds for all, and also where this message is not tried again.
+                self._pace.hold(outcome.after)
             if outcome_usage := getattr(outcome, "usage", None):
                 tokens = outcome_usage.tokens_in + outcome_usage.tokens_out or tokens
             return outcome
@@ -189,22 +188,34 @@ class ModelWriter:
         started = monotonic()
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                completion = await self._complete(call.body)
+                completion = await self._answer_to(call.body)
         except (TimeoutError, openai.APITimeoutError):
             return Again("model_timeout"), None
         except openai.APIConnectionError as error:
             return Again("model_unreachable"), Decimal(0) if faults.never_asked(error) else None
         except openai.APIStatusError as error:
-            headers = error.response.headers
-            return faults.of_status(
-                error.status_code, code=error.code, headers=headers, now=datetime.now(UTC)
-            ), Decimal(0)
+            status, headers = error.status_code, error.response.headers
+            outcome = faults.of_status(status, code=error.code, headers=headers, now=datetime.now(UTC))
+            return outcome, None if faults.may_be_charged(status) else Decimal(0)
         except (openai.OpenAIError, ValueError):  # ValueError: the body is not JSON
             return Failed("model_malformed_answer"), None
         took = round((monotonic() - started) * 1000)
         asked = {"model": self.model, "prompt_version": self.prompt_version}
         used = answer.usage(completion, **asked, latency_ms=took, prices=self._prices)
         return answer.read(completion, used, fact_keys=call.fact_keys), used.cost_usd if used.reported else None
+
+    async def _answer_to(self, body: dict[str, Any]) -> Any:
+        """Ask with the bound by the name that this server takes; a question refused for that name costs nothing."""
+        import openai  # noqa: PLC0415 - as above
+
+        bound = self._bound
+        try:
+            return await self._complete({**body, bound: _MAX_TOKENS})
+        except openai.APIStatusError as error:
+            if bound != _BOUND or not faults.rejects(error.status_code, error.response.text, named=_BOUND):
+                raise
+            self._bound = _OLD_BOUND
+            return await self._complete({**body, _OLD_BOUND: _MAX_TOKENS})
 
     async def _complete(self, body: dict[str, Any]) -> Any:
         if self._client is None:

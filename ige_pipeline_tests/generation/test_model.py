@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from ige_pipeline.generation import price, prompt
 from ige_pipeline.generation.draft import Brief
 from ige_pipeline.generation.model import ModelWriter
 from ige_pipeline.generation.outcome import CutOff, Failed, Outcome, Refused, Written
+from ige_pipeline.generation.purse import Grant, Purse
 from ige_pipeline.refusal import Refusal
 from ige_pipeline_tests.generation.model_server import ANSWER, KEY, TEXT, Reply, Server, serving
 
@@ -35,14 +37,16 @@ def server(running: Server) -> Server:
     return running
 
 
-def ask(server: Server, *script: Reply, briefs: Sequence[Brief] = (BRIEF,), **settings: Any) -> list[Outcome]:
+def ask(
+    server: Server, *script: Reply, briefs: Sequence[Brief] = (BRIEF,), purse: Purse | None = None, **settings: Any
+) -> list[Outcome]:
     server.script = list(script)
 
     async def run() -> list[Outcome]:
         given: dict[str, Any] = {"model": "gpt-4.1-mini", "api_key": KEY, "base_url": server.url}
         quick = {"first_pause_seconds": 0.01, "jitter": lambda: 0.0}
         async with ModelWriter(**given | quick | settings) as writer:
-            return list(await asyncio.gather(*(writer.write(brief) for brief in briefs)))
+            return list(await asyncio.gather(*(writer.write(brief, purse=purse) for brief in briefs)))
 
     return asyncio.run(run())
 
@@ -223,9 +227,54 @@ def test_nobody_asks_within_a_wait_that_is_longer_than_a_message_may_take(server
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize("retries", [0, 1])
+def test_what_the_server_asks_for_holds_after_the_last_try_too(server: Server, retries: int) -> None:
+    busy = Reply(status=429, headers={"retry-after": "0.3"})
+
+    outcomes = ask(server, *[busy] * (retries + 1), Reply(), briefs=[BRIEF] * 2, concurrency=1, retries=retries)
+
+    assert [type(outcome) for outcome in outcomes] == [Failed, Written]
+    assert all(later - sooner >= 0.29 for sooner, later in pairwise(server.asked_at))
+
+
+@pytest.mark.parametrize(
+    ("status", "charged"),
+    [(408, True), (502, True), (504, True), (524, True), (400, False), (401, False), (429, False), (503, False)],
+)
+def test_a_call_that_somebody_on_the_way_gave_up_counts_as_spent(server: Server, status: int, *, charged: bool) -> None:
+    granted: list[Decimal] = []
+
+    async def fetch(needed: Decimal, _wanted: Decimal) -> Grant:
+        granted.append(needed)
+        return Grant(needed)
+
+    purse = Purse(fetch)
+    ask(server, Reply(status=status), purse=purse, retries=0)
+
+    assert purse.left == (0 if charged else granted[0])
+
+
 def test_how_often_it_is_asked_again_is_a_setting(server: Server) -> None:
     assert ask(server, Reply(status=500), retries=0) == [Failed("model_http_500")]
     assert len(server.asked) == 1
+
+
+def test_a_server_that_knows_only_the_old_name_of_the_bound_is_asked_with_that_for_the_rest(server: Server) -> None:
+    def old(asked: dict[str, Any]) -> Reply:
+        return Reply(status=400, raw="Unknown: max_completion_tokens") if "max_completion_tokens" in asked else Reply()
+
+    server.play = old
+    outcomes = ask(server, briefs=[BRIEF] * 3, concurrency=1, retries=0)
+
+    assert all(isinstance(outcome, Written) for outcome in outcomes)
+    assert [asked.get("max_tokens") for asked in server.asked] == [None, 2000, 2000, 2000]
+
+
+def test_a_server_that_takes_the_bound_by_no_name_is_not_asked_for_ever(server: Server) -> None:
+    neither = Reply(status=400, raw="max_completion_tokens and max_tokens are too large")
+
+    assert ask(server, neither, briefs=[BRIEF] * 2, concurrency=1) == [Failed("model_http_400")] * 2
+    assert len(server.asked) == 3
 
 
 def test_a_slow_answer_times_out_and_is_asked_for_again(server: Server) -> None:
