@@ -1,23 +1,19 @@
 """What a text is held to in an evaluation: every check of production, and what only a known situation can show."""
 
-import re
 from collections.abc import Iterator
 
 from ige_pipeline.evaluation.situation import Situation
 from ige_pipeline.generation import untrusted
-from ige_pipeline.generation.draft import PRIVATE_FACTS, Draft
+from ige_pipeline.generation.draft import Draft
 from ige_pipeline.safeguards.content import ContentReason
 from ige_pipeline.safeguards.review import Standard
 from ige_pipeline.settings import Settings
 
 NO_TEXT = "no_text"
-_BACKGROUND_TOLD = "background_told"
 _FORBIDDEN_SAID = "forbidden_said"
 _NOT_GREETED = "not_greeted"
-# So many words in a row are a quotation and no coincidence.
-_RUN = 3
 
-ALL = (NO_TEXT, *map(str, ContentReason), _BACKGROUND_TOLD, _FORBIDDEN_SAID, _NOT_GREETED)
+ALL = (NO_TEXT, *map(str, ContentReason), _FORBIDDEN_SAID, _NOT_GREETED)
 """Every check by its name, in the order in which they are shown."""
 
 
@@ -36,22 +32,6 @@ def _own(situation: Situation, text: str) -> Iterator[str]:
     folded = text.casefold()
     if any(words.casefold() in folded for words in situation.never):
         yield _FORBIDDEN_SAID
-    if _tells_background(situation, text):
-        yield _BACKGROUND_TOLD
     name = untrusted.name(situation.brief.first_name)
     if name and name.casefold() not in folded:
         yield _NOT_GREETED
-
-
-def _tells_background(situation: Situation, text: str) -> bool:
-    """Whether words of a private fact stand in the text that no fact which may be said holds."""
-    facts = situation.brief.facts
-    private = [str(facts[key]) for key in PRIVATE_FACTS if isinstance(facts.get(key), str)]
-    open_words = {run for fact in situation.brief.quotable() for run in _runs(fact)}
-    told = set(_runs(text)) - open_words
-    return any(told & set(_runs(fact)) for fact in private)
-
-
-def _runs(text: str) -> Iterator[tuple[str, ...]]:
-    words = re.findall(r"\w+", text.casefold())
-    return (tuple(words[start : start + _RUN]) for start in range(len(words) - _RUN + 1))

@@ -57,6 +57,10 @@ class Brief:
         spoken = (value for key, value in self.facts.items() if key not in PRIVATE_FACTS and is_told(key))
         return tuple(_strings((self.first_name, self.company_name, *spoken, *self._said())))
 
+    def private(self) -> tuple[str, ...]:
+        """Return each string that only sets the direction and must not be said."""
+        return tuple(_strings([value for key, value in self.facts.items() if key in PRIVATE_FACTS]))
+
     def given(self) -> tuple[str, ...]:
         """Return each string that a writer sees, the private ones too."""
         return tuple(_strings((self.first_name, self.company_name, *self.facts.values(), *self._said())))

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from ige_pipeline.generation import tone
@@ -28,6 +29,8 @@ _VALUE_LIMIT = 400
 _FACTS_AT_MOST = 30
 _EXCHANGES_AT_MOST = 3
 _QUOTED_WORDS = 6
+_COPIED_SHARE = 0.7
+_EXAMPLES = "EXAMPLES"
 _OPEN = "<contractor_data>"
 _CLOSE = "</contractor_data>"
 
@@ -42,14 +45,26 @@ def instructions(version: str = NEWEST, *, language: str = "en") -> str:
 
 
 def quotes_instructions(text: str) -> bool:
-    """Whether `text` holds so many words in a row of any version's rules that it can only come from there."""
-    return any(run in _rules() for run in _runs(text))
+    """Whether `text` has so much of what a model is told, of any version, that it can only come from there."""
+    return any(run in _rules() for run in _runs(text)) or any(_copies(text, shown) for shown in _examples())
 
 
 @cache
 def _rules() -> frozenset[tuple[str, ...]]:
-    # The examples are there to be sounded like.
-    return frozenset(run for version in VERSIONS for run in _runs(instructions(version).split("EXAMPLES")[0]))
+    told = [instructions(version).split(_EXAMPLES)[0] for version in VERSIONS]
+    return frozenset(run for text in (*told, *tone.ALL, _ROOM_FOR) for run in _runs(text))
+
+
+@cache
+def _examples() -> frozenset[str]:
+    listed = [line for version in VERSIONS for line in instructions(version).split(_EXAMPLES)[-1].splitlines()]
+    return frozenset(line for line in listed if line.startswith("Hi "))
+
+
+def _copies(text: str, example: str) -> bool:
+    """Whether a text is an example but for a name; they are there to be sounded like, so a turn of phrase may stay."""
+    pairs, shown = (set(pairwise(re.findall(r"\w+", each.casefold()))) for each in (text, example))
+    return len(pairs & shown) >= _COPIED_SHARE * len(pairs | shown)
 
 
 def _runs(text: str) -> list[tuple[str, ...]]:

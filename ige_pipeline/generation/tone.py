@@ -7,6 +7,8 @@ _BY_TRUST = (
     (40, "You are getting to know one another. Friendly and modest: one easy question, nothing presumed."),
     (0, "They are wary of you. Careful and polite, the shortest text of all, no pressure: it must be easy to ignore."),
 )
+ALL = (_UNKNOWN, *(words for _, words in _BY_TRUST))
+"""Every tone there is."""
 
 
 def towards(trust: float | None) -> str:

@@ -10,7 +10,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from ige_pipeline.generation.prompt import quotes_instructions
-from ige_pipeline.safeguards import segments
+from ige_pipeline.safeguards import background, segments
 from ige_pipeline.safeguards.contacts import NOTHING, AllowList, Contacts, find
 from ige_pipeline.safeguards.figures import untraced_numbers
 from ige_pipeline.safeguards.language import other_language
@@ -58,6 +58,7 @@ class ContentReason(StrEnum):
     NEARLY_THE_SAME = "nearly_the_same"
     OTHER_LANGUAGE = "other_language"
     NOT_EVALUATED = "not_evaluated"
+    BACKGROUND_TOLD = "background_told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class _Case:
     allow: AllowList
     recent: Sequence[str]
     tail: str
+    private: Sequence[str]
 
     @cached_property
     def read(self) -> str:
@@ -109,13 +111,15 @@ def review(
     allow: AllowList = NOTHING,
     recent: Sequence[str] = (),
     tail: str = "",
+    private: Sequence[str] = (),
 ) -> tuple[Finding, ...]:
     """Return every reason against `text`; none means fit to send.
 
-    `facts` are all strings that the text may draw on, `recent` the texts that this contractor got lately. Judge the
-    very text that will be sent: `segments.downgrade` comes before. `tail` is ours and only counted in the length.
+    `facts` are all strings that the text may draw on, `recent` the texts that this contractor got lately, `private`
+    what must not show. Judge the very text that will be sent: `segments.downgrade` comes before. `tail` is ours and
+    only counted in the length.
     """
-    case = _Case(text, facts, settings, allow, recent, tail)
+    case = _Case(text, facts, settings, allow, recent, tail, private)
     findings = (_finding(reason, check, case) for reason, check in _CHECKS.items())
     return tuple(finding for finding in findings if finding is not None)
 
@@ -216,6 +220,10 @@ def _other_language(case: _Case) -> tuple[bool, str | int, str]:
     return found is not None, found or 0, case.settings.language
 
 
+def _background_told(case: _Case) -> tuple[bool, int, int]:
+    return _any(background.tells(case.read, private=case.private, known=case.facts))
+
+
 def _any(found: int) -> tuple[bool, int, int]:
     return found > 0, found, 0
 
@@ -252,4 +260,5 @@ _CHECKS: Mapping[ContentReason, Check] = {
     ContentReason.UNTRACED_NAME: _untraced_name,
     ContentReason.NEARLY_THE_SAME: _nearly_the_same,
     ContentReason.OTHER_LANGUAGE: _other_language,
+    ContentReason.BACKGROUND_TOLD: _background_told,
 }

@@ -57,6 +57,7 @@ class Standard:
             allow=self.allow,
             recent=self.recent,
             tail=_tail(draft, brief),
+            private=brief.private(),
         )
         if not _is_promised(draft):
             return found

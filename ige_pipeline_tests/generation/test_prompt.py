@@ -157,7 +157,7 @@ def test_neither_a_trigger_a_score_nor_a_reason_of_ours_is_told_about_a_contract
 def test_a_piece_of_the_rules_is_known_again_and_an_ordinary_text_is_not_taken_for_one() -> None:
     assert prompt.quotes_instructions("Hi, it says: one short  text! ADD NO SIGNATURE, no sender's name and no line.")
     assert not prompt.quotes_instructions("Hi Dana, did the insurance certificate go through? Tell me where it stops.")
-    assert not any(prompt.quotes_instructions(told) for told in prompt.instructions().split("EXAMPLES")[1].splitlines())
+    assert not prompt.quotes_instructions("Hi Dana, the lease is signed! That was a lot of patience, enjoy it.")
 
 
 def test_where_a_notice_is_put_behind_the_text_the_model_is_told_how_much_room_is_left() -> None:

@@ -128,6 +128,7 @@ def test_a_check_that_raises_counts_against_the_text() -> None:
         "untraced_date",
         "untraced_name",
         "other_language",
+        "background_told",
     }
 
 
