@@ -137,6 +137,8 @@ WITH ready AS (
        AND d.decided_on = %(decided_on)s
        AND d.verdict IS NULL
        AND d.reviewed_at IS NOT NULL
+       -- Where the application keeps a foreign key, one contractor who is gone must not undo the batch.
+       AND EXISTS (SELECT 1 FROM contractors c WHERE c.id = d.contractor_id)
        AND (d.promised OR NOT EXISTS (
                SELECT 1
                  FROM ai_proactive_messages m
@@ -182,15 +184,32 @@ UPDATE ige_decisions
    AND reviewed_at IS NOT NULL
 
 -- name: explain_the_rest
--- What came between our screening and now: another batch or program scheduled, or sent, something to the same person.
-UPDATE ige_decisions
-   SET verdict = 'blocked',
+-- What came between our screening and now: the contractor is gone, this occurrence was written about, or another batch or
+-- program wrote to the same person. And what no check of texts ever saw: no decision stays open behind a batch.
+UPDATE ige_decisions d
+   SET verdict = CASE WHEN d.reviewed_at IS NULL THEN 'failed' ELSE 'blocked' END,
        decided_at = now(),
-       reasons = reasons || '[{"reason": "contacted_meanwhile", "observed": null, "limit": null}]'
- WHERE batch_id = %(batch_id)s
-   AND decided_on = %(decided_on)s
-   AND verdict IS NULL
-   AND reviewed_at IS NOT NULL
+       reasons = d.reasons || jsonb_build_array(CASE
+           WHEN d.reviewed_at IS NULL
+           THEN jsonb_build_object('reason', 'unevaluated', 'limit', 'an answer', 'observed',
+                                   CASE WHEN d.screened_at IS NULL THEN 'recipient' ELSE 'content' END)
+           WHEN NOT EXISTS (SELECT 1 FROM contractors c WHERE c.id = d.contractor_id)
+           THEN '{"reason": "unknown_contractor", "observed": null, "limit": "a row in contractors"}'
+           WHEN taken.message_id IS NOT NULL
+           THEN jsonb_build_object('reason', 'already_written', 'observed', format('message %%s', taken.message_id),
+                                   'limit', 'one message for each occurrence')
+           ELSE '{"reason": "contacted_meanwhile", "observed": null, "limit": null}' END)
+  FROM (SELECT open.id,
+               (SELECT m.id
+                  FROM ai_proactive_messages m
+                 WHERE m.dedupe_key = open.dedupe_key
+                   AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL) AS message_id
+          FROM ige_decisions open
+         WHERE open.batch_id = %(batch_id)s
+           AND open.decided_on = %(decided_on)s
+           AND open.verdict IS NULL) AS taken
+ WHERE d.id = taken.id
+   AND d.decided_on = %(decided_on)s
 
 -- name: scheduled_preview
 -- A few of the batch's messages for the op's metadata: no text, and of a number the last four digits.

@@ -9,6 +9,7 @@ _REASONS = {
     "impossible_phone": "the phone number cannot be dialled",
     "paused": "messages are paused until {observed}",
     "undelivered": "an earlier one is still waiting to be sent ({observed})",
+    "already_written": "the same occurrence was written about already ({observed})",
     "contacted_meanwhile": "another batch or program wrote to them while this one was at work",
     "gap": "the last one was {observed} h ago, and {limit} h must lie between two",
     "ignored": "the last {observed} were not answered",

@@ -86,7 +86,7 @@ def test_what_was_not_reviewed_or_already_decided_stays_out(conn: Conn) -> None:
     make_reviewed_decision(conn, batch, make_contractor(conn), **blocked)
 
     assert scheduled(conn, batch) == []
-    assert verdict_of(conn, undecided) is None
+    assert verdict_of(conn, undecided) == "failed"
 
 
 def test_a_message_expires_a_day_after_its_batch(conn: Conn) -> None:
@@ -221,6 +221,40 @@ def test_an_occurrence_that_was_written_about_is_not_written_about_again(conn: C
 
     assert scheduled(conn, batch) == []
     assert verdict_of(conn, decision) == "blocked"
+
+
+def reasons_of(conn: Conn, decision: int) -> list[tuple[str, Any]]:
+    return [(each["reason"], each["observed"]) for each in fetch(conn, "ige_decisions", decision)["reasons"]]
+
+
+def test_no_decision_stays_open_behind_a_batch_and_each_says_what_came_between(conn: Conn) -> None:
+    batch, (ada, bob, cyn, dan) = make_batch(conn), (make_contractor(conn) for _ in range(4))
+    key = {"trigger_name": "follow_up_due", "dedupe_key": "follow_up_due:7"}
+    rival = make_message(conn, ada, **key)
+    promised = make_reviewed_decision(conn, batch, ada, promised=True, due_at=ago(hours=1), **key)
+    gone = make_reviewed_decision(conn, batch, bob)
+    conn.execute("DELETE FROM contractors WHERE id = %s", [bob])
+    unread = make_decision(conn, batch, cyn, screened_at=ago(minutes=1), draft="Hi Cyn, how did the call go?")
+    unasked = make_decision(conn, batch, dan)
+
+    assert [row["id"] for row in scheduled(conn, batch)] == [rival]
+
+    assert reasons_of(conn, promised) == [("already_written", f"message {rival}")]
+    assert reasons_of(conn, gone) == [("unknown_contractor", None)]
+    assert reasons_of(conn, unread) == [("unevaluated", "content")]
+    assert reasons_of(conn, unasked) == [("unevaluated", "recipient")]
+    assert one(conn.execute("SELECT count(*) AS open FROM ige_decisions WHERE verdict IS NULL"))["open"] == 0
+    assert of_reason({"reason": "already_written", "observed": "message 7"}).endswith("already (message 7)")
+
+
+def test_a_foreign_key_of_the_application_does_not_let_one_who_is_gone_undo_the_batch(conn: Conn) -> None:
+    batch, ada, bob = make_batch(conn), make_contractor(conn), make_contractor(conn)
+    conn.execute("ALTER TABLE ai_proactive_messages ADD FOREIGN KEY (contractor_id) REFERENCES contractors (id)")
+    make_reviewed_decision(conn, batch, ada)
+    make_reviewed_decision(conn, batch, bob)
+    conn.execute("DELETE FROM contractors WHERE id = %s", [bob])
+
+    assert [row["contractor_id"] for row in scheduled(conn, batch)] == [ada]
 
 
 def test_a_preview_shows_no_text_and_of_a_number_its_end(conn: Conn) -> None:
