@@ -1,8 +1,8 @@
 """The two jobs by hand: the same stage functions in the same order, without Dagster."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from ige_pipeline.delivery import outbox
@@ -13,6 +13,9 @@ from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.lanes import lanes_of
 from ige_pipeline.run_request import require_sender
 from ige_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from ige_pipeline.generation.model import ModelWriter
 
 Step = Callable[[str], None]
 
@@ -42,7 +45,9 @@ def schedule_batch(
             as_of=as_of,
             dry_run=dry_run,
         )
-        _stages(lanes, batch, environment, settings, step)
+        for name, stage in _stages(lanes, batch, environment, settings, model=environment.model(settings)):
+            step(name)
+            stage()
         closed = close_batch(conn, batch)
         retire_decisions(conn, keep_days=settings.keep_decisions_days)
         drafts = count_of_batch(conn, batch)
@@ -51,8 +56,14 @@ def schedule_batch(
 
 
 def _stages(
-    lanes: Sequence[Connection], batch: Batch, environment: Environment, settings: Settings, step: Step
-) -> None:
+    lanes: Sequence[Connection],
+    batch: Batch,
+    environment: Environment,
+    settings: Settings,
+    *,
+    model: "ModelWriter | None",
+) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Name each stage of a batch and say how it is run, in order."""
     from ige_pipeline.delivery.schedule import schedule_messages  # noqa: PLC0415
     from ige_pipeline.generation import generate, template  # noqa: PLC0415
     from ige_pipeline.safeguards import review, screen, second_try  # noqa: PLC0415
@@ -61,17 +72,23 @@ def _stages(
 
     templates = template.of(settings)
     conn, *beside = lanes
-    step("evaluate_triggers")
-    evaluate(conn, batch, load_all(), settings, beside=beside)
-    step("screen_recipients")
-    screen.screen_recipients(conn, batch, settings, consent_needed=environment.consent_needed, beside=beside)
-    step("generate_messages")
-    generate.generate_messages(conn, batch, settings, templates=templates, model=environment.model(settings))
-    step("screen_content")
-    second_try.ask_again(conn, batch, settings, model=environment.model(settings))
-    review.screen_content(conn, batch, settings, templates=templates)
-    step("schedule_messages")
-    schedule_messages(conn, batch, settings)
+    needed = environment.consent_needed
+
+    def check_texts() -> None:
+        second_try.ask_again(conn, batch, settings, model=model)
+        review.screen_content(conn, batch, settings, templates=templates)
+
+    yield "evaluate_triggers", lambda: evaluate(conn, batch, load_all(), settings, beside=beside)
+    yield (
+        "screen_recipients",
+        lambda: screen.screen_recipients(conn, batch, settings, consent_needed=needed, beside=beside),
+    )
+    yield (
+        "generate_messages",
+        lambda: generate.generate_messages(conn, batch, settings, templates=templates, model=model),
+    )
+    yield "screen_content", check_texts
+    yield "schedule_messages", lambda: schedule_messages(conn, batch, settings)
 
 
 def deliver_once(
@@ -93,17 +110,43 @@ def deliver_once(
 
 
 def what_would_change(
-    environment: Environment, overrides: dict[str, str], *, as_of: datetime | None = None, examples: int = 10
+    environment: Environment, overrides: dict[str, str], *, as_of: datetime | None = None, examples: int = 3
 ) -> dict[str, Any]:
     """Run two dry batches as of one moment, with the settings in force and with `overrides`; return counts of both.
 
-    `changes` counts the candidates that are judged differently; `examples` are the first of them.
+    Stage by stage, so that the safeguards, which go by the database's clock, look at both within moments. The templates
+    write the texts: nobody pays for a question. `changes` counts the candidates that are judged differently, `examples`
+    are a few of each kind.
     """
     from ige_pipeline.ledger.compare import differences  # noqa: PLC0415 - kept out of the others' start-up
 
-    one, now = schedule_batch(environment, settings=environment.settings(), as_of=as_of, dry_run=True)
-    other, then = schedule_batch(environment, settings=environment.settings(overrides), as_of=one.as_of, dry_run=True)
-    with environment.checked_database().connect() as conn:
-        changed = differences(conn, one, other)
-    counts = {"now": now["counts"], "then": then["counts"], "changes": len(changed)}
-    return counts | {"examples": changed[:examples]}
+    both = (environment.settings(), environment.settings(overrides))
+    with lanes_of(environment.checked_database(), both[0].batch_connections) as lanes:
+        one, other = _two_batches(lanes[0], both, as_of=as_of)
+        pairs = zip((one, other), both, strict=True)
+        stages = [_stages(lanes, batch, environment, settings, model=None) for batch, settings in pairs]
+        for (_, now), (_, then) in zip(*stages, strict=True):
+            now()
+            then()
+        closed = [close_batch(lanes[0], batch)["counts"] for batch in (one, other)]
+        found = differences(lanes[0], one, other, examples=examples)
+    kinds = {f"{row['now']} -> {row['then']}": row.pop("of_this_kind") for row in found}
+    return {"now": closed[0], "then": closed[1], "changes": sum(kinds.values()), "kinds": kinds, "examples": found}
+
+
+def _two_batches(conn: Connection, both: Sequence[Settings], *, as_of: datetime | None) -> list[Batch]:
+    """Open both in one transaction: the database's now, and the day, are then the same."""
+    from ige_pipeline.triggers.trigger import load_all  # noqa: PLC0415 - as above
+
+    with conn.transaction():
+        return [
+            open_batch(
+                conn,
+                root_run_id=f"cli-{uuid4()}",
+                triggers=[trigger.name for trigger in load_all()],
+                settings=settings.model_dump(),
+                as_of=as_of,
+                dry_run=True,
+            )
+            for settings in both
+        ]

@@ -8,6 +8,7 @@ from ige_pipeline.cli.asking import moment
 from ige_pipeline.cli.batch import deliver_once, schedule_batch, what_would_change
 from ige_pipeline.cli.output import as_json, counts, say
 from ige_pipeline.environment import Environment
+from ige_pipeline.ledger.sentence import of_reason
 from ige_pipeline.refusal import Refusal
 
 
@@ -43,19 +44,25 @@ def schedule(as_of: datetime | None, overrides: dict[str, str], *, dry_run: bool
 @set_option
 @json_option
 def preview(as_of: datetime | None, overrides: dict[str, str], *, json_wanted: bool) -> None:
-    """Run a whole batch without scheduling anything; with --set, show what the settings would change."""
+    """Run a whole batch without scheduling anything; with --set, show what the settings would change.
+
+    With --set the texts come from the templates: comparing settings asks no model and costs nothing.
+    """
     if not overrides:
         _schedule(as_of, overrides, dry_run=True, json_wanted=json_wanted)
         return
-    environment = Environment.of_process()
-    changed = what_would_change(environment, overrides, as_of=as_of)
+    changed = what_would_change(Environment.of_process(), overrides, as_of=as_of)
     if json_wanted:
         as_json(changed)
         return
     counts("Now", changed["now"])
     counts("With " + ", ".join(f"{name}={value}" for name, value in overrides.items()), changed["then"])
+    counts("Judged differently", changed["kinds"])
     for row in changed["examples"]:
-        say(f"  contractor {row['contractor_id']}, {row['trigger_name']}: {row['now']} -> {row['then']}")
+        because = "; ".join(map(of_reason, row["reasons"]))
+        told = f" ({because})" if because else ""
+        say(f"  contractor {row['contractor_id']}, {row['trigger_name']}: {row['now']} -> {row['then']}{told}")
+    say("No model was asked: both were written from the templates.")
 
 
 @run.command()

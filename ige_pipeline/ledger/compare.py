@@ -10,10 +10,13 @@ from ige_pipeline.refusal import Refusal
 _QUERIES = load(__package__, "compare.sql")
 
 
-def differences(conn: Connection, one: Batch, other: Batch) -> list[dict[str, Any]]:
-    """Return each candidate that two batches of the same day judged differently: verdict `now` and `then`."""
-    values = {"one": one.id, "other": other.id, "decided_on": one.decided_on}
-    return conn.execute(_QUERIES["compare"], values).fetchall()
+def differences(conn: Connection, one: Batch, other: Batch, *, examples: int) -> list[dict[str, Any]]:
+    """Return candidates that two batches judged differently: verdict `now` and `then`, and the reasons of the no.
+
+    Of each kind of change so many examples; `of_this_kind` says how many there are. The commonest kind comes first.
+    """
+    values = {"one": one.id, "one_day": one.decided_on, "other": other.id, "other_day": other.decided_on}
+    return conn.execute(_QUERIES["compare"], values | {"examples": examples}).fetchall()
 
 
 def newest(conn: Connection, *, limit: int) -> list[dict[str, Any]]:

@@ -1,15 +1,26 @@
 -- name: compare
--- What two batches decided differently about the same candidate.
-SELECT COALESCE(a.contractor_id, b.contractor_id) AS contractor_id,
-       COALESCE(a.trigger_name, b.trigger_name) AS trigger_name,
-       COALESCE(a.verdict, 'no candidate') AS now,
-       COALESCE(b.verdict, 'no candidate') AS then,
-       COALESCE(b.reasons, '[]') AS reasons
-  FROM (SELECT * FROM ige_decisions WHERE batch_id = %(one)s AND decided_on = %(decided_on)s) AS a
-  FULL JOIN (SELECT * FROM ige_decisions WHERE batch_id = %(other)s AND decided_on = %(decided_on)s) AS b
-    ON b.dedupe_key = a.dedupe_key
- WHERE a.verdict IS DISTINCT FROM b.verdict
- ORDER BY 3, 4, 1
+-- What two batches decided differently about the same candidate: of each kind of change how many, and a few of them.
+-- Each batch's decisions lie under a day of its own, in case midnight came between.
+WITH changed AS (
+    SELECT COALESCE(a.contractor_id, b.contractor_id) AS contractor_id,
+           COALESCE(a.trigger_name, b.trigger_name) AS trigger_name,
+           COALESCE(a.verdict, 'no candidate') AS now,
+           COALESCE(b.verdict, 'no candidate') AS then,
+           COALESCE(CASE WHEN b.verdict = 'scheduled' THEN a.reasons ELSE b.reasons END, '[]') AS reasons
+      FROM (SELECT * FROM ige_decisions WHERE batch_id = %(one)s AND decided_on = %(one_day)s) AS a
+      FULL JOIN (SELECT * FROM ige_decisions WHERE batch_id = %(other)s AND decided_on = %(other_day)s) AS b
+        ON b.dedupe_key = a.dedupe_key
+     WHERE a.verdict IS DISTINCT FROM b.verdict
+), counted AS (
+    SELECT changed.*, count(*) OVER kind AS of_this_kind,
+           row_number() OVER (PARTITION BY changed.now, changed.then ORDER BY changed.contractor_id) AS place
+      FROM changed
+    WINDOW kind AS (PARTITION BY changed.now, changed.then)
+)
+SELECT contractor_id, trigger_name, now, "then", reasons, of_this_kind
+  FROM counted
+ WHERE place <= %(examples)s
+ ORDER BY of_this_kind DESC, now, "then", contractor_id
 
 -- name: batches
 -- The newest batches first.

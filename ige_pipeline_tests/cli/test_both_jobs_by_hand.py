@@ -103,7 +103,25 @@ def test_a_preview_with_a_setting_says_what_would_change(conn: Conn, terminal: T
     changed = terminal.type("preview", "--set", "min_gap_hours=72")
 
     assert changed.exit_code == 0
-    assert f"contractor {ada}, high_priority_goal: scheduled -> blocked" in changed.stdout
+    assert "Judged differently: scheduled -> blocked 1\n" in changed.stdout
+    assert f"contractor {ada}, high_priority_goal: scheduled -> blocked (the last one was 60.0 h ago" in changed.stdout
+
+
+def test_comparing_settings_asks_no_model_and_judges_one_moment(
+    conn: Conn, database_url: str, webhook: Receiver
+) -> None:
+    make_due_contractor(conn)
+    paid = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": webhook.url, "IGE_OPENAI_MODEL": "gpt-4o-mini"}
+    terminal = Terminal({"IGE_DATABASE_URL": database_url, "N8N_OUTBOUND_WEBHOOK_URL": webhook.url} | paid)
+
+    changed = terminal.json("preview", "--set", "min_trust_score=60")
+
+    assert webhook.posts == []
+    assert (changed["kinds"], changed["changes"]) == ({"scheduled -> blocked": 1}, 1)
+    assert changed["examples"][0]["reasons"][0]["reason"] == "low_trust"
+    one, other = conn.execute("SELECT as_of, opened_at, closed_at IS NULL AS open FROM ige_batches").fetchall()
+    assert one == other
+    assert not one["open"]
 
 
 def test_a_stop_holds_everything_until_the_start(conn: Conn, terminal: Terminal, webhook: Receiver) -> None:

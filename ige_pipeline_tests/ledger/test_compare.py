@@ -1,0 +1,35 @@
+"""Two batches side by side: what was judged differently, how often, and a few examples of each kind."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from ige_pipeline.ledger.batch import Batch
+from ige_pipeline.ledger.compare import differences
+from ige_pipeline_tests.factories import Conn, ago, make_batch, make_decision
+
+
+def judged(conn: Conn, batch: Batch, number: int, verdict: str) -> None:
+    decided: dict[str, Any] = {"verdict": verdict, "decided_at": ago(minutes=1), "decided_on": batch.decided_on}
+    make_decision(conn, batch, number, dedupe_key=f"goal:{number}", reasons='[{"reason": "gap"}]', **decided)
+
+
+def test_of_each_kind_of_change_a_few_are_shown_and_all_are_counted_also_across_midnight(conn: Conn) -> None:
+    today = make_batch(conn, dry_run=True)
+    tomorrow = make_batch(conn, dry_run=True)
+    tomorrow = replace(tomorrow, decided_on=tomorrow.decided_on + timedelta(days=1))
+    conn.execute("SELECT ige_prepare_decisions(%s)", [tomorrow.decided_on])
+    for number in range(1, 6):
+        judged(conn, today, number, "scheduled")
+        judged(conn, tomorrow, number, "blocked")
+    judged(conn, today, 6, "blocked")
+    judged(conn, tomorrow, 6, "blocked")
+    judged(conn, tomorrow, 7, "scheduled")
+
+    found = differences(conn, today, tomorrow, examples=2)
+
+    assert [(row["contractor_id"], row["now"], row["then"], row["of_this_kind"]) for row in found] == [
+        (1, "scheduled", "blocked", 5),
+        (2, "scheduled", "blocked", 5),
+        (7, "no candidate", "scheduled", 1),
+    ]
