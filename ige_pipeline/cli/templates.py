@@ -57,7 +57,7 @@ def check(file: Path | None) -> None:
 @json_option
 def preview(place: str, file: Path | None, *, json_wanted: bool) -> None:
     """Show the texts with made-up values in them, and how many characters and SMS segments each takes."""
-    from ige_pipeline.safeguards import segments  # noqa: PLC0415 - as above
+    from ige_pipeline.generation import segments  # noqa: PLC0415 - as above
 
     read = _read(file)
     filled = {

@@ -7,6 +7,7 @@ from typing import Any
 from ige_pipeline.delivery.schedule import schedule_messages
 from ige_pipeline.delivery.switches import audit
 from ige_pipeline.generation.notice import Notice
+from ige_pipeline.generation.segments import downgrade
 from ige_pipeline.ledger import compare
 from ige_pipeline.ledger.batch import Batch, close_batch
 from ige_pipeline.ledger.sentence import of_reason
@@ -17,7 +18,6 @@ from ige_pipeline.safeguards import screen
 from ige_pipeline.safeguards.batch_facts import with_facts
 from ige_pipeline.safeguards.judgement import as_columns
 from ige_pipeline.safeguards.review import review_again
-from ige_pipeline.safeguards.segments import downgrade
 from ige_pipeline.settings import Settings
 
 _QUERIES = load(__package__, "drafts.sql")

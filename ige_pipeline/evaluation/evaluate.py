@@ -14,10 +14,10 @@ from ige_pipeline.generation.generate import by_hand
 from ige_pipeline.generation.model import ModelWriter
 from ige_pipeline.generation.outcome import Outcome, Written
 from ige_pipeline.generation.purse import Grant, Purse
+from ige_pipeline.generation.segments import downgrade
 from ige_pipeline.generation.variants import Templates
 from ige_pipeline.safeguards.objection import in_words
 from ige_pipeline.safeguards.review import fittest
-from ige_pipeline.safeguards.segments import downgrade
 from ige_pipeline.settings import Settings
 
 WAYS = ("first", "second", "template", "nothing")

@@ -9,8 +9,9 @@ from enum import StrEnum
 from functools import cache, cached_property
 from pathlib import Path
 
+from ige_pipeline.generation import segments
 from ige_pipeline.generation.prompt import quotes_instructions
-from ige_pipeline.safeguards import background, segments
+from ige_pipeline.safeguards import background
 from ige_pipeline.safeguards.contacts import NOTHING, AllowList, Contacts, find
 from ige_pipeline.safeguards.figures import untraced_numbers
 from ige_pipeline.safeguards.language import other_language

@@ -5,19 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ige_pipeline.generation import promised, template
+from ige_pipeline.generation import promised, segments, template
 from ige_pipeline.generation.draft import Brief, Draft
 from ige_pipeline.generation.generate import brief_of
 from ige_pipeline.generation.memory import remember
 from ige_pipeline.generation.notice import Notice
+from ige_pipeline.generation.segments import downgrade
 from ige_pipeline.generation.variants import Templates
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
-from ige_pipeline.safeguards import segments
 from ige_pipeline.safeguards.contacts import NOTHING, AllowList
 from ige_pipeline.safeguards.content import ContentReason, Finding, review
-from ige_pipeline.safeguards.segments import downgrade
 from ige_pipeline.settings import Settings
 
 _QUERIES = load(__package__, "screen.sql")
@@ -168,7 +167,12 @@ def _words(findings: tuple[Finding, ...]) -> str:
 
 
 def _tail(draft: Draft, brief: Brief) -> str:
-    return downgrade(brief.notice.tail(draft.text)) if brief.notice else ""
+    return brief.notice.tail(draft.text, _names_and_facts(brief)) if brief.notice else ""
+
+
+def _names_and_facts(brief: Brief) -> tuple[str, ...]:
+    """What others wrote of the contractor, without the words that are to be sent as they are."""
+    return replace(brief, facts={key: value for key, value in brief.facts.items() if key != "template"}).quotable()
 
 
 def _is_promised(draft: Draft) -> bool:
@@ -178,7 +182,8 @@ def _is_promised(draft: Draft) -> bool:
 def _passed(draft: Draft, brief: Brief, standard: Standard) -> dict[str, object]:
     text = draft.text + _tail(draft, brief)
     long = standard.too_long(text) if _is_promised(draft) else None
-    return _record(draft, text, reasons=[long] if long else [], says_opt_out=brief.notice is not None)
+    told = brief.notice is not None and brief.notice.says_how(text, _names_and_facts(brief))
+    return _record(draft, text, reasons=[long] if long else [], says_opt_out=told)
 
 
 def _rejected(draft: Draft, findings: tuple[Finding, ...]) -> dict[str, object]:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from ige_pipeline.generation import template
+from ige_pipeline.generation.segments import downgrade
 from ige_pipeline.generation.template_check import check
 from ige_pipeline.generation.variants import EXAMPLE, Templates
 from ige_pipeline.safeguards.contacts import AllowList
 from ige_pipeline.safeguards.content import review
-from ige_pipeline.safeguards.segments import downgrade
 from ige_pipeline.settings import Settings
 
 

@@ -6,11 +6,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ige_pipeline.generation import template
+from ige_pipeline.generation import segments, template
 from ige_pipeline.generation.draft import Brief
 from ige_pipeline.generation.variants import MESSAGE_TYPES, PLACEHOLDERS, STYLES
 from ige_pipeline.refusal import Refusal
-from ige_pipeline.safeguards import segments
 from ige_pipeline.safeguards.content import review
 from ige_pipeline.settings import Settings
 

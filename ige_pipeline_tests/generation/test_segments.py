@@ -1,7 +1,7 @@
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ige_pipeline.safeguards import segments
+from ige_pipeline.generation import segments
 
 BASIC = "".join(sorted(segments._BASIC))  # noqa: SLF001 - the alphabet is what the law is about
 EXTENDED = "^{}\\[~]|€"
