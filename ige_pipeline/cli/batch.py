@@ -51,7 +51,7 @@ def schedule_batch(
         closed = close_batch(conn, batch)
         retire_decisions(conn, keep_days=settings.keep_decisions_days)
         drafts = count_of_batch(conn, batch)
-    require_not_held(batch, closed["counts"], drafts=drafts)
+    require_not_held(batch, closed["counts"], within_hours=settings.expire_after_hours, drafts=drafts)
     return batch, closed
 
 

@@ -67,6 +67,7 @@ def approve(batch_id: int, *, yes: bool) -> None:
     environment = Environment.of_process()
     with environment.checked_database().connect() as conn:
         batch = compare.by_id(conn, batch_id)
+        schedule.require_approvable(batch)
         waiting = sum(row["messages"] for row in compare.held(conn, batch))
         if not waiting:
             say(f"Nothing is held in batch {batch_id}.")

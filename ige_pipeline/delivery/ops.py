@@ -35,7 +35,8 @@ def schedule_messages(
         | counts_as_metadata("verdict", closed["counts"])
     )
     context.log.info("Batch %d: %s", batch.id, closed["counts"])
-    schedule.require_not_held(batch, closed["counts"], drafts=drafts)
+    within = request.settings().expire_after_hours
+    schedule.require_not_held(batch, closed["counts"], within_hours=within, drafts=drafts)
 
 
 @stage_op(kinds={"postgres"}, first=True)

@@ -36,7 +36,13 @@ def schedule_messages(conn: Connection, batch: Batch, settings: Settings) -> int
     return done.rowcount
 
 
-def require_not_held(batch: Batch, counts: dict[str, Any], *, drafts: int = 0) -> None:
+def require_approvable(batch: Batch) -> None:
+    """Refuse to approve what would send nothing all the same."""
+    if batch.dry_run:
+        raise Refusal(f"Batch {batch.id} was a dry run: it can send nothing, so there is nothing to approve.")
+
+
+def require_not_held(batch: Batch, counts: dict[str, Any], *, within_hours: float, drafts: int = 0) -> None:
     """Refuse to call a held batch done: somebody must look before so many people are written to.
 
     `drafts` of them wait one by one, as review mode wants it.
@@ -45,7 +51,8 @@ def require_not_held(batch: Batch, counts: dict[str, Any], *, drafts: int = 0) -
     if held > 0 and not batch.dry_run:
         raise Refusal(
             f"Batch {batch.id} would have written to {held} contractors at once and is held: look at it with "
-            f"`ige batches show {batch.id}`, then `ige batches approve {batch.id}` within 24 hours, or leave it.",
+            f"`ige batches show {batch.id}`, then `ige batches approve {batch.id}` within "
+            f"{within_hours:g} hours, or leave it.",
         )
 
 
@@ -54,6 +61,7 @@ def approve(conn: Connection, batch: Batch, settings: Settings, *, who: str) -> 
 
     The other safeguards are asked again when each message is sent.
     """
+    require_approvable(batch)
     with conn.transaction():
         conn.execute(_QUERIES["approve"], batch.key | {"who": who})
         conn.execute(_QUERIES["release_held"], batch.key)

@@ -63,7 +63,8 @@ UPDATE ige_decisions d
        decided_at = now(),
        reasons = d.reasons || jsonb_build_array(jsonb_build_object(
            'reason', 'blast_radius', 'observed', format('%%s of %%s contractors', p.ready, e.people),
-           'limit', format('ige batches approve %%s', d.batch_id)))
+           'limit', CASE WHEN d.dry_run THEN 'of a batch that is no dry run'
+                         ELSE format('ige batches approve %%s', d.batch_id) END))
   FROM proactive p, everybody e
  WHERE d.batch_id = %(batch_id)s
    AND d.decided_on = %(decided_on)s

@@ -47,7 +47,7 @@ def test_a_batch_that_reaches_too_many_is_held_as_a_whole_and_says_how_to_approv
     counts = close_batch(conn, batch)["counts"]
     assert (counts, unsent(conn)) == ({"held": 3}, 0)
     with pytest.raises(Refusal, match=f"ige batches approve {batch.id}"):
-        require_not_held(batch, counts)
+        require_not_held(batch, counts, within_hours=24)
 
 
 @pytest.mark.parametrize(("count", "others"), [(2, 0), (3, 12)])
@@ -113,7 +113,24 @@ def test_a_dry_run_says_that_a_batch_would_be_held(conn: Connection) -> None:
 
     counts = close_batch(conn, batch)["counts"]
     assert counts == {"held": 3}
-    require_not_held(batch, counts)
+    require_not_held(batch, counts, within_hours=24)
+
+
+def test_a_dry_run_is_not_approved_nor_says_that_it_may_be(conn: Connection) -> None:
+    batch = make_batch(conn, dry_run=True)
+    ready(conn, batch, 3)
+    schedule_messages(conn, batch, SMALL)
+
+    with pytest.raises(Refusal, match="was a dry run"):
+        approve(conn, batch, SMALL, who="test")
+
+    told = one(conn.execute("SELECT reasons, verdict FROM ige_decisions LIMIT 1"))
+    assert (told["verdict"], "ige batches" in str(told["reasons"])) == ("held", False)
+
+
+def test_how_long_a_held_batch_may_be_approved_is_what_the_settings_say(conn: Connection) -> None:
+    with pytest.raises(Refusal, match="within 6 hours"):
+        require_not_held(make_batch(conn), {"held": 3}, within_hours=6)
 
 
 def test_what_was_held_and_not_approved_is_expired_by_a_later_batch(conn: Connection) -> None:
