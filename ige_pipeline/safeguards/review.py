@@ -92,9 +92,9 @@ def submissions(conn: Connection, batch: Batch, settings: Settings) -> list[Subm
     """Return every draft of `batch` that nobody has reviewed, each as it would be sent."""
     rows = conn.execute(_QUERIES["drafts_to_review"], settings.model_dump() | batch.key).fetchall()
     allow = AllowList.of(settings)
-    # What was said before may be taken up by a model, so it may be quoted; templates do not know it.
-    by_model = [brief_of(row, settings) for row in rows if row["draft_source"].startswith("model:")]
-    remembered = {brief.decision_id: brief for brief in remember(conn, by_model)}
+    # What was said before may be taken up by a model or a person, so it may be quoted; templates do not know it.
+    know_it = [brief_of(row, settings) for row in rows if row["draft_source"].startswith(("model:", "edited:"))]
+    remembered = {brief.decision_id: brief for brief in remember(conn, know_it)}
     return [
         Submission(
             brief=remembered.get(row["decision_id"]) or brief_of(row, settings),

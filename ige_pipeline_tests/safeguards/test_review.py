@@ -157,6 +157,18 @@ def test_a_contact_that_is_allowed_may_stand_in_a_text(conn: Conn, templates: Te
     assert reviewed(conn, batch, decision, templates, **allowed)["draft"] == text + STOP
 
 
+@pytest.mark.parametrize("source", ["model:m", "edited:model:m", "edited:template:check_in/casual/1"])
+def test_who_knows_what_was_answered_may_take_it_up_and_so_may_a_person(
+    conn: Conn, templates: Templates, source: str
+) -> None:
+    batch, text = make_batch(conn), "Hi Ada, has Okafor sent you the list for the two suppliers yet?"
+    decision = make_drafted(conn, batch, text, draft_source=source)
+    contractor = fetch(conn, "ige_decisions", decision)["contractor_id"]
+    make_sent_message(conn, contractor, contractor_response="Okafor has the list")
+
+    assert reviewed(conn, batch, decision, templates)["draft_source"] == source
+
+
 def test_no_finding_quotes_the_text(conn: Conn, templates: Templates) -> None:
     batch = make_batch(conn)
     decision = make_drafted(conn, batch, "Call Grace Hopper on +1 212 555 0199 tomorrow, http://example.com/x says so.")
