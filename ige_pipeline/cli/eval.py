@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from itertools import zip_longest
 from typing import Any
 
@@ -11,7 +12,7 @@ from ige_pipeline.cli.output import as_json, say, table
 from ige_pipeline.cli.run import json_option, set_option
 from ige_pipeline.environment import Environment
 from ige_pipeline.evaluation import checks
-from ige_pipeline.evaluation.evaluate import Evaluation, Result, evaluate
+from ige_pipeline.evaluation.evaluate import Evaluation, Limit, Result, evaluate
 from ige_pipeline.evaluation.situation import situations, version
 from ige_pipeline.generation import prompt, template
 from ige_pipeline.generation.variants import MESSAGE_TYPES
@@ -48,10 +49,14 @@ def eval(  # noqa: A001 - its name on the command line
 ) -> None:
     """Write about a set of made-up situations and count which checks the texts pass.
 
+    Both writers together keep to the spend limit of one batch; that of the day neither holds nor is charged.
+
     Exit codes: 0 good enough, 1 under `--at-least` or worse than what it is set against, 2 refused.
     """
     about = [each for each in situations() if message_type in {None, each.message_type}]
-    found = [_evaluation(about, name, overrides) for name in ([writer] if against is None else [writer, against])]
+    limit = Limit(Decimal(str(Environment.of_process().settings(overrides).model_spend_per_batch_usd)))
+    names = [writer] if against is None else [writer, against]
+    found = [_evaluation(about, name, overrides, limit) for name in names]
     if json_wanted:
         as_json({"situations": len(about), "version": version(), "writers": [_as_dict(each) for each in found]})
     else:
@@ -60,7 +65,7 @@ def eval(  # noqa: A001 - its name on the command line
     context.exit(1 if better or found[0].fit < at_least else 0)
 
 
-def _evaluation(about: Sequence[Any], name: str | None, overrides: dict[str, str]) -> Evaluation:
+def _evaluation(about: Sequence[Any], name: str | None, overrides: dict[str, str], limit: Limit) -> Evaluation:
     environment = Environment.of_process()
     if name in prompt.VERSIONS:
         overrides = overrides | {"model_prompt": str(name)}
@@ -70,7 +75,7 @@ def _evaluation(about: Sequence[Any], name: str | None, overrides: dict[str, str
     model = None if name == TEMPLATES else environment.model(settings)
     if model is None and name not in {None, TEMPLATES}:
         raise Refusal(f"OPENAI_API_KEY is not set, so {name} cannot write.")
-    return evaluate(about, settings, templates=template.of(settings), model=model)
+    return evaluate(about, settings, templates=template.of(settings), model=model, limit=limit)
 
 
 def _show(found: Sequence[Evaluation], *, examples: int) -> None:

@@ -12,13 +12,29 @@ from ige_pipeline.generation.asking import Question
 from ige_pipeline.generation.draft import Draft, Usage
 from ige_pipeline.generation.generate import by_hand
 from ige_pipeline.generation.model import ModelWriter
-from ige_pipeline.generation.outcome import Outcome, Written
+from ige_pipeline.generation.outcome import Failed, Outcome, Written
 from ige_pipeline.generation.purse import Grant, Purse
 from ige_pipeline.generation.segments import downgrade
 from ige_pipeline.generation.variants import Templates
 from ige_pipeline.safeguards.objection import in_words
 from ige_pipeline.safeguards.review import fittest
 from ige_pipeline.settings import Settings
+
+
+@dataclass
+class Limit:
+    """What may still be spent by one command, in USD; an evaluation needs no database."""
+
+    left: Decimal
+
+    async def fetch(self, needed: Decimal, wanted: Decimal) -> Grant:
+        """Grant what is needed, and more where there is more; nothing where less is left."""
+        granted = max(needed, min(wanted, self.left))
+        if granted > self.left:
+            return Grant(Decimal(0), "spend_per_batch")
+        self.left -= granted
+        return Grant(granted)
+
 
 WAYS = ("first", "second", "template", "nothing")
 
@@ -74,30 +90,36 @@ class Evaluation:
 
 
 def evaluate(
-    situations: Sequence[Situation], settings: Settings, *, templates: Templates, model: ModelWriter | None
+    situations: Sequence[Situation],
+    settings: Settings,
+    *,
+    templates: Templates,
+    model: ModelWriter | None,
+    limit: Limit,
 ) -> Evaluation:
-    """Write about each situation; without a model the templates do. The spend limit of a batch holds."""
+    """Write about each situation, for no more than what is left of `limit`; without a model the templates do."""
     if model is None:
         drafts = [_as_sent(by_hand(each.brief, templates)) for each in situations]
         results = (
             _ended(each, draft, None, settings, templates) for each, draft in zip(situations, drafts, strict=True)
         )
         return Evaluation("templates", tuple(results))
-    return Evaluation(f"{model.model}, {model.prompt_version}", _by_model(situations, settings, templates, model))
+    return Evaluation(
+        f"{model.model}, {model.prompt_version}", _by_model(situations, settings, templates, model, limit)
+    )
 
 
 def _by_model(
-    situations: Sequence[Situation], settings: Settings, templates: Templates, model: ModelWriter
+    situations: Sequence[Situation], settings: Settings, templates: Templates, model: ModelWriter, limit: Limit
 ) -> tuple[Result, ...]:
-    purse = _Limit(Decimal(str(settings.model_spend_per_batch_usd)))
-    firsts = _ask(model, purse, [Question(each.brief) for each in situations])
+    firsts = _ask(model, limit, [Question(each.brief) for each in situations])
     again = {
         number: Question(each.brief, tuple(map(in_words, objections)))
         for number, (each, first) in enumerate(zip(situations, firsts, strict=True))
         if isinstance(first, Written)
         and (objections := standard_of(each, settings).objections(_as_sent(first.draft), each.brief))
     }
-    seconds = dict(zip(again, _ask(model, purse, list(again.values())), strict=True))
+    seconds = dict(zip(again, _ask(model, limit, list(again.values())), strict=True))
     return tuple(
         _ended(each, firsts[number], seconds.get(number), settings, templates) for number, each in enumerate(situations)
     )
@@ -148,27 +170,22 @@ def _as_sent(draft: Draft) -> Draft:
     return replace(draft, text=downgrade(draft.text))
 
 
-def _ask(model: ModelWriter, limit: "_Limit", questions: Sequence[Question]) -> list[Outcome]:
+def _ask(model: ModelWriter, limit: Limit, questions: Sequence[Question]) -> list[Outcome]:
+    """Ask every question; after a server has said that it will refuse them all, the rest end as that one did."""
+
     async def ask() -> list[Outcome]:
-        purse = Purse(limit.fetch)
+        purse, outcomes, waiting = Purse(limit.fetch), dict[int, Outcome](), iter(enumerate(questions))
+
+        async def work() -> None:
+            for number, each in waiting:
+                outcome = await model.write(each.brief, objections=each.objections, purse=purse)
+                outcomes[number] = outcome
+                if isinstance(outcome, Failed) and outcome.hopeless:
+                    outcomes.update((number, outcome) for number, _ in waiting)
+
         async with model:
-            asked = (model.write(each.brief, objections=each.objections, purse=purse) for each in questions)
-            outcomes = list(await asyncio.gather(*asked))
+            await asyncio.gather(*(work() for _ in range(model.concurrency)))
         limit.left += purse.left
-        return outcomes
+        return [outcomes[number] for number in range(len(questions))]
 
     return asyncio.run(ask()) if questions else []
-
-
-@dataclass
-class _Limit:
-    """What may still be spent here; an evaluation needs no database."""
-
-    left: Decimal
-
-    async def fetch(self, needed: Decimal, wanted: Decimal) -> Grant:
-        granted = max(needed, min(wanted, self.left))
-        if granted > self.left:
-            return Grant(Decimal(0), "spend_per_batch")
-        self.left -= granted
-        return Grant(granted)

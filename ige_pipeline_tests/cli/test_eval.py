@@ -53,8 +53,8 @@ def evaluated(terminal: Terminal, *words: str, exit_code: int = 1) -> dict[str, 
     return found
 
 
-def why_no_text(found: dict[str, Any]) -> list[str]:
-    return sorted(each["why_no_text"] for each in found["writers"][0]["texts"] if each["why_no_text"])
+def why_no_text(found: dict[str, Any], writer: int = 0) -> list[str]:
+    return sorted(each["why_no_text"] for each in found["writers"][writer]["texts"] if each["why_no_text"])
 
 
 def test_the_figures_of_the_templates_are_those_in_the_docs() -> None:
@@ -138,14 +138,14 @@ def test_how_often_it_is_asked_again_is_a_setting(terminal: Terminal, model: LLM
     assert why_no_text(evaluated(terminal, "--set", "model_retries=0")) == ["model_http_500"] * 2
 
 
-def test_401_is_no_text_and_not_asked_again(terminal: Terminal, model: LLMock) -> None:
+def test_after_401_nothing_more_is_asked(terminal: Terminal, model: LLMock) -> None:
     model.fail(401, times=None)
 
-    found = evaluated(terminal)
+    found = evaluated(terminal, "--set", "model_concurrency=2")
 
     assert why_no_text(found) == ["model_http_401"] * 8
     assert found["writers"][0]["ways"] == {"first": 0, "second": 0, "template": 8, "nothing": 0}
-    assert len(model.requests) == 8
+    assert len(model.requests) == 2
 
 
 def test_a_time_out_is_asked_again(terminal: Terminal, model: LLMock) -> None:
@@ -182,6 +182,16 @@ def test_a_spend_limit_ends_an_evaluation_cleanly(terminal: Terminal, model: LLM
 
     assert why_no_text(found) == ["spend_per_batch"] * 8
     assert model.requests == []
+
+
+def test_two_writers_share_one_spend_limit(terminal: Terminal, model: LLMock) -> None:
+    model.reply(FIT, times=None)
+
+    found = evaluated(terminal, "--against", "another", "--set", "model_spend_per_batch_usd=0.025")
+
+    assert set(why_no_text(found, 0)) == {"spend_per_batch"}
+    assert 0 < len(why_no_text(found, 0)) < 8
+    assert why_no_text(found, 1) == ["spend_per_batch"] * 8
 
 
 def test_a_model_without_a_key_is_refused() -> None:
