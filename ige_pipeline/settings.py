@@ -193,7 +193,12 @@ class Settings(BaseModel):
     max_messages_per_run: int = Field(
         20, ge=1, le=100_000, description="Messages one delivery run posts (old system: 20)."
     )
-    messages_per_second: float = Field(0.5, gt=0, le=1000, description="Pace, start to start (old system: 2 s apart).")
+    messages_per_second: float = Field(
+        0.5, gt=0, le=100_000, description="Pace, start to start (old system: 2 s apart)."
+    )
+    delivery_concurrency: int = Field(
+        10, ge=1, le=256, description="POSTs under way at once where answers are slow; n8n is best with at most 10."
+    )
     expire_after_hours: Hours = Field(24, description="Hours after which an unsent message is stale.")
     lease_seconds: int = Field(60, ge=20, le=90, description="Seconds after which a silent run has lost its lease.")
     post_timeout_seconds: float = Field(15, ge=1, le=60, description="Seconds one POST may take in all.")

@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import sys
-from contextlib import closing
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -22,22 +21,18 @@ SAID_WHY = 2
 
 _IMPORTED_BEFORE = [
     __name__,
-    "pandas",
     "phonenumbers.geocoder",
     "phonenumbers.timezone",
-    "ige_pipeline.safeguards.screen",
     "ige_pipeline.delivery.rescreen",
 ]
 
 
-def deliver_all(database_url: str, webhook_url: str, told: Path | None = None) -> None:
+def deliver_all(database_url: str, webhook_url: str, told: Path | None = None, at_once: int = 10) -> None:
     """Deliver what is due at no pace worth the name; a refusal goes to the file `told`, as the command line's would."""
-    settings = Settings(messages_per_second=1000, max_messages_per_run=100_000)
+    settings = Settings(messages_per_second=1000, max_messages_per_run=100_000, delivery_concurrency=at_once)
     try:
-        with (
-            connect(database_url) as conn,
-            closing(WebhookEndpoint(Target(webhook_url, timeout_s=5))) as endpoint,
-        ):
+        with connect(database_url) as conn:
+            endpoint = WebhookEndpoint(Target(webhook_url, timeout_s=5))
             deliver(conn, endpoint, settings, run_id=f"chaos-{os.getpid()}")
     except (Refusal, psycopg.Error) as error:
         sentence = str(error) if isinstance(error, Refusal) else refused_sentence(error)

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from ige_pipeline.delivery import outbox
-from ige_pipeline.delivery.deliver import DeliveryReport, Progress, deliver, require_permission
+from ige_pipeline.delivery.deliver import deliver, require_permission
+from ige_pipeline.delivery.run import Progress
+from ige_pipeline.delivery.tally import DeliveryReport
 from ige_pipeline.environment import Environment
 from ige_pipeline.ledger.batch import Batch, close_batch, open_batch, retire_decisions
 from ige_pipeline.postgres.connection import Connection
@@ -97,16 +99,13 @@ def deliver_once(
     """Run the three stages of one delivery run; return its report and the backlog that is left."""
     endpoint = environment.endpoint(settings)
     run_id = f"cli-{uuid4()}"
-    try:
-        with environment.checked_database().connect() as conn:
-            now = outbox.standing(conn)
-            require_permission(now, settings)
-            expired = outbox.expire_stale(conn, settings, run_id=run_id, adopted=now.adopted)
-            report = deliver(conn, endpoint, settings, run_id=run_id, progress=progress)
-            report.counts["Expired"] += expired
-            return report, outbox.backlog(conn, adopted=now.adopted)
-    finally:
-        endpoint.close()
+    with environment.checked_database().connect() as conn:
+        now = outbox.standing(conn)
+        require_permission(now, settings)
+        expired = outbox.expire_stale(conn, settings, run_id=run_id, adopted=now.adopted)
+        report = deliver(conn, endpoint, settings, run_id=run_id, progress=progress)
+        report.counts["Expired"] += expired
+        return report, outbox.backlog(conn, adopted=now.adopted)
 
 
 def what_would_change(

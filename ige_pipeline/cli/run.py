@@ -7,6 +7,7 @@ import click
 from ige_pipeline.cli.asking import moment
 from ige_pipeline.cli.batch import deliver_once, schedule_batch, what_would_change
 from ige_pipeline.cli.output import as_json, counts, say
+from ige_pipeline.delivery.circuit import fault_sentence
 from ige_pipeline.environment import Environment
 from ige_pipeline.ledger.sentence import of_reason
 from ige_pipeline.refusal import Refusal
@@ -80,10 +81,7 @@ def deliver(context: click.Context, overrides: dict[str, str], *, json_wanted: b
         counts("Outcomes", report.counts)
         say(f"Still unsent: {left['unsent']} ({left['due']} due now, {left['waiting']} waiting for their time).")
     if report.fault is not None:
-        raise Refusal(
-            f"The webhook answered {report.fault}, so the endpoint is wrong and not the messages: check "
-            "N8N_OUTBOUND_WEBHOOK_URL and that the n8n workflow is active; nothing was lost.",
-        )
+        raise Refusal(fault_sentence(report.fault, environment.target(settings).host))
     context.exit(1 if report.counts["Dead"] else 0)
 
 

@@ -5,6 +5,8 @@ import click
 from ige_pipeline.cli.output import as_json, counts, say
 from ige_pipeline.cli.run import json_option
 from ige_pipeline.delivery import outbox
+from ige_pipeline.delivery.alert import open_alerts
+from ige_pipeline.delivery.breaker import circuits
 from ige_pipeline.delivery.held import count_waiting
 from ige_pipeline.delivery.switches import last_day
 from ige_pipeline.environment import Environment
@@ -17,13 +19,17 @@ from ige_pipeline.postgres.connection import describe
 def status(context: click.Context, *, json_wanted: bool) -> None:
     """Show the outbox, the last batch, and whether sending is allowed. Exits with 1 when something needs a look."""
     database = Environment.of_process().checked_database()
+    settings = Environment.of_process().settings()
     with database.connect() as conn:
         now = outbox.standing(conn)
         left = outbox.backlog(conn, adopted=now.adopted)
+        coming = outbox.forecast(conn, settings, unsent=left["unsent"])
+        alerts, endpoints = open_alerts(conn), circuits(conn)
         day = last_day(conn) | {"drafts_waiting": count_waiting(conn)}
-    needs_a_look = now.stopped or not now.adopted or now.other_sender
+    needs_a_look = now.stopped or not now.adopted or now.other_sender or bool(alerts) or not coming.keeps_up
     if json_wanted:
-        as_json({"standing": vars(now), "backlog": left, **day})
+        told = {"forecast": coming.as_json(), "alerts": alerts, "endpoints": endpoints}
+        as_json({"standing": vars(now), "backlog": left, **told, **day})
     else:
         say(f"Database:   {describe(database.url)}")
         say(f"Sending:    {_sending(now)}")
@@ -31,6 +37,9 @@ def status(context: click.Context, *, json_wanted: bool) -> None:
             f"Outbox:     {left['unsent']} unsent ({left['due']} due now, {left['waiting']} waiting, "
             f"{left['leased']} being sent), the oldest {left['oldest_minutes']:.0f} min old",
         )
+        say(f"Pace:       {coming}")
+        for each in alerts:
+            say(f"Alert:      {each['at']:%Y-%m-%d %H:%M %Z}: {each['sentence']}")
         batch = day["last_batch"]
         if batch is None:
             say("Last batch: none yet")

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from ige_pipeline.delivery.outcome import Ambiguous, Dead, Delivered, EndpointFault, Outcome, Retry
-from ige_pipeline.delivery.reply import Answered, Broken, Lost, Reply, Unreached
+from ige_pipeline.delivery.reply import Answered, Broken, Lost, Refused, Reply, Unreached
 
 MAX_ATTEMPTS = 7
 _STEPS = (
@@ -28,13 +28,15 @@ _TOO_MANY = 429
 class Try:
     """Where in its life a message is: `attempt` counts from 1 and includes this one; `jitter` lies in [0, 1).
 
-    `rate_limited` counts the 429s it met before: they give their attempt back, so that `attempt` does not tell.
+    `rate_limited` counts the 429s it met before: they give their attempt back, so that `attempt` does not tell. A
+    `suspect` found the endpoint wrong before, and since then others were accepted: then it is the message.
     """
 
     attempt: int
     now: datetime
     jitter: float
     rate_limited: int = 0
+    suspect: bool = False
 
 
 def decide(reply: Reply, this: Try) -> Outcome:
@@ -45,11 +47,13 @@ def decide(reply: Reply, this: Try) -> Outcome:
         case Answered(status, headers) if status == _TOO_MANY:
             return Retry(_asked_for(headers, this) or _rate_limited(this), "http_429", spends_attempt=False)
         case Answered(status) if status < 400 or status in _ENDPOINT_IS_WRONG:  # noqa: PLR2004 - redirects included
-            return EndpointFault(f"http_{status}")
+            return _again(f"http_{status}", this) if this.suspect else EndpointFault(f"http_{status}")
         case Answered(status, headers) if status >= 500 or status in _TRY_AGAIN:  # noqa: PLR2004 - RFC 9110
             return _again(f"http_{status}", this, at_least=_asked_for(headers, this))
         case Answered(status):
             return Dead(f"http_{status}")
+        case Refused(reason):
+            return Dead(reason)
         case Broken(reason):
             return EndpointFault(reason)
         case Unreached(reason):

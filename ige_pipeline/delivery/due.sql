@@ -1,16 +1,20 @@
 -- name: due_messages
--- What a delivery run could post this moment, in a few words that change when it does. One look at the partial index.
-SELECT count(*) AS due, md5(string_agg(due.id || ':' || due.attempts, ',' ORDER BY due.id)) AS fingerprint
+-- What a delivery run could post this moment, in a few words that change when it does: also when an endpoint that was
+-- wrong or failing may be tried again. One look at the partial index.
+SELECT count(*) AS due, md5(concat(string_agg(due.id || ':' || due.attempts, ',' ORDER BY due.id),
+                                   (SELECT string_agg(k.endpoint || k.probe_at, ',' ORDER BY k.endpoint)
+                                      FROM ige_circuits k
+                                     WHERE k.state <> 'closed' AND k.probe_at <= now()))) AS fingerprint
   FROM (SELECT m.id, m.attempts
           FROM ai_proactive_messages m
          WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
            AND m.lease_token IS NULL
-           AND (m.not_before IS NULL OR m.not_before <= now())
-           AND (m.next_attempt_at IS NULL OR m.next_attempt_at <= now())
+           AND COALESCE(GREATEST(m.not_before, m.next_attempt_at), '-infinity') <= now()
            AND (m.trigger_name IS NOT NULL
                 OR (SELECT value ->> 'state' = 'done' FROM ige_switches WHERE name = 'adoption'))
            AND NOT COALESCE((SELECT (value ->> 'on')::boolean FROM ige_switches WHERE name = 'stop'), false)
-         ORDER BY m.priority DESC, m.created_at, m.id
+         ORDER BY m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 DESC NULLS LAST,
+                  COALESCE(GREATEST(m.not_before, m.next_attempt_at), '-infinity'), m.id
          LIMIT 100) AS due
 
 -- name: stopped

@@ -3,22 +3,25 @@
 import asyncio
 import json
 import re
-import socket
-import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
-import httpx
+import aiohttp
+from yarl import URL
 
+from ige_pipeline.delivery.address import Gate, is_metadata_host
 from ige_pipeline.delivery.payload import Sendable, body
-from ige_pipeline.delivery.reply import Answered, Broken, Lost, Reply, Unreached
+from ige_pipeline.delivery.reply import Answered, Broken, Lost, Refused, Reply, Unreached
 from ige_pipeline.delivery.signature import sign
 from ige_pipeline.refusal import Refusal
 
 _KEPT_BYTES = 2048
+_AT_MOST_BYTES = 20_000
+# Node closes a connection that was idle for 5 s: a little earlier, so that no request meets one that is just closing.
+_KEEP_ALIVE_S = 4.0
 # RFC 9110, 5.1 and 5.5: a token, a colon, printable characters; never a line break.
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\s*:\s*[!-~](?:[ -~]*[!-~])?\s*")
 
@@ -31,8 +34,12 @@ class Endpoint(Protocol):
         """The host it lies at, for pace and reports."""
         ...
 
-    def post(self, sendable: Sendable, *, key: str, now: datetime) -> Reply:
+    async def post(self, sendable: Sendable, *, key: str, now: datetime) -> Reply:
         """Send one message under its idempotency key."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections, in the event loop that posted."""
         ...
 
 
@@ -54,13 +61,20 @@ class Target:
 
 
 def check_target(target: Target) -> Target:
-    """Refuse what could never work: no http(s) URL, an unreadable auth header, a secret that cannot sign."""
+    """Refuse what could never work: no http(s) URL, an unreadable auth header, a secret that cannot sign.
+
+    And what must not: a cloud's metadata service, which gives its machine's secrets to whoever asks.
+    """
     try:
-        url = httpx.URL(target.url)
-    except (httpx.InvalidURL, ValueError):
-        url = httpx.URL()
-    if url.scheme not in {"http", "https"} or not url.host:
+        url = URL(target.url)
+        host = url.host or ""
+        named = urlsplit(target.url).port != 0
+    except ValueError:
+        url, host, named = URL(), "", False
+    if url.scheme not in {"http", "https"} or not host or not named or target.url.endswith(":/"):
         raise Refusal(f"{target.variable} is not a web address: write it as https://host/webhook/path.")
+    if is_metadata_host(host):
+        raise Refusal(f"{target.variable} names a cloud's metadata service, which no message is ever posted to.")
     if target.auth_header is not None and not _HEADER.fullmatch(target.auth_header):
         raise Refusal("IGE_WEBHOOK_AUTH_HEADER is not a header: write it as `Name: value`.")
     if target.secrets is not None:
@@ -69,90 +83,101 @@ def check_target(target: Target) -> Target:
 
 
 class WebhookEndpoint:
-    """The real one, over one httpx client: no redirects, TLS verified, the read of an answer bounded to 2 kB.
+    """The real one, over one aiohttp session: no redirects, TLS verified, the read of an answer bounded to 2 kB.
 
-    httpx bounds each read alone, so that an answer of one byte a second would outlive any lease: the event loop bounds
-    the whole exchange.
+    Each phase has its time-out, and the whole exchange has one, so that an answer of one byte a second does not outlive
+    a lease. Addresses are checked where the socket is made, after the name was resolved.
     """
 
     def __init__(self, target: Target) -> None:
         self._target = check_target(target)
-        limits = httpx.Timeout(target.timeout_s, connect=target.timeout_s / 3)
-        self._loop = asyncio.Runner()
-        self._client = httpx.AsyncClient(timeout=limits, follow_redirects=False, trust_env=False)
+        self._url = URL(target.url)
+        self._gate = Gate()
+        self._session: aiohttp.ClientSession | None = None
+        self._fixed = {"content-type": "application/json", "accept-encoding": "identity"} | _auth(target)
 
     @property
     def name(self) -> str:
         """Return the host and port."""
         return self._target.host
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Close the connections."""
-        with self._loop:
-            self._loop.run(self._client.aclose())
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
-    def post(self, sendable: Sendable, *, key: str, now: datetime) -> Reply:
+    async def post(self, sendable: Sendable, *, key: str, now: datetime) -> Reply:
         """Send one message under its idempotency key and say what came back; never raises for the network."""
         content = json.dumps(body(sendable, kind=self._target.kind, now=now)).encode()
+        if len(content) >= _AT_MOST_BYTES:
+            return Refused("payload_too_large")
         try:
-            return self._loop.run(self._exchange(content, self._headers(content, key=key, now=now)))
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            return _not_connected(error)
-        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
-            return Broken(type(error).__name__)
-        except (httpx.HTTPError, TimeoutError) as error:
+            return await self._exchange(content, self._headers(content, key=key, now=now))
+        except aiohttp.ClientConnectorDNSError:
+            return Broken("dns_error")
+        except aiohttp.ClientSSLError:
+            return Broken("tls_error")
+        except aiohttp.InvalidURL:
+            return Broken("invalid_url")
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            return self._not_connected(error)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             return Lost(type(error).__name__)
 
     async def _exchange(self, content: bytes, headers: dict[str, str]) -> Reply:
         deadline = asyncio.get_running_loop().time() + self._target.timeout_s
-        request = self._client.build_request("POST", self._target.url, content=content, headers=headers)
         async with asyncio.timeout_at(deadline):
-            response = await self._client.send(request, stream=True)
+            response = await self._opened().post(self._url, data=content, headers=headers, allow_redirects=False)
         try:
             kept = await _beginning(response, deadline)
         finally:
-            await response.aclose()
+            # What is left of an answer that is longer than we keep is not read: its connection goes.
+            response.release() if response.content.at_eof() else response.close()
         known = {name.lower(): value for name, value in response.headers.items()}
         # Postgres stores no NUL; an answer may hold anything.
-        text = kept.decode(errors="replace").replace("\0", "\ufffd")
-        return Answered(response.status_code, known, text)
+        return Answered(response.status, known, kept.decode(errors="replace").replace("\0", "\ufffd"))
+
+    def _opened(self) -> aiohttp.ClientSession:
+        """Return the session; it is made in the event loop that posts."""
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S, socket_factory=self._gate.open)
+            seconds = self._target.timeout_s
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                timeout=aiohttp.ClientTimeout(
+                    total=None, connect=seconds / 3, sock_connect=seconds / 3, sock_read=seconds
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+                skip_auto_headers=("accept",),
+            )
+        return self._session
+
+    def _not_connected(self, error: Exception) -> Reply:
+        return Broken("forbidden_address") if self._gate.refused else Unreached(type(error).__name__)
 
     def _headers(self, content: bytes, *, key: str, now: datetime) -> dict[str, str]:
         stamp = int(now.timestamp())
-        headers = {
-            "content-type": "application/json",
-            "accept-encoding": "identity",
-            "webhook-id": key,
-            "idempotency-key": key,
-            "webhook-timestamp": str(stamp),
-        }
+        headers = self._fixed | {"webhook-id": key, "idempotency-key": key, "webhook-timestamp": str(stamp)}
         if self._target.secrets:
             headers["webhook-signature"] = sign(self._target.secrets, message_id=key, timestamp=stamp, body=content)
-        if self._target.auth_header:
-            name, _, value = self._target.auth_header.partition(":")
-            headers[name.strip()] = value.strip()
         return headers
 
 
-async def _beginning(response: httpx.Response, deadline: float) -> bytes:
+def _auth(target: Target) -> dict[str, str]:
+    if not target.auth_header:
+        return {}
+    name, _, value = target.auth_header.partition(":")
+    return {name.strip(): value.strip()}
+
+
+async def _beginning(response: aiohttp.ClientResponse, deadline: float) -> bytes:
     """Read the first 2 kB. The status has come: what goes wrong from here on cannot make the answer unknown."""
     kept = b""
-    with suppress(httpx.HTTPError, TimeoutError):
+    with suppress(aiohttp.ClientError, OSError, TimeoutError, ValueError):
         async with asyncio.timeout_at(deadline):
-            async for chunk in response.aiter_raw():
-                kept += chunk
-                if len(kept) >= _KEPT_BYTES:
-                    break
+            while len(kept) < _KEPT_BYTES and (part := await response.content.read(_KEPT_BYTES)):
+                kept += part
     return kept[:_KEPT_BYTES]
-
-
-def _not_connected(error: Exception) -> Reply:
-    """Tell a name that does not resolve and a wrong certificate from a server that is merely down."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, socket.gaierror):
-            return Broken("dns_error")
-        if isinstance(cause, ssl.SSLError):
-            return Broken("tls_error")
-        cause = cause.__cause__ or cause.__context__
-    return Unreached(type(error).__name__)

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 
 @dataclass(frozen=True)
 class Lease:
-    """One message in our hands. `attempt` counts from 1 and includes this one; `rate_limited`: its 429s so far."""
+    """One message in our hands. `attempt` counts from 1 and includes this one; `rate_limited`: its 429s so far.
+
+    `suspect`: it found the endpoint wrong, and since then others were accepted.
+    """
 
     message_id: int
     token: UUID
@@ -23,10 +25,5 @@ class Lease:
     contractor_name: str
     phone: str
     batch_hour: datetime
-    now: datetime
     rate_limited: int = 0
-
-    @property
-    def who(self) -> dict[str, Any]:
-        """Return what every write to the row filters on."""
-        return {"message_id": self.message_id, "token": self.token}
+    suspect: bool = False

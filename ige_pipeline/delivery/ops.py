@@ -1,14 +1,14 @@
 """Dagster glue of this room: put a batch into the outbox; empty the outbox; say how it stands."""
 
-from contextlib import closing
-
 import dagster as dg
 
 from ige_pipeline.delivery import outbox, report
+from ige_pipeline.delivery.alert import open_alerts
+from ige_pipeline.delivery.circuit import fault_sentence
 from ige_pipeline.delivery.deliver import deliver, require_permission
 from ige_pipeline.ledger.batch import close_batch, retire_decisions
 from ige_pipeline.run_request import RunRequest
-from ige_pipeline.stage import DatabaseSource, EndpointSource, batch_of, counts_as_metadata, stage_op
+from ige_pipeline.stage import DatabaseSource, EndpointSource, as_table, batch_of, counts_as_metadata, stage_op
 
 
 @stage_op(kinds={"postgres"})
@@ -51,7 +51,7 @@ def expire_stale(
     The webhook's settings are checked first: a run that cannot deliver touches no row.
     """
     settings = request.settings()
-    endpoint(settings).close()
+    endpoint(settings)
     with database().connect() as conn:
         now = outbox.standing(conn)
         require_permission(now, settings)
@@ -68,7 +68,7 @@ def deliver_messages(
     database: dg.ResourceParam[DatabaseSource],
     endpoint: dg.ResourceParam[EndpointSource],
 ) -> None:
-    """Claim what is due, ask every safeguard again, post it to the webhook and settle it, one after the other.
+    """Claim what is due, ask every safeguard again, post it to the webhook and settle it.
 
     Reports to the partition of every batch whose messages it delivered.
     """
@@ -76,7 +76,8 @@ def deliver_messages(
     if request.dry_run:
         context.log.info("Dry run: nothing is claimed and nothing is sent.")
         return
-    with closing(endpoint(settings)) as webhook, database().connect() as conn:
+    webhook = endpoint(settings)
+    with database().connect() as conn:
         done = deliver(
             conn,
             webhook,
@@ -90,14 +91,25 @@ def deliver_messages(
     for materialization in report.of_delivery(done, run_id=context.run_id, totals=totals):
         context.log_event(materialization)
     context.add_output_metadata({"posted": done.posted, **counts_as_metadata("outcome", dict(done.counts))})
-    if done.fault is not None:
-        raise dg.Failure(report.fault_sentence(done.fault, webhook.name), allow_retries=False)
+    if done.fault is None:
+        return
+    sentence = fault_sentence(done.fault, webhook.name)
+    if done.posted:
+        raise dg.Failure(sentence, allow_retries=False)
+    # Another run found it out and failed; this one touched nothing.
+    context.log.warning("%s", sentence)
 
 
 @stage_op(kinds={"postgres"})
-def report_backlog(context: dg.OpExecutionContext, database: dg.ResourceParam[DatabaseSource]) -> None:
-    """Say what is still unsent: due, leased, waiting, and held until `ige adopt`."""
+def report_backlog(
+    context: dg.OpExecutionContext, request: dg.ResourceParam[RunRequest], database: dg.ResourceParam[DatabaseSource]
+) -> None:
+    """Say what is still unsent, whether the pace keeps up with what arrives, and what a person should look at."""
     with database().connect() as conn:
         now = outbox.backlog(conn, adopted=outbox.standing(conn).adopted)
-    context.add_output_metadata(dict(now))
+        coming = outbox.forecast(conn, request.settings(), unsent=now["unsent"])
+        alerts = open_alerts(conn)
+    context.add_output_metadata({**now, **coming.as_json(), "forecast": str(coming), "alerts": as_table(alerts)})
     context.log.info("Backlog: %s", now)
+    if not coming.keeps_up:
+        context.log.warning("%s.", str(coming))

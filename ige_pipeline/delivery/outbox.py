@@ -1,35 +1,25 @@
 """The outbox in Postgres: claim with a lease, settle only with its token, recover what a dead run left behind."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, assert_never
+from datetime import datetime
+from typing import Any
 
 import psycopg
 from psycopg.errors import UniqueViolation
-from psycopg.types.json import Jsonb
 
+from ige_pipeline.delivery.forecast import Forecast
 from ige_pipeline.delivery.lease import Lease
-from ige_pipeline.delivery.outcome import (
-    Ambiguous,
-    Cancelled,
-    Dead,
-    Delivered,
-    EndpointFault,
-    Outcome,
-    Postponed,
-    Retry,
-)
+from ige_pipeline.delivery.outcome import Delivered
 from ige_pipeline.delivery.promise import keep_promises
-from ige_pipeline.delivery.reply import Answered, Broken, Lost, Reply, Unreached
+from ige_pipeline.delivery.settlement import Ended, Settled, attempts, columns
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.settings import Settings
 
 _QUERIES = load(__package__, "outbox.sql")
 _LOCK_CLASS = 0x16E
-_GIVES_A_TIME = ("settle_later", "settle_endpoint_fault")
 
 
 @dataclass(frozen=True)
@@ -43,12 +33,12 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Sent:
-    """A request that left: when, for how long (milliseconds), and what came back."""
+class LastLook:
+    """What was found right before requests leave: the database's now, and the messages whose lease is still ours."""
 
-    at: datetime
-    duration_ms: int
-    reply: Reply
+    now: datetime
+    stopped: bool
+    leased: frozenset[int]
 
 
 def standing(conn: Connection) -> Standing:
@@ -69,6 +59,12 @@ def backlog(conn: Connection, *, adopted: bool) -> dict[str, Any]:
     return conn.execute(_QUERIES["backlog"], {"adopted": adopted}).fetchone() or {}
 
 
+def forecast(conn: Connection, settings: Settings, *, unsent: int) -> Forecast:
+    """Say whether the pace keeps up with what arrived in the last day, and when `unsent` messages would be gone."""
+    row = conn.execute(_QUERIES["arrivals"]).fetchone() or {}
+    return Forecast(unsent, arrivals_per_hour=row["in_a_day"] / 24, per_second=settings.messages_per_second)
+
+
 def delivered_by_hour(conn: Connection, hours: list[datetime]) -> dict[datetime, int]:
     """Return {batch hour: messages of its batches that were delivered so far}, for those hours."""
     rows = conn.execute(_QUERIES["delivered_by_hour"], {"hours": hours})
@@ -78,12 +74,15 @@ def delivered_by_hour(conn: Connection, hours: list[datetime]) -> dict[datetime,
 class Outbox:
     """One run's hands on the outbox. Others see that it lives by a lock that its connection holds."""
 
-    def __init__(self, conn: Connection, settings: Settings, *, run_id: str, owner: int, adopted: bool) -> None:
+    def __init__(
+        self, conn: Connection, settings: Settings, *, run_id: str, owner: int, adopted: bool, endpoint: str
+    ) -> None:
         self._conn = conn
         self._run_id = run_id
-        self._values = {
+        self._values: dict[str, Any] = {
             "owner": owner,
             "adopted": adopted,
+            "endpoint": endpoint,
             "lock_class": _LOCK_CLASS,
             "lease_seconds": settings.lease_seconds,
             "expire_after_hours": settings.expire_after_hours,
@@ -95,153 +94,88 @@ class Outbox:
         """Make due again what dead runs had leased; return how many rows."""
         return self._conn.execute(_QUERIES["release_orphans"], self._values).rowcount
 
-    def reserve_pace(self, endpoint: str) -> float:
-        """Take the endpoint's next free moment; return the seconds until then."""
-        row = self._conn.execute(_QUERIES["reserve_pace"], self._values | {"endpoint": endpoint}).fetchone()
-        return float(row["wait_s"]) if row else 0.0
+    def reserve_pace(self, moments: int = 1, *, probing: bool = False) -> float | None:
+        """Take the endpoint's next free moments; return the seconds until the first, None while its circuit is open."""
+        asked = self._values | {"moments": moments, "probing": probing}
+        row = self._conn.execute(_QUERIES["reserve_pace"], asked).fetchone()
+        return None if row is None else float(row["wait_s"])
 
-    def claim(self) -> Lease | None:
-        """Lease the most important message that is due, or None when there is none.
+    def claim(self, at_most: int = 1, *, probing: bool = False) -> list[Lease]:
+        """Lease up to so many messages that are due, in their turn, each to somebody else; none: there are none.
 
         A run that has nothing left to do looks after those that died since it began.
         """
-        lease = self._claim_unrivalled()
-        return self._claim_unrivalled() if lease is None and self.recover() else lease
+        find = self._claim_probe if probing else lambda: self._claim_unrivalled(at_most)
+        leases = find()
+        return find() if not leases and self.recover() else leases
 
-    def _claim_unrivalled(self) -> Lease | None:
+    def _claim_probe(self) -> list[Lease]:
+        """Lease the last in line; if none can be had that did not find the endpoint wrong itself, the first."""
+        row = self._conn.execute(_QUERIES["probe"], self._values).fetchone()
+        last = [] if row is None else self._claim_unrivalled(1, probing=True, only=row["id"])
+        return last or self._claim_unrivalled(1, probing=True)
+
+    def _claim_unrivalled(self, at_most: int, *, probing: bool = False, only: int | None = None) -> list[Lease]:
         """Two runs may at the same moment pick two messages to one person: the table refuses one, which looks again."""
+        asked = {"at_most": at_most, "probing": probing, "only": only}
         while True:
             try:
-                return self._claim_once()
+                rows = self._conn.execute(_QUERIES["claim_due"], self._values | asked).fetchall()
             except UniqueViolation as error:
                 if error.diag.constraint_name != "ige_one_lease_for_each_contractor":
                     raise
+            else:
+                self._explain([row["message_id"] for row in rows if row.pop("unexplained")])
+                return [Lease(**row) for row in rows]
 
-    def _claim_once(self) -> Lease | None:
-        with self._conn.transaction():
-            row = self._conn.execute(_QUERIES["claim_next"], self._values).fetchone()
-            if row is None:
-                return None
-            if row["decision_id"] is None:
-                self._explain_external(row["message_id"])
-            about = self._conn.execute(_QUERIES["addressee"], row).fetchone() or {}
-        known = {name: row[name] for name in row if name not in {"decision_id", "trigger_name"}}
-        return Lease(**known, **about)
+    def _explain(self, message_ids: list[int]) -> None:
+        """Rows of another program have no decision yet; should we die before this, the next claim writes it."""
+        if message_ids:
+            self._conn.execute(_QUERIES["prepare_decisions"])
+            self._conn.execute(_QUERIES["explain_external"], {"message_ids": message_ids})
 
-    def may_post(self, lease: Lease) -> tuple[bool, bool]:
-        """Look a last time: is the lease ours for as long as a POST takes, and has all sending been stopped."""
-        row = self._conn.execute(_QUERIES["may_post"], self._values | lease.who).fetchone() or {}
-        return bool(row.get("leased")), bool(row.get("stopped"))
+    def may_post(self, leases: Sequence[Lease]) -> LastLook:
+        """Look a last time: which leases are ours for as long as a POST takes, and has all sending been stopped."""
+        mine = {"message_ids": [each.message_id for each in leases], "tokens": [each.token for each in leases]}
+        row = self._conn.execute(_QUERIES["may_post"], self._values | mine).fetchone() or {}
+        return LastLook(row["now"], row["stopped"], frozenset(row["leased"] or ()))
 
-    def settle(self, lease: Lease, outcome: Outcome, sent: Sent | None) -> bool:
-        """Write the outcome if the lease is still ours, and the attempt in any case; return whether it was ours."""
-        query, values = _settlement(outcome)
-        unrecorded: psycopg.Error | None = None
-        with self._conn.transaction():
-            done = self._conn.execute(_QUERIES[query], lease.who | values)
-            row = done.fetchone() if query in _GIVES_A_TIME else None
-            try:
-                with self._conn.transaction():
-                    self._record(lease, outcome, sent, next_attempt_at=row["next_attempt_at"] if row else None)
-            except (psycopg.OperationalError, psycopg.InterfaceError):
-                raise
-            except psycopg.Error as error:
-                # A text that left must not count as unsent because its attempt cannot be written down.
-                unrecorded = error
-        if unrecorded is not None:
-            raise unrecorded
-        ours = done.rowcount == 1
-        if ours and lease.promised and isinstance(outcome, Delivered):
-            # After the commit: whatever is wrong with another table, a text that left must not count as unsent.
-            keep_promises(self._conn, lease.message_id)
-        return ours
+    def settle(self, ended: Sequence[Ended]) -> dict[int, Settled]:
+        """Write what became of messages whose lease is still ours, and each attempt in any case; return those rows."""
+        if not ended:
+            return {}
+        try:
+            with self._conn.transaction():
+                settled = self._mark(ended)
+                told = attempts(ended, settled, run_id=self._run_id)
+                self._conn.execute(_QUERIES["record_attempts"], {"attempts": told})
+        except (psycopg.OperationalError, psycopg.InterfaceError):
+            raise
+        except psycopg.Error:
+            # A text that left must not count as unsent because its attempt cannot be written down.
+            self._mark(ended)
+            raise
+        self._keep_promises(ended, settled)
+        return settled
 
-    def _explain_external(self, message_id: int) -> None:
-        self._conn.execute(_QUERIES["prepare_decisions"])
-        self._conn.execute(_QUERIES["explain_external"], {"message_id": message_id})
+    def _mark(self, ended: Sequence[Ended]) -> dict[int, Settled]:
+        rows = self._conn.execute(_QUERIES["settle"], self._values | columns(ended)).fetchall()
+        return {row.pop("id"): Settled(**row) for row in rows}
 
-    def _record(self, lease: Lease, outcome: Outcome, sent: Sent | None, *, next_attempt_at: datetime | None) -> None:
-        values = lease.who | {
-            "run_id": self._run_id,
-            "attempt": lease.attempt,
-            "claimed_at": lease.claimed_at,
-            "outcome": type(outcome).__name__,
-            "reasons": Jsonb(_reasons(outcome)),
-            "next_attempt_at": next_attempt_at,
-            **_what_came_back(sent),
-        }
-        if self._conn.execute(_QUERIES["repeat_postponement"], values).rowcount == 0:
-            self._conn.execute(_QUERIES["record_attempt"], values)
+    def _keep_promises(self, ended: Sequence[Ended], settled: Collection[int]) -> None:
+        """After the commit: whatever is wrong with another table, a text that left must not count as unsent."""
+        for each in ended:
+            if each.lease.promised and isinstance(each.outcome, Delivered) and each.lease.message_id in settled:
+                keep_promises(self._conn, each.lease.message_id)
 
 
 @contextmanager
-def open_outbox(conn: Connection, settings: Settings, *, run_id: str, adopted: bool) -> Iterator[Outbox]:
+def open_outbox(conn: Connection, settings: Settings, *, run_id: str, adopted: bool, endpoint: str) -> Iterator[Outbox]:
     """Give one run an owner number that lives as long as its connection, and recover what others left."""
     row = conn.execute(_QUERIES["new_owner"]).fetchone()
     owner = int(row["owner"]) if row else 0
     conn.execute(_QUERIES["hold_owner"], {"lock_class": _LOCK_CLASS, "owner": owner})
-    outbox = Outbox(conn, settings, run_id=run_id, owner=owner, adopted=adopted)
+    conn.execute(_QUERIES["read_in_order"])
+    outbox = Outbox(conn, settings, run_id=run_id, owner=owner, adopted=adopted, endpoint=endpoint)
     outbox.recover()
     yield outbox
-
-
-def _settlement(outcome: Outcome) -> tuple[str, dict[str, Any]]:
-    match outcome:
-        case Delivered():
-            return "settle_delivered", {}
-        case Retry(delay, reason, spends_attempt):
-            return "settle_later", _later(reason, delay, spends_attempt=spends_attempt)
-        case Ambiguous(delay, reason):
-            return "settle_later", _later(reason, delay, spends_attempt=True)
-        case EndpointFault(reason):
-            return "settle_endpoint_fault", {"reason": reason}
-        case Postponed(reasons, until, delay):
-            return "settle_later", _later(_words(reasons), delay, spends_attempt=False) | {"until": until}
-        case Cancelled(reasons):
-            return "settle_cancelled", {"reason": _words(reasons)}
-        case Dead(reason):
-            return "settle_dead", {"reason": reason}
-        case _:
-            assert_never(outcome)
-
-
-def _later(reason: str, delay: timedelta, *, spends_attempt: bool) -> dict[str, Any]:
-    return {"reason": reason, "delay": delay, "spends_attempt": spends_attempt, "until": None}
-
-
-def _reasons(outcome: Outcome) -> list[dict[str, Any]]:
-    match outcome:
-        case Delivered():
-            return []
-        case Postponed(reasons) | Cancelled(reasons):
-            return [dict(reason) for reason in reasons]
-        case Retry() | Ambiguous() | EndpointFault() | Dead():
-            return [{"reason": outcome.reason, "observed": None, "limit": None}]
-        case _:
-            assert_never(outcome)
-
-
-def _words(reasons: tuple[Any, ...]) -> str:
-    return ", ".join(sorted({str(reason["reason"]) for reason in reasons}))
-
-
-def _what_came_back(sent: Sent | None) -> dict[str, Any]:
-    seen: dict[str, Any] = {
-        "posted_at": None,
-        "duration_ms": None,
-        "status_code": None,
-        "error_class": None,
-        "response": None,
-    }
-    if sent is None:
-        return seen
-    seen |= {"duration_ms": sent.duration_ms}
-    match sent.reply:
-        case Answered(status, _, body):
-            return seen | {"posted_at": sent.at, "status_code": status, "response": body}
-        case Lost(reason):
-            return seen | {"posted_at": sent.at, "error_class": reason}
-        case Unreached(reason) | Broken(reason):
-            return seen | {"error_class": reason}
-        case _:
-            assert_never(sent.reply)

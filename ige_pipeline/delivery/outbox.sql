@@ -40,15 +40,16 @@ SELECT s.id, %(run_id)s, s.attempts, gen_random_uuid(), now(), 'Expired',
        jsonb_build_array(jsonb_build_object('reason', 'stale', 'observed', s.last_error, 'limit', 'expires_at'))
   FROM stale s
 
--- name: claim_next
--- One row, the most important first, never one of somebody who already has one leased. The claim spends an attempt.
-WITH next AS (
-    SELECT m.id
+-- name: claim_due
+-- As many as may be posted now, in their turn: priority plus a point for each hour of waiting. Never one of somebody who
+-- already has one leased, nor two of one person, nor any while the endpoint's circuit is open, but for the probe. The
+-- claim spends an attempt.
+WITH due AS (
+    SELECT m.id, m.contractor_id, m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 AS turn
       FROM ai_proactive_messages m
      WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
        AND m.lease_token IS NULL
-       AND (m.not_before IS NULL OR m.not_before <= now())
-       AND (m.next_attempt_at IS NULL OR m.next_attempt_at <= now())
+       AND COALESCE(GREATEST(m.not_before, m.next_attempt_at), '-infinity') <= now()
        AND CASE WHEN m.expires_at IS NOT NULL THEN m.expires_at > now()
                 ELSE COALESCE(COALESCE(m.created_at, m.updated_at)
                      > (now() - make_interval(secs => %(expire_after_hours)s::float8 * 3600))::timestamp, false) END
@@ -57,29 +58,76 @@ WITH next AS (
                          FROM ai_proactive_messages other
                         WHERE other.contractor_id = m.contractor_id
                           AND other.lease_token IS NOT NULL)
-     ORDER BY m.priority DESC, m.created_at, m.id
-     LIMIT 1
+       AND (%(probing)s
+            OR NOT EXISTS (SELECT 1 FROM ige_circuits k WHERE k.endpoint = %(endpoint)s AND k.state <> 'closed'))
+       AND (%(only)s::bigint IS NULL OR m.id = %(only)s)
+     ORDER BY m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 DESC NULLS LAST,
+              COALESCE(GREATEST(m.not_before, m.next_attempt_at), '-infinity'), m.id
+     LIMIT %(at_most)s
        FOR UPDATE OF m SKIP LOCKED
+), next AS (
+    SELECT DISTINCT ON (COALESCE(d.contractor_id::bigint, -d.id)) d.id
+      FROM due d
+     ORDER BY COALESCE(d.contractor_id::bigint, -d.id), d.turn DESC NULLS LAST, d.id
+), leased AS (
+    UPDATE ai_proactive_messages m
+       SET lease_owner = %(owner)s,
+           lease_token = gen_random_uuid(),
+           lease_expires_at = now() + make_interval(secs => %(lease_seconds)s::float8),
+           attempts = m.attempts + 1,
+           idempotency_key = COALESCE(m.idempotency_key, gen_random_uuid())
+      FROM next
+     WHERE m.id = next.id
+    RETURNING m.id, m.contractor_id, m.message_type, m.message_content, m.ai_reasoning, m.attempts, m.lease_token,
+              m.idempotency_key, m.decision_id, m.source_message_type, m.created_at, m.priority,
+              m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 AS turn
 )
-UPDATE ai_proactive_messages m
-   SET lease_owner = %(owner)s,
-       lease_token = gen_random_uuid(),
-       lease_expires_at = now() + make_interval(secs => %(lease_seconds)s::float8),
-       attempts = m.attempts + 1,
-       idempotency_key = COALESCE(m.idempotency_key, gen_random_uuid())
-  FROM next
- WHERE m.id = next.id
-RETURNING m.id AS message_id, m.contractor_id, m.message_type, COALESCE(m.message_content, '') AS message,
-          COALESCE(m.ai_reasoning, '') AS ai_reasoning, m.attempts AS attempt, m.lease_token AS token,
-          m.idempotency_key, m.decision_id, m.trigger_name, m.source_message_type IS NOT NULL AS promised,
-          now() AS claimed_at
+SELECT m.id AS message_id, m.contractor_id, m.message_type, COALESCE(m.message_content, '') AS message,
+       COALESCE(m.ai_reasoning, '') AS ai_reasoning, m.attempts AS attempt, m.lease_token AS token, m.idempotency_key,
+       m.decision_id IS NULL AS unexplained, m.source_message_type IS NOT NULL AS promised, now() AS claimed_at,
+       -- Who it goes to, by the name and number of this moment, and the hour its batch belongs to.
+       COALESCE(NULLIF(concat_ws(' ', c.first_name, c.last_name), ''), '') AS contractor_name,
+       COALESCE(c.phone, '') AS phone,
+       COALESCE((SELECT b.batch_hour
+                   FROM ige_decisions d
+                   JOIN ige_batches b ON b.id = d.batch_id
+                  WHERE d.id = m.decision_id
+                  LIMIT 1),
+                date_trunc('hour', CASE WHEN m.created_at BETWEEN '1970-01-01' AND '2200-01-01'
+                                        THEN m.created_at::timestamptz ELSE now() END, 'UTC')) AS batch_hour,
+       tried.rate_limited,
+       COALESCE(tried.faulted_at
+                < (SELECT k.accepted_at FROM ige_circuits k WHERE k.endpoint = %(endpoint)s), false) AS suspect
+  FROM leased m
+  LEFT JOIN contractors c ON c.id = m.contractor_id
+ CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE a.status_code = 429) AS rate_limited,
+                            max(a.ended_at) FILTER (WHERE a.outcome = 'EndpointFault') AS faulted_at
+                       FROM ige_delivery_attempts a
+                      WHERE a.message_id = m.id) tried
+ ORDER BY m.turn DESC NULLS LAST, m.id
+
+-- name: probe
+-- The last in line that did not itself find the endpoint wrong: what is wrong with the head says nothing of the tail.
+SELECT m.id
+  FROM ai_proactive_messages m
+ WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
+   AND m.lease_token IS NULL
+   AND COALESCE(GREATEST(m.not_before, m.next_attempt_at), '-infinity') <= now()
+   AND (%(adopted)s OR m.trigger_name IS NOT NULL)
+   AND NOT EXISTS (SELECT 1
+                     FROM ige_delivery_attempts a
+                    WHERE a.message_id = m.id
+                      AND a.outcome = 'EndpointFault')
+ ORDER BY m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 ASC NULLS FIRST,
+          COALESCE(GREATEST(m.not_before, m.next_attempt_at), '-infinity') DESC, m.id DESC
+ LIMIT 1
 
 -- name: prepare_decisions
 -- The day's partition of the ledger must exist before its first row.
 SELECT ige_prepare_decisions((now() AT TIME ZONE 'UTC')::date)
 
 -- name: explain_external
--- A row that another program inserted gets a decision too, so that every message can be asked why.
+-- Rows that another program inserted get a decision too, so that every message can be asked why.
 WITH decision AS (
     INSERT INTO ige_decisions (decided_on, contractor_id, trigger_name, message_type, priority, dedupe_key, reason,
                                facts, draft, draft_source, ai_reasoning, screened_at, reviewed_at, verdict, decided_at,
@@ -89,7 +137,7 @@ WITH decision AS (
            COALESCE(m.context_data, '{}'), m.message_content, 'external', m.ai_reasoning, now(), now(), 'scheduled',
            now(), m.id
       FROM ai_proactive_messages m
-     WHERE m.id = %(message_id)s
+     WHERE m.id = ANY (%(message_ids)s::bigint[])
        AND m.decision_id IS NULL
        AND m.contractor_id IS NOT NULL
     RETURNING id, message_id
@@ -99,101 +147,91 @@ UPDATE ai_proactive_messages m
   FROM decision
  WHERE m.id = decision.message_id
 
--- name: addressee
--- Who it goes to, by the name and number of this moment, and the hour its batch belongs to.
-SELECT COALESCE(NULLIF(concat_ws(' ', c.first_name, c.last_name), ''), '') AS contractor_name,
-       COALESCE(c.phone, '') AS phone,
-       COALESCE(b.batch_hour,
-                date_trunc('hour', CASE WHEN m.created_at BETWEEN '1970-01-01' AND '2200-01-01'
-                                        THEN m.created_at::timestamptz ELSE now() END, 'UTC')) AS batch_hour,
-       (SELECT count(*) FROM ige_delivery_attempts a WHERE a.message_id = m.id AND a.status_code = 429) AS rate_limited,
-       now() AS now
-  FROM ai_proactive_messages m
-  LEFT JOIN contractors c ON c.id = m.contractor_id
-  LEFT JOIN ige_decisions d ON d.id = m.decision_id
-  LEFT JOIN ige_batches b ON b.id = d.batch_id
- WHERE m.id = %(message_id)s
-
 -- name: may_post
--- The last look before the request leaves: is the lease still ours, and has nobody stopped all sending?
-SELECT EXISTS (SELECT 1
-                 FROM ai_proactive_messages m
-                WHERE m.id = %(message_id)s
-                  AND m.lease_token = %(token)s
-                  AND m.sent_at IS NULL
-                  AND m.lease_expires_at > now() + make_interval(secs => %(post_timeout_seconds)s::float8)) AS leased,
-       COALESCE((SELECT (s.value ->> 'on')::boolean FROM ige_switches s WHERE s.name = 'stop'), false) AS stopped
+-- The last look before requests leave: which leases are still ours for as long as a POST takes, and has nobody stopped
+-- all sending?
+SELECT now() AS now,
+       COALESCE((SELECT (s.value ->> 'on')::boolean FROM ige_switches s WHERE s.name = 'stop'), false) AS stopped,
+       (SELECT array_agg(m.id)
+          FROM unnest(%(message_ids)s::bigint[], %(tokens)s::uuid[]) AS mine (id, token)
+          JOIN ai_proactive_messages m ON m.id = mine.id
+         WHERE m.lease_token = mine.token
+           AND m.sent_at IS NULL
+           AND m.lease_expires_at > now() + make_interval(secs => %(post_timeout_seconds)s::float8)) AS leased
 
--- name: settle_delivered
--- Ends the row only for the run that holds it.
-UPDATE ai_proactive_messages
-   SET sent_at = NOW(), updated_at = NOW(), last_error = NULL, next_attempt_at = NULL,
-       lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
- WHERE id = %(message_id)s AND lease_token = %(token)s AND sent_at IS NULL
-
--- name: settle_later
--- Due again: the database adds the delay to its own clock. What spent no attempt gets it back.
-UPDATE ai_proactive_messages
-   SET next_attempt_at = COALESCE(%(until)s::timestamptz, now() + %(delay)s::interval),
-       attempts = attempts - CASE WHEN %(spends_attempt)s THEN 0 ELSE 1 END,
-       last_error = %(reason)s,
-       lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
- WHERE id = %(message_id)s AND lease_token = %(token)s AND sent_at IS NULL
-RETURNING next_attempt_at
-
--- name: settle_endpoint_fault
--- The endpoint is to blame, so no attempt is spent; but a workflow may pass on an answer that only this message gets.
--- Each time it waits twice as long, 10 minutes to an hour, so that the next run begins with another row.
+-- name: settle
+-- Ends, or puts off, whatever has gathered; each row only for the run that holds it. The database adds delays to its own
+-- clock. What would come due only when it has expired expires now. What spent no attempt gets it back.
 UPDATE ai_proactive_messages m
-   SET next_attempt_at = now() + LEAST(interval '1 hour', interval '10 minutes' * power(2, LEAST(10,
-           (SELECT count(*) FROM ige_delivery_attempts a
-             WHERE a.message_id = m.id AND a.outcome = 'EndpointFault')))),
-       attempts = m.attempts - 1,
-       last_error = %(reason)s,
+   SET sent_at = CASE WHEN s.ends = 'sent' THEN NOW() END,
+       updated_at = CASE WHEN s.ends = 'sent' THEN NOW() ELSE m.updated_at END,
+       dead_at = CASE WHEN s.ends = 'dead' THEN now() END,
+       dead_reason = CASE WHEN s.ends = 'dead' THEN s.reason END,
+       cancelled_at = CASE WHEN s.ends = 'cancelled' THEN now() END,
+       cancel_reason = CASE WHEN s.ends = 'cancelled' THEN s.reason END,
+       expired_at = CASE WHEN s.expires THEN now() END,
+       next_attempt_at = CASE WHEN s.ends = 'later' THEN s.due_at WHEN s.ends <> 'sent' THEN m.next_attempt_at END,
+       attempts = m.attempts - CASE WHEN s.gives_back THEN 1 ELSE 0 END,
+       last_error = CASE WHEN s.ends = 'sent' THEN NULL WHEN s.ends = 'cancelled' THEN m.last_error ELSE s.reason END,
        lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
- WHERE m.id = %(message_id)s AND m.lease_token = %(token)s AND m.sent_at IS NULL
-RETURNING m.next_attempt_at
+  FROM (SELECT told.*, held.due_at, told.ends = 'later' AND CASE
+                   WHEN own.expires_at IS NOT NULL THEN held.due_at >= own.expires_at
+                   -- Compared this way round no date overflows, whatever another program wrote.
+                   ELSE (held.due_at - make_interval(secs => %(expire_after_hours)s::float8 * 3600))::timestamp
+                        >= COALESCE(own.created_at, own.updated_at) END AS expires
+          FROM unnest(%(ids)s::bigint[], %(tokens)s::uuid[], %(ends)s::text[], %(reasons)s::text[],
+                      %(delays)s::float8[], %(untils)s::timestamptz[], %(gives_back)s::boolean[])
+               AS told (id, token, ends, reason, delay, until, gives_back)
+         CROSS JOIN LATERAL (SELECT COALESCE(told.until, now() + make_interval(secs => told.delay)) AS due_at) held
+          JOIN ai_proactive_messages own ON own.id = told.id) AS s
+ WHERE m.id = s.id AND m.lease_token = s.token AND m.sent_at IS NULL
+RETURNING m.id, m.next_attempt_at, m.expired_at IS NOT NULL AS expired, m.last_error
 
--- name: settle_dead
--- No further try can help; the reason stays with it.
-UPDATE ai_proactive_messages
-   SET dead_at = now(), dead_reason = %(reason)s, last_error = %(reason)s,
-       lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
- WHERE id = %(message_id)s AND lease_token = %(token)s AND sent_at IS NULL
-
--- name: settle_cancelled
--- It must not go any more; it gives up its dedupe key.
-UPDATE ai_proactive_messages
-   SET cancelled_at = now(), cancel_reason = %(reason)s, attempts = attempts - 1,
-       lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
- WHERE id = %(message_id)s AND lease_token = %(token)s AND sent_at IS NULL
-
--- name: repeat_postponement
--- The same row postponed for the same reasons is one row with a count, not one every five minutes.
-UPDATE ige_delivery_attempts a
-   SET repeats = a.repeats + 1, ended_at = now(), next_attempt_at = %(next_attempt_at)s, run_id = %(run_id)s
- WHERE a.id = (SELECT max(id) FROM ige_delivery_attempts WHERE message_id = %(message_id)s)
-   AND a.outcome = 'Postponed'
-   AND a.posted_at IS NULL
-   AND %(outcome)s = 'Postponed'
-   AND (SELECT array_agg(r ->> 'reason' ORDER BY r ->> 'reason') FROM jsonb_array_elements(a.reasons) r)
-       IS NOT DISTINCT FROM
-       (SELECT array_agg(r ->> 'reason' ORDER BY r ->> 'reason') FROM jsonb_array_elements(%(reasons)s::jsonb) r)
-
--- name: record_attempt
--- One row for each claim that ended in an outcome; `posted_at` stays empty where nothing left.
+-- name: record_attempts
+-- One row for each claim that ended in an outcome; `posted_at` stays empty where nothing left. The same message postponed
+-- for the same reasons is one row with a count, not one every five minutes.
+WITH told AS (
+    SELECT *
+      FROM jsonb_to_recordset(%(attempts)s::jsonb) AS t (
+           message_id bigint, run_id text, attempt smallint, lease_token uuid, claimed_at timestamptz,
+           posted_at timestamptz, duration_ms integer, outcome text, reasons jsonb, status_code smallint,
+           error_class text, response text, next_attempt_at timestamptz)
+), repeated AS (
+    UPDATE ige_delivery_attempts a
+       SET repeats = a.repeats + 1, ended_at = now(), next_attempt_at = t.next_attempt_at, run_id = t.run_id
+      FROM told t
+     WHERE t.outcome = 'Postponed'
+       AND a.id = (SELECT max(earlier.id) FROM ige_delivery_attempts earlier WHERE earlier.message_id = t.message_id)
+       AND a.outcome = 'Postponed'
+       AND a.posted_at IS NULL
+       AND (SELECT array_agg(r ->> 'reason' ORDER BY r ->> 'reason') FROM jsonb_array_elements(a.reasons) r)
+           IS NOT DISTINCT FROM
+           (SELECT array_agg(r ->> 'reason' ORDER BY r ->> 'reason') FROM jsonb_array_elements(t.reasons) r)
+    RETURNING a.message_id
+)
 INSERT INTO ige_delivery_attempts (message_id, run_id, attempt, lease_token, claimed_at, posted_at, duration_ms, outcome,
                                    reasons, status_code, error_class, response, next_attempt_at)
-VALUES (%(message_id)s, %(run_id)s, %(attempt)s, %(token)s, %(claimed_at)s, %(posted_at)s, %(duration_ms)s, %(outcome)s,
-        %(reasons)s, %(status_code)s, %(error_class)s, %(response)s, %(next_attempt_at)s)
+SELECT t.message_id, t.run_id, t.attempt, t.lease_token, t.claimed_at, t.posted_at, t.duration_ms, t.outcome, t.reasons,
+       t.status_code, t.error_class, t.response, t.next_attempt_at
+  FROM told t
+ WHERE t.outcome <> 'Postponed' OR NOT EXISTS (SELECT 1 FROM repeated r WHERE r.message_id = t.message_id)
+ ORDER BY t.message_id
 
 -- name: reserve_pace
--- Start to start, shared by all runs: each takes the next free moment and waits for it.
+-- Start to start, shared by all runs: each takes the next free moments, one after the other, and waits for them. There
+-- are none while the endpoint's circuit is open, but for the probe.
 INSERT INTO ige_pace AS p (endpoint, next_at)
-VALUES (%(endpoint)s, now() + make_interval(secs => 1 / %(messages_per_second)s::float8))
+SELECT %(endpoint)s::text, now() + make_interval(secs => %(moments)s / %(messages_per_second)s::float8)
+ WHERE %(probing)s OR NOT EXISTS (SELECT 1 FROM ige_circuits k WHERE k.endpoint = %(endpoint)s AND k.state <> 'closed')
 ON CONFLICT (endpoint) DO UPDATE
-   SET next_at = GREATEST(now(), p.next_at) + make_interval(secs => 1 / %(messages_per_second)s::float8)
-RETURNING GREATEST(0, EXTRACT(EPOCH FROM p.next_at - now()) - 1 / %(messages_per_second)s::float8)::float8 AS wait_s
+   SET next_at = GREATEST(now(), p.next_at) + make_interval(secs => %(moments)s / %(messages_per_second)s::float8)
+RETURNING GREATEST(0, EXTRACT(EPOCH FROM p.next_at - now()) - %(moments)s / %(messages_per_second)s::float8)::float8
+          AS wait_s
+
+-- name: read_in_order
+-- What a delivery run asks is asked of indexes, in their order. Of an outbox that was filled a second ago there are no
+-- statistics, and planned for one row a hundred thousand would be sorted for each claim.
+SELECT set_config('enable_sort', 'off', false), set_config('enable_seqscan', 'off', false)
 
 -- name: standing
 -- What a delivery run must know before it touches a row.
@@ -218,6 +256,18 @@ SELECT count(*) AS unsent,
        COALESCE(EXTRACT(EPOCH FROM now() - min(m.created_at)::timestamptz) / 60, 0)::float8 AS oldest_minutes
   FROM ai_proactive_messages m
  WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
+
+-- name: arrivals
+-- How many messages came into the outbox in the last day: ours as their batches counted them, and of other programs' those
+-- that still wait.
+SELECT (COALESCE((SELECT sum((b.counts ->> 'scheduled')::bigint)
+                    FROM ige_batches b
+                   WHERE b.opened_at > now() - interval '24 hours' AND NOT b.dry_run), 0)
+        + (SELECT count(*)
+             FROM ai_proactive_messages m
+            WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
+              AND m.trigger_name IS NULL
+              AND m.created_at > (now() - interval '24 hours')::timestamp))::bigint AS in_a_day
 
 -- name: delivered_by_hour
 -- All of an hour's batches together, whichever runs delivered them.

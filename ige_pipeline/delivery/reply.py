@@ -34,4 +34,11 @@ class Lost:
     reason: str
 
 
-Reply = Answered | Unreached | Broken | Lost
+@dataclass(frozen=True)
+class Refused:
+    """We did not post it ourselves: no try will ever make it fit."""
+
+    reason: str
+
+
+Reply = Answered | Unreached | Broken | Lost | Refused

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from ige_pipeline.delivery.deliver import DeliveryReport
+from ige_pipeline.delivery.tally import DeliveryReport
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.stage import as_table, counts_as_metadata
 
@@ -57,14 +57,6 @@ def of_delivery(
             "run": dg.MetadataValue.dagster_run(run_id),
         }
         yield _materialized("delivered_messages", hour, about)
-
-
-def fault_sentence(reason: str, endpoint: str) -> str:
-    """Say that the endpoint is wrong, not the messages, and what to look at."""
-    return (
-        f"The webhook at {endpoint} answered {reason}, so the endpoint is wrong and not the messages: check "
-        "N8N_OUTBOUND_WEBHOOK_URL, IGE_WEBHOOK_AUTH_HEADER and that the n8n workflow is active; nothing was lost."
-    )
 
 
 def _link(asset: str, hour: datetime) -> dg.MetadataValue:

@@ -160,9 +160,9 @@ def test_a_webhook_that_is_wrong_is_told_as_such_and_nothing_is_lost(conn: Conn,
         result = Terminal(dict(terminal.env) | {"N8N_OUTBOUND_WEBHOOK_URL": wrong.url}).type("run", "deliver")
 
     assert result.exit_code == 2
-    assert "The webhook answered http_404, so the endpoint is wrong and not the messages" in result.stderr
-    left = terminal.json("run", "deliver")["backlog"]
-    assert (left["unsent"], left["waiting"]) == (1, 1)
+    assert "answered http_404, so the endpoint is wrong and not the messages" in result.stderr
+    left = terminal.json("status", exit_code=1)["backlog"]
+    assert (left["unsent"], left["due"]) == (1, 1)
 
 
 def test_a_past_hour_can_be_asked_about(conn: Conn, terminal: Terminal) -> None:

@@ -1,17 +1,23 @@
 """Stand-ins for the outbox and the endpoint, and leases to hand around; written by hand, nothing is patched."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from ige_pipeline.delivery.deliver import DeliveryReport, Screen, run
+from ige_pipeline.delivery.breaker import Breaker
+from ige_pipeline.delivery.circuit import Circuit, Seen, after
 from ige_pipeline.delivery.lease import Lease
-from ige_pipeline.delivery.outbox import Outbox, Sent
+from ige_pipeline.delivery.outbox import LastLook, Outbox
 from ige_pipeline.delivery.outcome import Outcome
 from ige_pipeline.delivery.payload import Sendable
 from ige_pipeline.delivery.reply import Answered, Reply
+from ige_pipeline.delivery.run import Run, Screen
+from ige_pipeline.delivery.settlement import Ended, Sent, Settled
+from ige_pipeline.delivery.slots import Landed, Slots
+from ige_pipeline.delivery.tally import DeliveryReport
+from ige_pipeline.settings import Settings
 
 NOON = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
 ACCEPTED = Answered(200)
@@ -33,7 +39,6 @@ def make_lease(**over: Any) -> Lease:
         contractor_name="Ada Builder",
         phone="+12125550107",
         batch_hour=NOON.replace(minute=0),
-        now=NOON,
     )
     return replace(lease, **over)
 
@@ -49,25 +54,58 @@ class FakeOutbox(Outbox):
     def __init__(self, due: Iterable[Lease], *, wait_s: float = 0, stop_after: int | None = None) -> None:
         self.due = list(due)
         self.settled: list[tuple[int, Outcome]] = []
+        self.claims: list[int] = []
         self.lost: set[int] = set()
+        self.circuit = Circuit()
         self._wait_s, self._stop_after, self._looks = wait_s, stop_after, 0
 
-    def reserve_pace(self, endpoint: str) -> float:
-        del endpoint
-        return self._wait_s
+    def reserve_pace(self, moments: int = 1, *, probing: bool = False) -> float | None:
+        del moments
+        return self._wait_s if probing or self.circuit.state == "closed" else None
 
-    def claim(self) -> Lease | None:
-        return self.due.pop(0) if self.due else None
+    def claim(self, at_most: int = 1, *, probing: bool = False) -> list[Lease]:
+        if self.circuit.state != "closed" and not probing:
+            return []
+        self.claims.append(at_most)
+        taken, self.due = self.due[:at_most], self.due[at_most:]
+        return taken
 
-    def may_post(self, lease: Lease) -> tuple[bool, bool]:
+    def may_post(self, leases: Sequence[Lease]) -> LastLook:
         self._looks += 1
         halted = self._stop_after is not None and self._looks > self._stop_after
-        return lease.message_id not in self.lost, halted
+        return LastLook(NOON, halted, frozenset(each.message_id for each in leases) - self.lost)
 
-    def settle(self, lease: Lease, outcome: Outcome, sent: Sent | None) -> bool:
-        del sent
-        self.settled.append((lease.message_id, outcome))
-        return lease.message_id not in self.lost
+    def settle(self, ended: Sequence[Ended]) -> dict[int, Settled]:
+        self.settled += [(each.lease.message_id, each.outcome) for each in ended]
+        ours = {each.lease.message_id for each in ended} - self.lost
+        return {message_id: Settled(None, expired=False, last_error=None) for message_id in ours}
+
+
+class FakeBreaker(Breaker):
+    """A circuit in memory that counts since it last closed, at one moment."""
+
+    def __init__(self, outbox: FakeOutbox) -> None:
+        self._outbox, self._calls, self._failures = outbox, 0, 0
+
+    def note(self, seen: Seen, *, accepted_at: datetime | None) -> Circuit:
+        self._calls, self._failures = self._calls + seen.calls, self._failures + seen.failures
+        before = replace(self._outbox.circuit, accepted_at=accepted_at or self._outbox.circuit.accepted_at)
+        whole = replace(seen, calls=self._calls, failures=self._failures)
+        self._outbox.circuit = after(before, whole, now=NOON)
+        return self._outbox.circuit
+
+    def read(self) -> Circuit:
+        return self._outbox.circuit
+
+    def take_probe(self) -> bool:
+        circuit = self._outbox.circuit
+        if circuit.probe_at is None or circuit.probe_at > NOON:
+            return False
+        self._outbox.circuit = replace(circuit, state="half_open", probe_at=NOON + timedelta(minutes=1))
+        return True
+
+    def return_probe(self) -> None:
+        self._outbox.circuit = replace(self._outbox.circuit, state="open", probe_at=NOON)
 
 
 class FakeEndpoint:
@@ -80,14 +118,63 @@ class FakeEndpoint:
         self.posted: list[int] = []
         self.keys: list[str] = []
 
-    def post(self, sendable: Sendable, *, key: str, now: datetime) -> Reply:
-        del now
+    def answer(self, sendable: Sendable, *, key: str) -> Reply:
+        """Say what comes back, at once."""
         self.posted.append(sendable.message_id)
         self.keys.append(key)
         return self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
 
-    def close(self) -> None:
+    async def post(self, sendable: Sendable, *, key: str, now: datetime) -> Reply:
+        del now
+        return self.answer(sendable, key=key)
+
+    async def aclose(self) -> None:
         """Nothing is open."""
+
+
+class FakeClock:
+    """A clock that only goes on when somebody waits, and remembers for how long they did."""
+
+    def __init__(self) -> None:
+        self.now, self.naps = 0.0, list[float]()
+
+    def __call__(self) -> float:
+        return self.now
+
+    def nap(self, seconds: float) -> None:
+        self.now += seconds
+        self.naps.append(seconds)
+
+
+class FakeSlots(Slots):
+    """Slots whose POSTs take so long by a clock of their own."""
+
+    def __init__(self, endpoint: FakeEndpoint, clock: FakeClock, *, count: int, takes_s: float = 0) -> None:
+        self._fake, self._clock, self._count, self._takes_s = endpoint, clock, count, takes_s
+        self._back: list[tuple[float, Landed]] = []
+        self.busy = 0
+        self.most = 0
+
+    def start(self, leases: Sequence[Lease], *, now: datetime, apart_s: float) -> None:
+        del apart_s
+        for lease in leases:
+            sent = Sent(now, 5, self._fake.answer(lease, key=str(lease.idempotency_key)))
+            self._back.append((self._clock() + self._takes_s, Landed(lease, sent)))
+        self.busy += len(leases)
+        self.most = max(self.most, self.busy)
+
+    def landed(self, *, within_s: float) -> list[Landed]:
+        first = min((at for at, _ in self._back), default=self._clock() + within_s)
+        wait = min(within_s, max(first - self._clock(), 0))
+        if wait > 0:
+            self._clock.nap(wait)
+        over = [landed for at, landed in self._back if at <= self._clock()]
+        self._back = [each for each in self._back if each[0] > self._clock()]
+        self.busy -= len(over)
+        return over
+
+    def close(self) -> None:
+        """Nothing runs."""
 
 
 class Naps:
@@ -100,9 +187,9 @@ class Naps:
         self.taken.append(seconds)
 
 
-def nothing_speaks_against(_lease: Lease) -> Outcome | None:
+def nothing_speaks_against(leases: Sequence[Lease]) -> list[Outcome | None]:
     """A screen that lets everything pass."""
-    return None
+    return [None for _ in leases]
 
 
 def deliver_from(
@@ -111,19 +198,14 @@ def deliver_from(
     *,
     screen: Screen = nothing_speaks_against,
     limit: int = 20,
-    naps: Naps | None = None,
+    clock: FakeClock | None = None,
+    slots: FakeSlots | None = None,
 ) -> DeliveryReport:
-    """Run the loop over fakes and return its report."""
-    report = DeliveryReport()
-    run(
-        outbox,
-        endpoint,
-        screen=screen,
-        limit=limit,
-        report=report,
-        progress=lambda _lease, _outcome: None,
-        sleep=naps or Naps(),
-    )
+    """Run the loop over fakes, one POST at a time unless `slots` are given, and return its report."""
+    report, clock = DeliveryReport(), clock or FakeClock()
+    settings = Settings(max_messages_per_run=limit)
+    slots = slots or FakeSlots(endpoint, clock, count=1)
+    Run(outbox, slots, FakeBreaker(outbox), screen=screen, settings=settings, report=report, clock=clock).work()
     return report
 
 

@@ -114,11 +114,11 @@ class Talk:
 
 
 @contextmanager
-def talking(script: Callable[[Talk], None]) -> Iterator[tuple[str, list[bytes]]]:
-    """Serve connections one after the other by a script; yield the URL and the requests that came."""
+def talking(script: Callable[[Talk], None], *, listens: bool = True) -> Iterator[tuple[str, list[bytes]]]:
+    """Serve connections one after the other by a script; yield the URL and the requests that came, if it listens."""
     asked: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=_serve, args=(server, script, asked))
+        thread = threading.Thread(target=_serve, args=(server, script, asked, listens))
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.getsockname()[1]}/webhook", asked
@@ -127,13 +127,13 @@ def talking(script: Callable[[Talk], None]) -> Iterator[tuple[str, list[bytes]]]
             thread.join()
 
 
-def _serve(server: socket.socket, script: Callable[[Talk], None], asked: list[bytes]) -> None:
+def _serve(server: socket.socket, script: Callable[[Talk], None], asked: list[bytes], listens: bool) -> None:  # noqa: FBT001
     with suppress(OSError):
         while True:
             peer, _ = server.accept()
             with peer, suppress(OSError):
                 peer.settimeout(5)
-                asked.append(_request(peer))
+                asked.append(_request(peer) if listens else b"")
                 script(Talk(asked[-1], peer))
 
 

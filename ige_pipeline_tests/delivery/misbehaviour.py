@@ -28,10 +28,12 @@ def _says(*parts: bytes, every_s: float = 0.0) -> Callable[[], AbstractContextMa
     return _does(lambda talk: talk.say(*parts, every_s=every_s))
 
 
-def _does(script: Callable[[Talk], None], *, scheme: str = "http") -> Callable[[], AbstractContextManager[str]]:
+def _does(
+    script: Callable[[Talk], None], *, scheme: str = "http", listens: bool = True
+) -> Callable[[], AbstractContextManager[str]]:
     @contextmanager
     def serve() -> Iterator[str]:
-        with talking(script) as (url, _):
+        with talking(script, listens=listens) as (url, _):
             yield url.replace("http://", f"{scheme}://")
 
     return serve
@@ -111,7 +113,10 @@ CASES = (
     Case("refuses the connection", _closed_port),
     Case("never accepts the connection", _never_accepts),
     Case("has a certificate that nobody vouches for", _self_signed),
-    Case("speaks no TLS where TLS is asked for", _does(lambda t: t.say(b"HTTP/1.1 400 No\r\n\r\n"), scheme="https")),
+    Case(
+        "speaks no TLS where TLS is asked for",
+        _does(lambda t: t.say(b"HTTP/1.1 400 No\r\n\r\n"), scheme="https", listens=False),
+    ),
     Case("has a name that does not resolve", _nowhere),
 )
 

@@ -8,8 +8,9 @@ from uuid import UUID
 from psycopg.rows import DictRow
 
 from ige_pipeline.delivery.lease import Lease
-from ige_pipeline.delivery.outbox import Outbox, Sent, open_outbox
-from ige_pipeline.delivery.outcome import Delivered
+from ige_pipeline.delivery.outbox import Outbox, open_outbox
+from ige_pipeline.delivery.outcome import Delivered, Outcome
+from ige_pipeline.delivery.settlement import Ended, Sent
 from ige_pipeline.postgres.connection import Connection, connect
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.delivery.fakes import ACCEPTED, NOON, awake
@@ -19,9 +20,15 @@ SENT = Sent(at=NOON, duration_ms=5, reply=ACCEPTED)
 
 
 @contextmanager
-def outbox_on(url: str, *, adopted: bool = True, run_id: str = "run", **settings: Any) -> Iterator[Outbox]:
+def outbox_on(
+    url: str, *, adopted: bool = True, run_id: str = "run", endpoint: str = "host:1", **settings: Any
+) -> Iterator[Outbox]:
     """Open an outbox over a connection of its own, as a run does; at the end the connection closes."""
-    with connect(url) as conn, open_outbox(conn, Settings(**settings), run_id=run_id, adopted=adopted) as outbox:
+    asked = Settings(**settings)
+    with (
+        connect(url) as conn,
+        open_outbox(conn, asked, run_id=run_id, adopted=adopted, endpoint=endpoint) as outbox,
+    ):
         yield outbox
 
 
@@ -48,19 +55,31 @@ def attempts(conn: Connection, message_id: int) -> list[DictRow]:
     return conn.execute(query, [message_id]).fetchall()
 
 
+def claim(outbox: Outbox) -> Lease | None:
+    """Claim the next message, if there is one."""
+    leases = outbox.claim()
+    assert len(leases) <= 1
+    return leases[0] if leases else None
+
+
 def claimed(outbox: Outbox) -> Lease:
     """Claim the next message; there must be one."""
-    lease = outbox.claim()
+    lease = claim(outbox)
     assert lease is not None
     return lease
+
+
+def settle(outbox: Outbox, lease: Lease, outcome: Outcome, sent: Sent | None) -> bool:
+    """Settle one message; return whether it was ours to settle."""
+    return lease.message_id in outbox.settle([Ended(lease, outcome, sent)])
 
 
 def claim_all(outbox: Outbox) -> list[int]:
     """Claim and deliver until nothing is due; return the messages in that order."""
     order = []
-    while (lease := outbox.claim()) is not None:
+    while (lease := claim(outbox)) is not None:
         order.append(lease.message_id)
-        outbox.settle(lease, Delivered(), SENT)
+        settle(outbox, lease, Delivered(), SENT)
     return order
 
 

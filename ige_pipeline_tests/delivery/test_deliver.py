@@ -1,22 +1,27 @@
 """The loop, over fakes: pace, claim, screen, last look, post, settle, count."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
 from ige_pipeline.delivery.backoff import MAX_ATTEMPTS
+from ige_pipeline.delivery.circuit import Circuit
 from ige_pipeline.delivery.deliver import require_permission
 from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.outbox import Standing
 from ige_pipeline.delivery.outcome import Dead, Delivered, EndpointFault, Outcome, Postponed, Retry
 from ige_pipeline.delivery.reply import Answered, Broken
+from ige_pipeline.delivery.slots import Landed
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.delivery.fakes import (
     ACCEPTED,
+    NOON,
+    FakeClock,
     FakeEndpoint,
     FakeOutbox,
-    Naps,
+    FakeSlots,
     deliver_from,
     leases,
     make_lease,
@@ -39,8 +44,8 @@ def test_what_is_due_is_posted_in_order_and_counted() -> None:
 def test_the_limit_counts_posts_and_not_what_ended_without_one() -> None:
     outbox, endpoint = FakeOutbox(leases(10)), FakeEndpoint()
 
-    def odd_ones_wait(lease: Lease) -> Outcome | None:
-        return GAP if lease.message_id % 2 else None
+    def odd_ones_wait(leases: Sequence[Lease]) -> list[Outcome | None]:
+        return [GAP if lease.message_id % 2 else None for lease in leases]
 
     report = deliver_from(outbox, endpoint, screen=odd_ones_wait, limit=3)
 
@@ -56,26 +61,26 @@ def test_a_post_that_failed_uses_up_the_limit() -> None:
 
 
 def test_each_post_waits_for_its_moment_and_what_is_not_posted_uses_none_up() -> None:
-    naps = Naps()
+    clock = FakeClock()
 
-    def first_ones_wait(lease: Lease) -> Outcome | None:
-        return GAP if lease.message_id <= 5 else None
+    def first_ones_wait(leases: Sequence[Lease]) -> list[Outcome | None]:
+        return [GAP if lease.message_id <= 5 else None for lease in leases]
 
-    deliver_from(FakeOutbox(leases(7), wait_s=2), FakeEndpoint(), screen=first_ones_wait, naps=naps)
+    deliver_from(FakeOutbox(leases(7), wait_s=2), FakeEndpoint(), screen=first_ones_wait, clock=clock)
 
-    assert naps.taken == [2, 2, 2], "One for each of two POSTs, and one before it is known that nothing is left."
+    assert clock.naps == [2, 2, 2], "One for each of two POSTs, and one before it is known that nothing is left."
 
 
 def test_the_moment_is_waited_for_before_the_claim_so_that_no_lease_grows_old() -> None:
     seen: list[int] = []
     outbox = FakeOutbox(leases(1), wait_s=2)
 
-    class LookingNaps(Naps):
-        def __call__(self, seconds: float) -> None:
+    class LookingClock(FakeClock):
+        def nap(self, seconds: float) -> None:
             seen.append(len(outbox.due))
-            super().__call__(seconds)
+            super().nap(seconds)
 
-    deliver_from(outbox, FakeEndpoint(), naps=LookingNaps())
+    deliver_from(outbox, FakeEndpoint(), clock=LookingClock())
 
     assert seen == [1, 0]
 
@@ -154,6 +159,107 @@ def test_each_message_goes_out_under_its_own_key() -> None:
     deliver_from(FakeOutbox([lease]), endpoint)
 
     assert endpoint.keys == [str(lease.idempotency_key)]
+
+
+def test_as_many_are_under_way_as_there_are_slots_and_a_slow_answer_delays_no_other() -> None:
+    outbox, endpoint, clock = FakeOutbox(leases(7), wait_s=2), FakeEndpoint(), FakeClock()
+    slots = FakeSlots(endpoint, clock, count=3, takes_s=5)
+
+    report = deliver_from(outbox, endpoint, clock=clock, slots=slots)
+
+    assert report.counts == {"Delivered": 7}
+    assert slots.most == 3
+    assert clock.now < 7 * 5, "One after the other they would take 35 s."
+
+
+def test_no_more_is_claimed_than_slots_are_free_and_the_limit_allows() -> None:
+    outbox, endpoint, clock = FakeOutbox(leases(9)), FakeEndpoint(), FakeClock()
+
+    report = deliver_from(outbox, endpoint, limit=5, clock=clock, slots=FakeSlots(endpoint, clock, count=4, takes_s=1))
+
+    assert report.posted == 5
+    assert max(outbox.claims) <= 4
+    assert len(outbox.due) == 4
+
+
+def test_what_comes_back_is_written_down_before_the_next_moment_of_the_pace() -> None:
+    outbox, endpoint, clock = FakeOutbox(leases(2), wait_s=2), FakeEndpoint(), FakeClock()
+    written: list[tuple[float, int]] = []
+
+    class Watching(FakeSlots):
+        def landed(self, *, within_s: float) -> list[Landed]:
+            written.append((clock.now, len(outbox.settled)))
+            return super().landed(within_s=within_s)
+
+    deliver_from(outbox, endpoint, clock=clock, slots=Watching(endpoint, clock, count=2, takes_s=0.5))
+
+    assert (2.5, 1) in written, "Half a second after it was posted, and not when the pace allows the next."
+
+
+def test_an_answer_that_is_still_to_come_when_the_limit_is_reached_is_waited_for() -> None:
+    outbox, endpoint, clock = FakeOutbox(leases(3)), FakeEndpoint(), FakeClock()
+
+    report = deliver_from(outbox, endpoint, limit=2, clock=clock, slots=FakeSlots(endpoint, clock, count=5, takes_s=9))
+
+    assert report.counts == {"Delivered": 2}
+
+
+@pytest.mark.parametrize("fault", [Answered(404), Broken("tls_error")])
+def test_where_others_were_accepted_just_now_another_message_is_tried_at_once(fault: Answered | Broken) -> None:
+    outbox = FakeOutbox(leases(5))
+
+    report = deliver_from(outbox, FakeEndpoint(ACCEPTED, fault, ACCEPTED))
+
+    assert [type(outcome) for _, outcome in outbox.settled] == [Delivered, EndpointFault, *[Delivered] * 3]
+    assert report.fault is None
+
+
+def test_a_probe_that_fails_too_ends_the_run() -> None:
+    outbox = FakeOutbox(leases(5))
+
+    report = deliver_from(outbox, FakeEndpoint(ACCEPTED, Answered(404)))
+
+    assert [type(outcome) for _, outcome in outbox.settled] == [Delivered, EndpointFault, EndpointFault]
+    assert report.fault == "http_404"
+
+
+def test_while_the_circuit_is_open_nothing_is_claimed() -> None:
+    outbox, endpoint = FakeOutbox(leases(5)), FakeEndpoint()
+    outbox.circuit = Circuit("open", "http_404", NOON, NOON + timedelta(seconds=30))
+
+    report = deliver_from(outbox, endpoint)
+
+    assert (endpoint.posted, outbox.claims) == ([], [])
+    assert (report.fault, report.circuit.state) == ("http_404", "open")
+
+
+def test_a_probe_goes_alone_and_the_others_follow_when_it_came_through() -> None:
+    outbox, endpoint, clock = FakeOutbox(leases(4)), FakeEndpoint(), FakeClock()
+    outbox.circuit = Circuit("open", "http_503", NOON, NOON)
+
+    report = deliver_from(outbox, endpoint, clock=clock, slots=FakeSlots(endpoint, clock, count=4, takes_s=1))
+
+    assert outbox.claims[0] == 1
+    assert report.counts == {"Delivered": 4}
+    assert clock.now >= 2, "The probe is waited for."
+
+
+def test_a_probe_for_which_nothing_is_due_is_given_back() -> None:
+    outbox = FakeOutbox([])
+    outbox.circuit = Circuit("open", "http_503", NOON, NOON)
+
+    deliver_from(outbox, FakeEndpoint())
+
+    assert (outbox.circuit.state, outbox.circuit.probe_at) == ("open", NOON)
+
+
+def test_a_message_that_alone_finds_the_endpoint_wrong_dies_of_it_and_opens_nothing() -> None:
+    outbox = FakeOutbox([make_lease(suspect=True), make_lease(message_id=2, attempt=MAX_ATTEMPTS, suspect=True)])
+
+    report = deliver_from(outbox, FakeEndpoint(Answered(404)))
+
+    assert [type(outcome) for _, outcome in outbox.settled] == [Retry, Dead]
+    assert report.fault is None
 
 
 def a_standing(**over: bool | str | None) -> Standing:

@@ -3,22 +3,27 @@
 from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
+from unittest.mock import ANY
 
 import psycopg
 import pytest
 
+from ige_pipeline.delivery.alert import open_alerts
 from ige_pipeline.delivery.backoff import MAX_ATTEMPTS
-from ige_pipeline.delivery.deliver import DeliveryReport, deliver
+from ige_pipeline.delivery.breaker import resume
+from ige_pipeline.delivery.deliver import deliver
 from ige_pipeline.delivery.payload import Sendable
 from ige_pipeline.delivery.reply import Answered, Reply
+from ige_pipeline.delivery.tally import DeliveryReport
 from ige_pipeline.postgres.connection import Connection, connect
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
-from ige_pipeline_tests.delivery.fakes import ACCEPTED, NOON, FakeEndpoint, Naps, asleep, awake, in_minutes
-from ige_pipeline_tests.delivery.outboxes import attempts, message, turn_switch, waiting
+from ige_pipeline_tests.delivery.fakes import ACCEPTED, FakeEndpoint, asleep, awake, in_minutes
+from ige_pipeline_tests.delivery.outboxes import attempts, message, outbox_on, turn_switch, waiting
 from ige_pipeline_tests.factories import ago, make_contractor, make_message
 
-FAST = {"messages_per_second": 1000, "max_messages_per_run": 1000}
+# One after the other, so that a test can say what happens between two messages.
+FAST = {"messages_per_second": 1000, "max_messages_per_run": 1000, "delivery_concurrency": 1}
 
 
 class PickyEndpoint(FakeEndpoint):
@@ -28,8 +33,8 @@ class PickyEndpoint(FakeEndpoint):
         super().__init__()
         self._fails_for, self._status, self._before = fails_for, status, before
 
-    def post(self, sendable: Sendable, *, key: str, now: Any = NOON) -> Reply:
-        super().post(sendable, key=key, now=now)
+    def answer(self, sendable: Sendable, *, key: str) -> Reply:
+        super().answer(sendable, key=key)
         if self._before is not None:
             self._before(sendable)
         return Answered(self._status) if sendable.message_id in self._fails_for else ACCEPTED
@@ -38,7 +43,7 @@ class PickyEndpoint(FakeEndpoint):
 def run(url: str, endpoint: FakeEndpoint, **settings: Any) -> DeliveryReport:
     """Deliver over a connection of the run's own, which dies with it."""
     with connect(url) as conn:
-        return deliver(conn, endpoint, Settings(**(FAST | settings)), run_id="run", sleep=Naps())
+        return deliver(conn, endpoint, Settings(**(FAST | settings)), run_id="run")
 
 
 def sent(conn: Connection) -> list[int]:
@@ -49,8 +54,8 @@ def sent(conn: Connection) -> list[int]:
 
 def test_twenty_undeliverable_messages_at_the_head_delay_nobody(conn: Connection, database_url: str) -> None:
     head = {"priority": 99, "created_at": ago(hours=1)}
-    failing = {waiting(conn, **head) for _ in range(8)}
-    empty = [waiting(conn, **head, message_content=text) for text in (None, "", "  ")]
+    failing = {waiting(conn, **head) for _ in range(5)}
+    empty = [waiting(conn, **head, message_content=text) for text in (None, "", "  ", "\n", "\t", " \n ")]
     numberless = [make_message(conn, make_contractor(conn, phone=None, timezone=awake()), **head) for _ in range(3)]
     nobodys = [make_message(conn, None, **head) for _ in range(2)]
     ageless = [waiting(conn, **head | {"created_at": None, "updated_at": None}) for _ in range(2)]
@@ -68,7 +73,7 @@ def test_twenty_undeliverable_messages_at_the_head_delay_nobody(conn: Connection
     assert len([*failing, *empty, *numberless, *nobodys, *ageless, *eternal]) == 20
     assert sent(conn) == sorted([eternal[0], *good])
     assert set(endpoint.posted) == failing | {eternal[0]} | set(good)
-    assert dict(report.counts) == {"Retry": 8, "Dead": 8, "Postponed": 1, "Delivered": 4}
+    assert dict(report.counts) == {"Retry": 5, "Dead": 11, "Postponed": 1, "Delivered": 4}
     assert {message(conn, each)["dead_reason"] for each in empty} == {"empty_text"}
     assert {message(conn, each)["dead_reason"] for each in numberless} == {"no_phone"}
     assert {message(conn, each)["dead_reason"] for each in nobodys} == {"unknown_contractor"}
@@ -188,9 +193,11 @@ def test_a_run_that_may_not_send_touches_no_row(conn: Connection, database_url: 
 def test_a_wrong_address_costs_no_attempt_however_often_it_is_tried(conn: Connection, database_url: str) -> None:
     ids = [waiting(conn) for _ in range(3)]
 
-    for _ in ids:
-        assert run(database_url, FakeEndpoint(Answered(404))).fault == "http_404"
-    conn.execute("UPDATE ai_proactive_messages SET next_attempt_at = now()")
+    for _ in range(9):
+        endpoint = FakeEndpoint(Answered(404))
+        assert run(database_url, endpoint).fault == "http_404"
+        assert len(endpoint.posted) == 1
+        half_a_minute_passes(conn)
     run(database_url, FakeEndpoint())
 
     assert sent(conn) == ids
@@ -203,9 +210,67 @@ def test_a_row_that_alone_is_answered_as_if_the_endpoint_were_wrong_holds_up_nob
     ids = [waiting(conn) for _ in range(3)]
 
     run(database_url, PickyEndpoint(fails_for=[ids[0]], status=404))
-    run(database_url, PickyEndpoint(fails_for=[ids[0]], status=404))
+    half_a_minute_passes(conn)
+    endpoint = PickyEndpoint(fails_for=[ids[0]], status=404)
+    report = run(database_url, endpoint)
 
     assert sent(conn) == ids[1:]
+    assert endpoint.posted == [ids[2], ids[0], ids[1]], "The probe is another message than the one that failed."
+    assert report.fault is None
+    assert [each["outcome"] for each in attempts(conn, ids[0])] == ["EndpointFault", "Retry"]
+
+
+def test_where_others_are_accepted_twenty_poisoned_messages_at_the_head_hold_up_nobody(
+    conn: Connection, database_url: str
+) -> None:
+    good = waiting(conn, priority=99)
+    poisoned = [waiting(conn, priority=90) for _ in range(20)]
+    others = [waiting(conn, priority=10) for _ in range(25)]
+
+    report = run(database_url, PickyEndpoint(fails_for=poisoned, status=404))
+
+    assert sent(conn) == [good, *others]
+    assert report.fault is None
+
+
+def test_while_the_circuit_is_open_another_run_claims_nothing_and_uses_no_attempt(
+    conn: Connection, database_url: str
+) -> None:
+    first, second = waiting(conn), waiting(conn)
+    run(database_url, FakeEndpoint(Answered(401)))
+    before = message(conn, second)
+
+    other = FakeEndpoint()
+    report = run(database_url, other)
+
+    assert (other.posted, report.fault, report.posted) == ([], "http_401", 0)
+    assert message(conn, second) == before
+    assert (message(conn, first)["attempts"], message(conn, first)["next_attempt_at"]) == (0, ANY)
+    with outbox_on(database_url, endpoint=other.name) as outbox:
+        assert (outbox.claim(9), outbox.reserve_pace()) == ([], None)
+
+
+def test_ten_calls_of_which_seven_fail_open_the_circuit_and_a_resume_closes_it(
+    conn: Connection, database_url: str
+) -> None:
+    good = [waiting(conn, priority=90) for _ in range(3)]
+    failing = [waiting(conn, priority=50) for _ in range(20)]
+
+    report = run(database_url, PickyEndpoint(fails_for=failing, status=503))
+
+    assert sent(conn) == good
+    assert report.posted == 10
+    assert report.fault == "http_503"
+    assert {each["kind"] for each in open_alerts(conn)} == {"circuit_open", "failing_70"}
+
+    assert resume(conn, FakeEndpoint.name, who="test")
+    run(database_url, FakeEndpoint())
+    assert len(sent(conn)) == 3 + 13
+    assert open_alerts(conn) == []
+
+
+def half_a_minute_passes(conn: Connection) -> None:
+    conn.execute("UPDATE ige_circuits SET probe_at = now() WHERE probe_at IS NOT NULL")
 
 
 def test_an_attempt_that_cannot_be_written_down_does_not_send_the_text_again(

@@ -1,8 +1,10 @@
+import asyncio
 import base64
+import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
+from ige_pipeline.delivery.address import Gate
 from ige_pipeline.delivery.endpoint import Target, WebhookEndpoint, check_target
+from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.payload import body
-from ige_pipeline.delivery.reply import Answered, Broken, Lost, Reply, Unreached
+from ige_pipeline.delivery.reply import Answered, Broken, Lost, Refused, Reply, Unreached
 from ige_pipeline.refusal import Refusal
 from ige_pipeline_tests.delivery.fakes import NOON, make_lease
 from ige_pipeline_tests.delivery.loopback import Talk, receiving, talking
@@ -26,9 +30,21 @@ HEAD_200 = b"HTTP/1.1 200 OK\r\n\r\n"
 EMPTY_200 = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
-def post(url: str, **over: Any) -> Reply:
-    with closing(WebhookEndpoint(Target(url, **({"timeout_s": TIMEOUT_S} | over)))) as endpoint:
-        return endpoint.post(make_lease(), key="key-1", now=NOON)
+def post(url: str, lease: Lease | None = None, **over: Any) -> Reply:
+    return posts(url, [lease or make_lease()], **over)[0]
+
+
+def posts(url: str, leases: Iterable[Lease], **over: Any) -> list[Reply]:
+    """Post over one endpoint, one message after the other."""
+
+    async def talk() -> list[Reply]:
+        endpoint = WebhookEndpoint(Target(url, **({"timeout_s": TIMEOUT_S} | over)))
+        try:
+            return [await endpoint.post(lease, key="key-1", now=NOON) for lease in leases]
+        finally:
+            await endpoint.aclose()
+
+    return asyncio.run(talk())
 
 
 @contextmanager
@@ -98,7 +114,7 @@ def test_a_closed_port_means_that_nothing_left() -> None:
     with talking(lambda _talk: None) as (url, _):
         pass
 
-    assert post(url) == Unreached("ConnectError")
+    assert post(url) == Unreached("ClientConnectorError")
 
 
 def test_a_certificate_that_nobody_vouches_for_is_the_endpoints_fault() -> None:
@@ -112,7 +128,7 @@ def test_a_certificate_that_nobody_vouches_for_is_the_endpoints_fault() -> None:
 
 
 def test_a_server_without_tls_is_the_endpoints_fault() -> None:
-    with talking(lambda talk: talk.say(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as (url, _):
+    with talking(lambda talk: talk.say(b"HTTP/1.1 400 Bad Request\r\n\r\n"), listens=False) as (url, _):
         reply = post(url.replace("http://", "https://"))
 
     assert reply == Broken("tls_error")
@@ -130,6 +146,10 @@ def test_a_server_without_tls_is_the_endpoints_fault() -> None:
         ),
         pytest.param(lambda talk: talk.say(b"\x16\x03\x01 what is this?\r\n\r\n"), id="garbage"),
         pytest.param(lambda talk: talk.say(b"HTTP/1.1 999999 What\r\n\r\n"), id="no such status"),
+        pytest.param(
+            lambda talk: talk.say(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"),
+            id="head and broken body in one breath",
+        ),
         pytest.param(lambda talk: talk.say(b"HTTP/1.1 200 OK\r\n" + b"x: " + b"y" * 300_000), id="endless header"),
     ],
 )
@@ -144,7 +164,7 @@ def test_a_request_that_left_without_an_answer_is_lost_and_the_run_goes_on_in_ti
     [
         pytest.param(b"", [b"z"] * 80, 0.05, id="slow body"),
         pytest.param(b"content-length: 99\r\n", [b"z"], 0.0, id="cut off"),
-        pytest.param(b"transfer-encoding: chunked\r\n", [b"zz\r\nnot a chunk"], 0.0, id="broken chunks"),
+        pytest.param(b"transfer-encoding: chunked\r\n", [b"zz\r\nnot a chunk"], 0.05, id="broken chunks"),
         pytest.param(b"content-encoding: gzip\r\n", [b"not gzip"], 0.0, id="not what it says"),
     ],
 )
@@ -177,11 +197,8 @@ def test_what_postgres_cannot_store_is_taken_out_of_an_answer() -> None:
 
 def test_one_endpoint_serves_many_messages_and_survives_the_bad_ones() -> None:
     answers = iter([EMPTY_200, b"garbage\r\n\r\n", EMPTY_200])
-    with (
-        talking(lambda talk: talk.say(next(answers))) as (url, _),
-        closing(WebhookEndpoint(Target(url, timeout_s=TIMEOUT_S))) as endpoint,
-    ):
-        replies = [type(endpoint.post(make_lease(), key="key-1", now=NOON)) for _ in range(3)]
+    with talking(lambda talk: talk.say(next(answers))) as (url, _):
+        replies = [type(each) for each in posts(url, [make_lease()] * 3)]
 
     assert replies == [Answered, Lost, Answered]
 
@@ -220,3 +237,64 @@ def test_neither_secrets_nor_a_password_in_the_address_can_be_seen() -> None:
 def test_no_text_at_all_makes_the_check_fail_in_another_way(url: str) -> None:
     with suppress(Refusal):
         check_target(Target(url, auth_header=url, secrets=url))
+
+
+def test_a_payload_of_twenty_kilobytes_is_not_posted() -> None:
+    with receiving() as receiver:
+        fits, does_not = posts(receiver.url, [make_lease(message="x" * 19_000), make_lease(message="x" * 20_000)])
+
+    assert isinstance(fits, Answered)
+    assert does_not == Refused("payload_too_large")
+    assert len(receiver.posts) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest/meta-data",
+        "http://[fe80::1]/webhook",
+        "http://[fd00:ec2::254]/latest",
+        "http://[::ffff:169.254.169.254]/",
+        "http://100.100.100.200/x",
+        "http://metadata.google.internal/x",
+        "http://Metadata.Google.Internal./x",
+        "http://instance-data/latest",
+    ],
+)
+def test_a_clouds_metadata_service_is_refused_before_any_message_is_touched(url: str) -> None:
+    with pytest.raises(Refusal, match="names a cloud's metadata service"):
+        check_target(Target(url))
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://0xA9FEA9FE/x", "forbidden_address"),
+        ("http://2852039166/x", "invalid_url"),
+        ("http://169.254.43518/x", "invalid_url"),
+    ],
+)
+def test_another_spelling_of_such_an_address_is_found_out_before_anything_leaves(url: str, reason: str) -> None:
+    assert post(url) == Broken(reason)
+
+
+@pytest.mark.parametrize(
+    "address", ["169.254.169.254", "fe80::1%eth0", "::ffff:169.254.0.1", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1"]
+)
+def test_a_name_that_turns_out_to_be_such_an_address_gets_no_socket(address: str) -> None:
+    gate = Gate()
+
+    with pytest.raises(PermissionError):
+        gate.open((socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)))
+    assert gate.refused
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.5", "192.168.1.2", "172.17.0.1", "100.64.0.1", "8.8.8.8"])
+def test_private_addresses_are_allowed_since_n8n_is_often_next_door(address: str) -> None:
+    with Gate().open((socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 5678))) as made:
+        assert made.gettimeout() == 0
+
+
+def test_a_server_that_never_shakes_hands_got_nothing() -> None:
+    with talking(lambda _talk: time.sleep(0.3), listens=False) as (url, _), at_most(2.5):
+        assert post(url.replace("http://", "https://")) == Unreached("ConnectionTimeoutError")

@@ -107,7 +107,7 @@ def test_a_stop_halts_overlapping_runs_within_one_message_each(
             both_post.wait(20)
 
     counted.before = stop_while_both_post
-    runs = [processes.Process(target=deliver_all, args=(world.url, counted.url)) for _ in range(2)]
+    runs = [processes.Process(target=deliver_all, args=(world.url, counted.url, None, 1)) for _ in range(2)]
     for each in runs:
         each.start()
     codes = [end_of(each, within_s=30) for each in runs]

@@ -1,7 +1,6 @@
 """Whatever the endpoint does, the message is settled, the attempt is recorded, and the run ends in time."""
 
 import os
-from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -31,12 +30,8 @@ def recorded(conn: Connection, url: str, case: Case) -> tuple[str, ...]:
     """Deliver one message to that endpoint, and say what the tables know afterwards."""
     conn.execute("TRUNCATE ai_proactive_messages, ige_delivery_attempts")
     message_id = waiting(conn)
-    with (
-        case.serve() as address,
-        connect(url) as run,
-        closing(WebhookEndpoint(Target(address, timeout_s=0.6))) as endpoint,
-    ):
-        deliver(run, endpoint, FAST, run_id="run", sleep=lambda _seconds: None)
+    with case.serve() as address, connect(url) as run:
+        deliver(run, WebhookEndpoint(Target(address, timeout_s=0.6)), FAST, run_id="run")
     row = message(conn, message_id)
     (attempt,) = attempts(conn, message_id)
     assert len(attempt["response"] or "") <= 2048
@@ -59,7 +54,7 @@ def then(row: dict[str, Any], attempt: dict[str, Any]) -> str:
         return "dead"
     wait = attempt["next_attempt_at"] - attempt["ended_at"]
     if attempt["outcome"] == "EndpointFault":
-        return "stays due; the run stops"
+        return "stays due; the circuit opens"
     return next(words for limit, words in WAITS if wait <= limit)
 
 

@@ -11,11 +11,13 @@ from ige_pipeline.postgres.connection import Connection, connect
 from ige_pipeline_tests.delivery.fakes import awake, in_minutes
 from ige_pipeline_tests.delivery.outboxes import (
     SENT,
+    claim,
     claim_all,
     claimed,
     lease_token,
     message,
     outbox_on,
+    settle,
     two_outboxes,
     waiting,
 )
@@ -67,7 +69,7 @@ def test_what_is_not_due_is_not_claimed(conn: Connection, database_url: str, ove
     waiting(conn, **over)
 
     with outbox_on(database_url) as outbox:
-        assert outbox.claim() is None
+        assert claim(outbox) is None
 
 
 @pytest.mark.parametrize("first_is_settled", [False, True])
@@ -78,8 +80,8 @@ def test_nobody_has_two_messages_leased(conn: Connection, database_url: str, *, 
     with two_outboxes(database_url) as (one, two):
         lease = claimed(one)
         if first_is_settled:
-            one.settle(lease, Delivered(), SENT)
-        other = two.claim()
+            settle(one, lease, Delivered(), SENT)
+        other = claim(two)
 
     assert lease.message_id == first
     assert (other and other.message_id) == (second if first_is_settled else None)
@@ -100,7 +102,7 @@ def test_runs_that_pick_two_messages_to_one_person_at_the_same_moment_both_go_on
                 [first],
             )
             found: list[Lease | None] = []
-            claiming = threading.Thread(target=lambda: found.append(outbox.claim()))
+            claiming = threading.Thread(target=lambda: found.append(claim(outbox)))
             claiming.start()
             claiming.join(0.3)
             assert claiming.is_alive(), "It waits for the rival's transaction and does not see its lease yet."
@@ -178,7 +180,7 @@ def test_a_run_that_is_silent_for_too_long_loses_its_rows_although_it_lives(
 
         assert two.recover() == 1
         assert claimed(two).message_id == message_id
-        assert one.may_post(lease) == (False, False)
+        assert one.may_post([lease]).leased == frozenset()
 
 
 def test_a_post_begins_only_if_the_lease_outlasts_it(conn: Connection, database_url: str) -> None:
@@ -186,10 +188,10 @@ def test_a_post_begins_only_if_the_lease_outlasts_it(conn: Connection, database_
 
     with outbox_on(database_url, post_timeout_seconds=15) as outbox:
         lease = claimed(outbox)
-        assert outbox.may_post(lease) == (True, False)
+        assert outbox.may_post([lease]).leased == {lease.message_id}
 
         conn.execute("UPDATE ai_proactive_messages SET lease_expires_at = now() + interval '14 seconds'")
-        assert outbox.may_post(lease) == (False, False)
+        assert outbox.may_post([lease]).leased == frozenset()
 
 
 def test_a_lock_of_the_same_number_in_another_database_keeps_nothing_alive(

@@ -48,4 +48,4 @@ def test_a_row_whose_age_makes_no_sense_belongs_to_this_hour(
     with outbox_on(database_url) as outbox:
         lease = claimed(outbox)
 
-    assert lease.batch_hour == lease.now.replace(minute=0, second=0, microsecond=0)
+    assert lease.batch_hour == lease.claimed_at.replace(minute=0, second=0, microsecond=0)

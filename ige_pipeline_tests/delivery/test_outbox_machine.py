@@ -1,14 +1,15 @@
 """Any sequence of what runs, people and time do to the outbox keeps its promises.
 
-Runs claim, post, settle and die; people pause, opt out, stop, cancel, redrive and retire; time passes.
-`IGE_TEST_EXAMPLES` says how many sequences; `make machine` runs thousands.
+Runs claim, post, settle, find the endpoint wrong and die; people pause, opt out, stop, cancel, redrive and retire; time
+passes. `IGE_TEST_EXAMPLES` says how many sequences; `make machine` runs thousands.
 """
 
 import os
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -26,11 +27,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from ige_pipeline.delivery.backoff import MAX_ATTEMPTS
+from ige_pipeline.delivery.breaker import Breaker
 from ige_pipeline.delivery.cancel import cancel
 from ige_pipeline.delivery.dead import redrive
-from ige_pipeline.delivery.deliver import attempt
 from ige_pipeline.delivery.lease import Lease
-from ige_pipeline.delivery.outbox import Outbox, Sent, expire_stale
+from ige_pipeline.delivery.outbox import LastLook, Outbox, expire_stale
 from ige_pipeline.delivery.outcome import (
     Ambiguous,
     Cancelled,
@@ -44,12 +46,25 @@ from ige_pipeline.delivery.outcome import (
 from ige_pipeline.delivery.reply import Answered, Lost, Reply
 from ige_pipeline.delivery.rescreen import rescreen
 from ige_pipeline.delivery.retire import bring_back, retire
+from ige_pipeline.delivery.run import Run
+from ige_pipeline.delivery.settlement import Ended, Sent, Settled
 from ige_pipeline.delivery.switches import set_stop
+from ige_pipeline.delivery.tally import DeliveryReport
 from ige_pipeline.postgres.connection import Connection, connect
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
-from ige_pipeline_tests.delivery.fakes import ACCEPTED, NOON, FakeEndpoint, Naps, awake
-from ige_pipeline_tests.delivery.outboxes import SENT, outbox_on
+from ige_pipeline_tests.delivery.fakes import (
+    ACCEPTED,
+    NOON,
+    FakeBreaker,
+    FakeClock,
+    FakeEndpoint,
+    FakeOutbox,
+    FakeSlots,
+    Naps,
+    awake,
+)
+from ige_pipeline_tests.delivery.outboxes import SENT, claim, outbox_on, settle
 from ige_pipeline_tests.factories import fetch, make_contractor, make_message
 
 EXAMPLES = int(os.environ.get("IGE_TEST_EXAMPLES", "40"))
@@ -57,12 +72,14 @@ SOON = timedelta(hours=1)
 LIVE = {"due", "waits", "leased", "sent"}
 RUNS = st.sampled_from(["one", "two"])
 REPLIES = st.sampled_from([ACCEPTED, ACCEPTED, Answered(500), Lost("ReadTimeout")])
+ENDPOINT = "host:1"
+ANSWERS = st.sampled_from([ACCEPTED, Answered(500), Answered(404), Answered(422)])
 OUTCOMES: list[tuple[Outcome, Sent | None, str]] = [
     (Delivered(), SENT, "sent"),
     (Retry(SOON, "http_500"), Sent(NOON, 1, Answered(500)), "waits"),
     (Retry(SOON, "http_429", spends_attempt=False), Sent(NOON, 1, Answered(429)), "waits"),
     (Ambiguous(SOON, "ReadTimeout"), Sent(NOON, 1, Lost("ReadTimeout")), "waits"),
-    (EndpointFault("http_404"), Sent(NOON, 1, Answered(404)), "waits"),
+    (EndpointFault("http_404"), Sent(NOON, 1, Answered(404)), "due"),
     (Postponed(({"reason": "gap", "observed": 1, "limit": 48},), delay=SOON), None, "waits"),
     (Cancelled(({"reason": "low_trust", "observed": 1, "limit": 20},)), None, "cancelled"),
     (Dead("http_400"), Sent(NOON, 1, Answered(400)), "dead"),
@@ -99,6 +116,21 @@ class Known:
     occurrence: str | None = None
 
 
+class Held(FakeOutbox):
+    """A real outbox for a run that has claimed one message already and looks no further."""
+
+    def __init__(self, outbox: Outbox, lease: Lease) -> None:
+        super().__init__([lease])
+        self._outbox = outbox
+
+    def may_post(self, leases: Sequence[Lease]) -> LastLook:
+        return self._outbox.may_post(leases)
+
+    def settle(self, ended: Sequence[Ended]) -> dict[int, Settled]:
+        super().settle(ended)
+        return self._outbox.settle(ended)
+
+
 class OutboxMachine(RuleBasedStateMachine):
     """Two runs over one outbox, three contractors, and a model in a dict."""
 
@@ -110,7 +142,8 @@ class OutboxMachine(RuleBasedStateMachine):
         self.stack = ExitStack()
         self.conn: Connection = self.stack.enter_context(connect(self.url))
         self.conn.execute("TRUNCATE contractors, ai_proactive_messages, ige_delivery_attempts, ige_decisions, "
-                          "ige_suppressions, ige_retired_messages")  # fmt: skip
+                          "ige_suppressions, ige_retired_messages, ige_circuits, ige_endpoint_calls, ige_alerts, "
+                          "ige_pace")  # fmt: skip
         self.people = [make_contractor(self.conn, timezone=awake()) for _ in range(3)]
         self.model: dict[int, Known] = {}
         self.current: dict[int, Lease] = {}
@@ -148,9 +181,11 @@ class OutboxMachine(RuleBasedStateMachine):
         busy = {known.contractor for known in self.model.values() if known.state == "leased"}
         free = {id_ for id_, known in self.model.items() if known.state == "due" and known.contractor not in busy}
 
-        lease = self.runs[run][1].claim()
+        open_ = self.conn.execute("SELECT FROM ige_circuits WHERE state <> 'closed'").rowcount > 0
 
-        assert (lease is None) is (not free)
+        lease = claim(self.runs[run][1])
+
+        assert (lease is None) is (open_ or not free)
         return None if lease is None else self._leased(lease, run, free)
 
     def _leased(self, lease: Lease, run: str, free: set[int]) -> Lease:
@@ -179,7 +214,7 @@ class OutboxMachine(RuleBasedStateMachine):
         outcome, sent, state = end
         current = self._is_current(lease)
 
-        assert self.runs[run][1].settle(lease, outcome, sent) is current
+        assert settle(self.runs[run][1], lease, outcome, sent) is current
 
         if current:
             known = self.model[lease.message_id]
@@ -189,7 +224,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(lease=leases, end=st.sampled_from(OUTCOMES))
     def settle_with_a_stale_token(self, lease: Lease, end: tuple[Outcome, Sent | None, str]) -> None:
-        assert not self.runs["one"][1].settle(replace(lease, token=uuid4()), *end[:2])
+        assert not settle(self.runs["one"][1], replace(lease, token=uuid4()), *end[:2])
 
     @precondition(lambda self: self._held())
     @rule(nth=st.integers(0, 2), reply=REPLIES)
@@ -209,25 +244,72 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(lease=leases, run=RUNS, reply=REPLIES)
     def post_by_whoever(self, lease: Lease, run: str, reply: Reply) -> None:
-        current, endpoint, outbox = self._is_current(lease), FakeEndpoint(reply), self.runs[run][1]
+        current, endpoint, held = self._is_current(lease), FakeEndpoint(reply), Held(self.runs[run][1], lease)
         known = self.model[lease.message_id]
 
-        outcome, sent = attempt(outbox, lease, endpoint, self._screen)
-        settled = outbox.settle(lease, outcome, sent)
+        report = self._work(held, endpoint, FakeBreaker(held))
 
-        assert settled is current
+        assert report.counts["LeaseLost"] == (not current)
         assert not (endpoint.posted and not current), "Posted without a lease."
         assert not (endpoint.posted and known.contractor in self.paused), "Posted to somebody who is paused."
         assert not (endpoint.posted and known.contractor in self.opted_out), "Posted to somebody who opted out."
         assert not (endpoint.posted and self.stopped), "Posted while all sending was stopped."
         if current:
-            self._posted(known, outcome, accepted=bool(endpoint.posted) and reply == ACCEPTED)
+            self._posted(known, held.settled[-1][1], accepted=bool(endpoint.posted) and reply == ACCEPTED)
             # A first retry is due after five seconds, which a busy machine may take for a step.
             self.conn.execute("UPDATE ai_proactive_messages SET next_attempt_at = next_attempt_at + interval '1 hour' "
                               "WHERE id = %s", [lease.message_id])  # fmt: skip
 
-    def _screen(self, lease: Lease) -> Outcome | None:
-        return rescreen(self.conn, [lease], Settings(), consent_needed=False)[0]
+    def _work(self, outbox: Outbox, endpoint: FakeEndpoint, breaker: Breaker, *, limit: int = 1) -> DeliveryReport:
+        report, clock, asked = DeliveryReport(), FakeClock(), Settings(max_messages_per_run=limit)
+        Run(
+            outbox,
+            FakeSlots(endpoint, clock, count=2, takes_s=1),
+            breaker,
+            screen=lambda leases: rescreen(self.conn, leases, asked, consent_needed=False),
+            settings=asked,
+            report=report,
+            clock=clock,
+        ).work()
+        return report
+
+    @rule(run=RUNS, reply=ANSWERS, limit=st.integers(1, 3))
+    def a_whole_run(self, run: str, reply: Answered, limit: int) -> None:
+        endpoint, breaker = FakeEndpoint(reply), Breaker(self.conn, endpoint=ENDPOINT, lease_seconds=60)
+        circuit = breaker.read()
+
+        self._work(self.runs[run][1], endpoint, breaker, limit=limit)
+
+        assert len(endpoint.posted) <= limit
+        assert {self.model[each].state for each in endpoint.posted} <= {"due"}
+        assert not {self.model[each].contractor for each in endpoint.posted} & (self.paused | self.opted_out)
+        assert not (endpoint.posted and self.stopped), "Posted while all sending was stopped."
+        if circuit.probe_at is not None and circuit.probe_at > datetime.now(UTC):
+            assert not endpoint.posted, "Posted while the circuit was open."
+        assert breaker.read().state != "half_open", "A run that ends gives its probe back."
+        self._take_over(endpoint.posted, reply)
+
+    def _take_over(self, posted: Sequence[int], reply: Answered) -> None:
+        """Let the model learn what the run did, if it is what may become of a message that was answered so."""
+        # A first retry is due after five seconds, which a busy machine may take for a step.
+        self.conn.execute("UPDATE ai_proactive_messages SET next_attempt_at = next_attempt_at + interval '1 hour' "
+                          "WHERE next_attempt_at > now() AND sent_at IS NULL")  # fmt: skip
+        ends = {200: {"sent"}, 500: {"waits", "dead"}, 404: {"due", "waits", "dead"}, 422: {"dead"}}
+        for row in self.conn.execute(STATE).fetchall():
+            known = self.model[row["id"]]
+            if row["id"] in posted:
+                assert row["state"] in ends[reply.status]
+                assert not (reply == ACCEPTED and known.accepted), "Accepted twice without a death between."
+                known.accepted |= reply == ACCEPTED
+                assert row["attempts"] - known.attempts == (row["state"] != "due"), "A wrong endpoint costs no attempt."
+            elif row["state"] != known.state:
+                assert known.state == "due"
+                assert row["state"] in {"waits", "cancelled"} or known.attempts >= MAX_ATTEMPTS
+            known.state, known.attempts, known.key = row["state"], row["attempts"], row["idempotency_key"]
+
+    @rule()
+    def half_a_minute_passes(self) -> None:
+        self.conn.execute("UPDATE ige_circuits SET probe_at = now() WHERE probe_at IS NOT NULL")
 
     def _posted(self, known: Known, outcome: Outcome, *, accepted: bool) -> None:
         assert not (accepted and known.accepted), "Accepted twice without a death between."

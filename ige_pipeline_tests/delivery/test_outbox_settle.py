@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import pytest
 
-from ige_pipeline.delivery.outbox import Sent
 from ige_pipeline.delivery.outcome import (
     Ambiguous,
     Cancelled,
@@ -19,9 +18,19 @@ from ige_pipeline.delivery.outcome import (
     Retry,
 )
 from ige_pipeline.delivery.reply import Answered, Broken, Lost, Unreached
+from ige_pipeline.delivery.settlement import Sent
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline_tests.delivery.fakes import NOON
-from ige_pipeline_tests.delivery.outboxes import SENT, attempts, claimed, lease_token, message, outbox_on, waiting
+from ige_pipeline_tests.delivery.outboxes import (
+    SENT,
+    attempts,
+    claimed,
+    lease_token,
+    message,
+    outbox_on,
+    settle,
+    waiting,
+)
 
 MINUTE = timedelta(minutes=1)
 GAP = {"reason": "gap", "observed": 3.0, "limit": 48}
@@ -50,7 +59,7 @@ def test_a_stale_token_writes_nothing_to_the_row_and_keeps_what_happened(
         lease = claimed(outbox)
         before = message(conn, message_id)
 
-        assert not outbox.settle(replace(lease, token=uuid4()), outcome, sent)
+        assert not settle(outbox, replace(lease, token=uuid4()), outcome, sent)
 
     assert message(conn, message_id) == before
     assert [each["outcome"] for each in attempts(conn, message_id)] == [type(outcome).__name__]
@@ -65,10 +74,10 @@ def test_a_settled_row_holds_no_lease_and_is_not_settled_again(
     with outbox_on(database_url) as outbox:
         lease = claimed(outbox)
 
-        assert outbox.settle(lease, outcome, sent)
+        assert settle(outbox, lease, outcome, sent)
         settled = message(conn, message_id)
         assert lease_token(conn, message_id) is None
-        assert not outbox.settle(lease, Dead("again"), None)
+        assert not settle(outbox, lease, Dead("again"), None)
 
     assert message(conn, message_id) == settled
 
@@ -80,7 +89,7 @@ def test_an_attempt_is_given_back_by_every_end_without_a_post_and_by_a_rate_limi
     message_id = waiting(conn)
 
     with outbox_on(database_url) as outbox:
-        outbox.settle(claimed(outbox), outcome, sent)
+        settle(outbox, claimed(outbox), outcome, sent)
 
     spends = not isinstance(outcome, Postponed | Cancelled | EndpointFault) and getattr(outcome, "spends_attempt", True)
     assert message(conn, message_id)["attempts"] == int(spends)
@@ -90,7 +99,7 @@ def test_the_database_says_when_a_message_was_sent(conn: Connection, database_ur
     message_id = waiting(conn)
 
     with outbox_on(database_url) as outbox:
-        outbox.settle(claimed(outbox), Delivered(), replace(SENT, at=datetime(2031, 1, 1, tzinfo=UTC)))
+        settle(outbox, claimed(outbox), Delivered(), replace(SENT, at=datetime(2031, 1, 1, tzinfo=UTC)))
 
     row = conn.execute("SELECT now()::timestamp - sent_at AS age FROM ai_proactive_messages").fetchone() or {}
     assert timedelta(0) <= row["age"] < timedelta(seconds=10)
@@ -100,7 +109,7 @@ def test_the_database_says_when_a_message_was_sent(conn: Connection, database_ur
 def test_the_old_programs_own_update_after_ours_still_works(conn: Connection, database_url: str) -> None:
     message_id = waiting(conn)
     with outbox_on(database_url) as outbox:
-        outbox.settle(claimed(outbox), Delivered(), SENT)
+        settle(outbox, claimed(outbox), Delivered(), SENT)
 
     conn.execute(
         "UPDATE ai_proactive_messages SET sent_at = NOW(), updated_at = NOW(), contractor_response = 'Thanks', "
@@ -121,8 +130,8 @@ def test_when_the_old_program_marks_a_leased_row_as_sent_we_do_not_mark_it_again
         conn.execute("UPDATE ai_proactive_messages SET sent_at = NOW() - interval '1 minute'")
         theirs = message(conn, message_id)["sent_at"]
 
-        assert not outbox.may_post(lease)[0]
-        assert not outbox.settle(lease, Delivered(), SENT)
+        assert outbox.may_post([lease]).leased == frozenset()
+        assert not settle(outbox, lease, Delivered(), SENT)
 
     assert message(conn, message_id)["sent_at"] == theirs
 
@@ -133,7 +142,7 @@ def test_when_the_old_program_marks_a_leased_row_as_sent_we_do_not_mark_it_again
         (Retry(timedelta(minutes=5), "http_503"), timedelta(minutes=5)),
         (Ambiguous(timedelta(minutes=5), "ReadTimeout"), timedelta(minutes=5)),
         (Postponed((GAP,)), timedelta(minutes=15)),
-        (EndpointFault("http_404"), timedelta(minutes=10)),
+        (EndpointFault("http_404"), timedelta(0)),
     ],
 )
 def test_the_database_adds_the_delay_to_its_own_clock(
@@ -142,7 +151,7 @@ def test_the_database_adds_the_delay_to_its_own_clock(
     message_id = waiting(conn)
 
     with outbox_on(database_url) as outbox:
-        outbox.settle(claimed(outbox), outcome, None)
+        settle(outbox, claimed(outbox), outcome, None)
 
     due = message(conn, message_id)["next_attempt_at"] - datetime.now(UTC)
     assert abs(due - wait) < timedelta(seconds=10)
@@ -154,7 +163,7 @@ def test_a_postponement_until_a_moment_is_due_at_that_moment(conn: Connection, d
     morning = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=9)
 
     with outbox_on(database_url) as outbox:
-        outbox.settle(claimed(outbox), Postponed((QUIET,), until=morning), None)
+        settle(outbox, claimed(outbox), Postponed((QUIET,), until=morning), None)
 
     assert message(conn, message_id)["next_attempt_at"] == morning
 
@@ -174,7 +183,7 @@ def test_equal_postponements_are_one_row_with_a_count_and_others_are_not(conn: C
 
     with outbox_on(database_url) as outbox:
         for outcome, sent in turns:
-            outbox.settle(claimed(outbox), outcome, sent)
+            settle(outbox, claimed(outbox), outcome, sent)
 
     recorded = [(each["outcome"], len(each["reasons"]), each["repeats"]) for each in attempts(conn, message_id)]
     assert recorded == [("Postponed", 1, 3), ("Postponed", 2, 2), ("Retry", 1, 1), ("Postponed", 1, 1)]
@@ -200,7 +209,7 @@ def test_an_attempt_says_what_came_back_and_whether_anything_left(
     message_id = waiting(conn)
 
     with outbox_on(database_url, run_id="run-7") as outbox:
-        outbox.settle(claimed(outbox), Retry(MINUTE, "whatever"), sent)
+        settle(outbox, claimed(outbox), Retry(MINUTE, "whatever"), sent)
 
     (attempt,) = attempts(conn, message_id)
     seen = {"status_code": attempt["status_code"], "error_class": attempt["error_class"]}
@@ -217,6 +226,6 @@ def test_earlier_rate_limits_are_counted_so_that_the_wait_can_double(conn: Conne
         for _ in range(3):
             lease = claimed(outbox)
             met.append((lease.attempt, lease.rate_limited))
-            outbox.settle(lease, limited, Sent(NOON, 5, Answered(429)))
+            settle(outbox, lease, limited, Sent(NOON, 5, Answered(429)))
 
     assert met == [(1, 0), (1, 1), (1, 2)]

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from ige_pipeline.cli.batch import schedule_batch
-from ige_pipeline.delivery.deliver import DeliveryReport, deliver
+from ige_pipeline.delivery.deliver import deliver
 from ige_pipeline.delivery.due import due_promises
 from ige_pipeline.delivery.outbox import expire_stale
+from ige_pipeline.delivery.tally import DeliveryReport
 from ige_pipeline.environment import Environment
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.refusal import Refusal

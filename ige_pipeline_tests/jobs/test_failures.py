@@ -77,10 +77,16 @@ def test_a_wrong_address_fails_the_run_and_not_the_message(
     result = run_job(DELIVER, in_memory)
 
     assert "answered http_404, so the endpoint is wrong and not the messages" in failure(result)
-    assert len(receiver.posts) == 1
+    in_flight = len(receiver.posts)
+    assert [message(conn, each)["attempts"] for each in ids] == [0, 0]
     receiver.answer = lambda _body: 200
     assert run_job(DELIVER, in_memory).success
-    assert [message(conn, each)["attempts"] for each in ids] == [0, 1]
+    assert len(receiver.posts) == in_flight, (
+        "While the circuit is open nothing is posted, and no run fails for it again."
+    )
+    conn.execute("UPDATE ige_circuits SET probe_at = now()")
+    assert run_job(DELIVER, in_memory).success
+    assert [message(conn, each)["attempts"] for each in ids] == [1, 1]
 
 
 def test_a_run_that_failed_in_its_third_op_is_completed_from_there_in_the_same_batch(

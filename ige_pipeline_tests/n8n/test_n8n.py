@@ -1,17 +1,18 @@
 """The shipped workflow on a real n8n: `make test-n8n`. Not part of the suite, for n8n takes 3 GB and minutes."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
-from ige_pipeline.delivery.deliver import DeliveryReport, deliver
+from ige_pipeline.delivery.deliver import deliver
 from ige_pipeline.delivery.endpoint import Target, WebhookEndpoint
-from ige_pipeline.delivery.reply import Answered
+from ige_pipeline.delivery.reply import Answered, Reply
+from ige_pipeline.delivery.tally import DeliveryReport
 from ige_pipeline.postgres.connection import Connection, connect
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.delivery.fakes import NOON, make_lease
@@ -42,8 +43,8 @@ def a_provider_that_takes_everything(sms: Provider) -> None:
 def run(url: str, webhook: str, *, auth: str = TOKEN, kind: str = "flat") -> DeliveryReport:
     settings = Settings(messages_per_second=1000, webhook_format=kind)
     target = Target(webhook, auth_header=auth, kind=settings.webhook_format)
-    with connect(url) as conn, closing(WebhookEndpoint(target)) as endpoint:
-        return deliver(conn, endpoint, settings, run_id="n8n", sleep=lambda _seconds: None)
+    with connect(url) as conn:
+        return deliver(conn, WebhookEndpoint(target), settings, run_id="n8n")
 
 
 @pytest.mark.parametrize("kind", ["flat", "ghl"])
@@ -62,9 +63,15 @@ def test_a_message_reaches_the_provider_once_under_its_key(
 
 
 def test_a_repeat_is_answered_and_not_forwarded_even_twenty_at_once(address: str, sms: Provider) -> None:
+    async def exchange() -> Reply:
+        endpoint = WebhookEndpoint(Target(f"{address}/webhook/sms-outbound", auth_header=TOKEN))
+        try:
+            return await endpoint.post(make_lease(), key="the-same-key", now=NOON)
+        finally:
+            await endpoint.aclose()
+
     def post(_time: int) -> str:
-        with closing(WebhookEndpoint(Target(f"{address}/webhook/sms-outbound", auth_header=TOKEN))) as endpoint:
-            reply = endpoint.post(make_lease(), key="the-same-key", now=NOON)
+        reply = asyncio.run(exchange())
         assert isinstance(reply, Answered)
         assert reply.status == 200
         return reply.body
@@ -99,7 +106,7 @@ def test_what_the_provider_says_is_passed_on(
     conn: Connection, database_url: str, address: str, sms: Provider, outcome: str, *, statuses: tuple[int, ...]
 ) -> None:
     for status in statuses:
-        conn.execute("TRUNCATE ai_proactive_messages")
+        conn.execute("TRUNCATE ai_proactive_messages, ige_circuits")
         waiting(conn)
         sms.status = status
 

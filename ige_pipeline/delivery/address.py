@@ -1,0 +1,63 @@
+"""Addresses that no message is ever posted to: those at which a cloud tells a machine its own secrets.
+
+A private address is allowed: n8n is often next door. The check is made where the socket is made, on the address that
+the name was resolved to, so that a name which changes its mind between two look-ups gets nowhere.
+"""
+
+import ipaddress
+import socket
+from typing import Any
+
+_FORBIDDEN = (
+    # Link-local, and with it the metadata service of nearly every cloud (RFC 3927, RFC 4291).
+    ipaddress.ip_network("169.254.0.0/16"),
+    ipaddress.ip_network("fe80::/10"),
+    # Metadata services elsewhere: AWS over IPv6, Alibaba, Oracle.
+    ipaddress.ip_network("fd00:ec2::254/128"),
+    ipaddress.ip_network("100.100.100.200/32"),
+    ipaddress.ip_network("192.0.0.192/32"),
+)
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_METADATA_HOSTS = frozenset(
+    {"metadata", "metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal"}
+)
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def is_metadata_host(host: str) -> bool:
+    """Whether a host is such a service by its name or by its address."""
+    return host.rstrip(".").lower() in _METADATA_HOSTS or is_forbidden(host)
+
+
+def is_forbidden(address: str) -> bool:
+    """Whether an IP address must not be connected to, also where it is written inside another (::ffff:…, NAT64)."""
+    try:
+        plain = _inner(ipaddress.ip_address(address.partition("%")[0]))
+    except ValueError:
+        return False
+    return any(plain in network for network in _FORBIDDEN if network.version == plain.version)
+
+
+class Gate:
+    """Makes sockets to any address but these. `refused`: whether the last one asked for was among them."""
+
+    def __init__(self) -> None:
+        self.refused = False
+
+    def open(self, found: tuple[Any, ...]) -> socket.socket:
+        """Make the socket for one address of `getaddrinfo`; PermissionError for one that is forbidden."""
+        family, kind, protocol, _, address = found
+        self.refused = is_forbidden(str(address[0]))
+        if self.refused:
+            raise PermissionError("That is a link-local or metadata address.")
+        made = socket.socket(family=family, type=kind, proto=protocol)
+        made.setblocking(False)  # noqa: FBT003 - socket's own way
+        return made
+
+
+def _inner(address: Address) -> Address:
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address

@@ -1,0 +1,52 @@
+"""Whether the pace keeps up with what arrives, and when the backlog would be gone. Values in, values out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Messages due or waiting, how many arrive an hour (the last day's average), and the pace a second."""
+
+    unsent: int
+    arrivals_per_hour: float
+    per_second: float
+
+    @property
+    def pace_per_hour(self) -> float:
+        """The most that can be posted in an hour."""
+        return self.per_second * 3600
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether no more arrives than can leave."""
+        return self.arrivals_per_hour <= self.pace_per_hour
+
+    @property
+    def clears_in_hours(self) -> float | None:
+        """Hours until nothing is left, None where that is never."""
+        if self.unsent == 0:
+            return 0.0
+        spare = self.pace_per_hour - self.arrivals_per_hour
+        return self.unsent / spare if spare > 0 else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as numbers for scripts."""
+        hours = self.clears_in_hours
+        return {
+            "arrivals_per_hour": round(self.arrivals_per_hour, 1),
+            "pace_per_hour": round(self.pace_per_hour, 1),
+            "keeps_up": self.keeps_up,
+            "clears_in_hours": None if hours is None else round(hours, 2),
+        }
+
+    def __str__(self) -> str:
+        rates = f"{self.arrivals_per_hour:,.0f} an hour arrive and {self.pace_per_hour:,.0f} can leave"
+        hours = self.clears_in_hours
+        if hours is None:
+            return f"{rates}: the backlog never clears; raise messages_per_second, or let fewer messages through"
+        return f"{rates}: the backlog clears in {_span(hours)}" if self.unsent else rates
+
+
+def _span(hours: float) -> str:
+    return f"{hours * 60:.0f} min" if hours < 2 else f"{hours:,.0f} h"  # noqa: PLR2004 - a matter of reading

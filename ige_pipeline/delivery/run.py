@@ -1,0 +1,188 @@
+"""One delivery run's loop: hold a moment of the pace, claim what slots are free for, post it, settle what comes back.
+
+It never waits for one message while another could be posted or written down.
+"""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from ige_pipeline.delivery.backoff import MAX_ATTEMPTS, Try, decide
+from ige_pipeline.delivery.breaker import Breaker
+from ige_pipeline.delivery.lease import Lease
+from ige_pipeline.delivery.outbox import Outbox
+from ige_pipeline.delivery.outcome import Dead, Outcome, Postponed
+from ige_pipeline.delivery.settlement import Ended, Sent
+from ige_pipeline.delivery.slots import Landed, Slots
+from ige_pipeline.delivery.tally import DeliveryReport, accepted_at, seen
+from ige_pipeline.settings import Settings
+
+Screen = Callable[[Sequence[Lease]], list[Outcome | None]]
+Progress = Callable[[Lease, Outcome], None]
+
+_STOPPED = Postponed(
+    ({"reason": "stopped", "observed": "all sending was stopped", "limit": "ige start"},), delay=timedelta(0)
+)
+_LEASE_LOST = Postponed(({"reason": "lease_lost", "observed": None, "limit": None},))
+# At a fast pace so much of it is taken at once that a claim is worth its while; at a slow one it is one moment.
+_AHEAD_S = 0.05
+_LONG_S = 60.0
+
+
+class Run:
+    """Works until nothing is due, the limit is reached, all sending is stopped, or the endpoint's circuit is open."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        slots: Slots,
+        breaker: Breaker,
+        *,
+        screen: Screen,
+        settings: Settings,
+        report: DeliveryReport,
+        progress: Progress = lambda _lease, _outcome: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._outbox, self._slots, self._breaker = outbox, slots, breaker
+        self._screen, self._settings, self._report, self._progress = screen, settings, report, progress
+        self._clock = clock
+        # Moments of the pace that are ours and not used yet: what ends without a POST uses none.
+        self._moments: list[float] = []
+        # Whether the one try of an open circuit is ours, and the message that was sent as it.
+        self._trying = False
+        self._probe: int | None = None
+
+    def work(self) -> None:
+        """Post what is due; whatever ends the run, what left is waited for and written down."""
+        try:
+            while self._may_go_on() and self._hold_a_moment():
+                self._wait_for_it()
+                if self._moments and self._may_go_on() and not self._post_some() and not self._wait_for_others():
+                    break
+        finally:
+            self._drain()
+
+    def _may_go_on(self) -> bool:
+        return self._left > 0 and not self._report.stopped
+
+    @property
+    def _left(self) -> int:
+        return self._settings.max_messages_per_run - self._report.posted
+
+    def _hold_a_moment(self) -> bool:
+        """Have at least one moment of the pace; False where the circuit is open and it is not for us to try."""
+        while not self._moments and self._may_go_on():
+            wanted = int(self._settings.messages_per_second * _AHEAD_S)
+            wait_s = self._reserve(max(1, min(wanted, self._slots.free, self._left)))
+            if wait_s is None and self._slots.busy:
+                self._settle(self._slots.landed(within_s=_LONG_S))
+            elif wait_s is None and not self._take_the_probe():
+                return False
+        return True
+
+    def _reserve(self, moments: int, *, probing: bool = False) -> float | None:
+        wait_s = self._outbox.reserve_pace(moments, probing=probing)
+        if wait_s is not None:
+            first, apart = self._clock() + wait_s, 1 / self._settings.messages_per_second
+            self._moments = [first + place * apart for place in range(moments)]
+        return wait_s
+
+    def _take_the_probe(self) -> bool:
+        self._trying = self._breaker.take_probe()
+        if not self._trying:
+            self._report.stands(self._breaker.read())
+            return False
+        self._reserve(1, probing=True)
+        return True
+
+    def _wait_for_it(self) -> None:
+        """Wait until the moment has come and a slot is free, and write down meanwhile what comes back."""
+        while self._moments:
+            left = self._moments[0] - self._clock()
+            self._settle(self._slots.landed(within_s=max(left, 0) if self._slots.free else _LONG_S))
+            if self._slots.free and self._moments and self._moments[0] <= self._clock():
+                return
+
+    def _post_some(self) -> bool:
+        """Claim for the moments and slots we have, and post what nothing speaks against; False where nothing is due."""
+        at_most = min(len(self._moments), self._slots.free, self._left)
+        leases = self._outbox.claim(at_most, probing=self._trying)
+        going, ended = self._weigh(leases)
+        if going:
+            self._start(going)
+        self._write(ended)
+        return bool(leases)
+
+    def _weigh(self, leases: Sequence[Lease]) -> tuple[list[Lease], list[Ended]]:
+        """Tell those that nothing speaks against from those that end here, each with its reason."""
+        ended = [Ended(lease, unfit) for lease in leases if (unfit := _unfit(lease)) is not None]
+        fit = [lease for lease in leases if _unfit(lease) is None]
+        verdicts = self._screen(fit) if fit else []
+        ended += [Ended(lease, found) for lease, found in zip(fit, verdicts, strict=True) if found is not None]
+        return [lease for lease, found in zip(fit, verdicts, strict=True) if found is None], ended
+
+    def _start(self, going: Sequence[Lease]) -> None:
+        """Look a last time, and let go what may."""
+        look = self._outbox.may_post(going)
+        self._report.stopped |= look.stopped
+        mine = [] if look.stopped else [lease for lease in going if lease.message_id in look.leased]
+        if mine:
+            self._slots.start(mine, now=look.now, apart_s=1 / self._settings.messages_per_second)
+            self._report.posted += len(mine)
+            del self._moments[: len(mine)]
+            if self._trying:
+                self._probe, self._trying = mine[0].message_id, False
+        outcome = _STOPPED if look.stopped else _LEASE_LOST
+        self._write([Ended(lease, outcome) for lease in going if lease not in mine])
+
+    def _wait_for_others(self) -> bool:
+        """Nothing is due; but to whom something is being posted, something else may be due after it."""
+        if not self._slots.busy:
+            return False
+        self._settle(self._slots.landed(within_s=_LONG_S))
+        return True
+
+    def _settle(self, landed: Sequence[Landed]) -> None:
+        """Write down what came back, at once, and what it says of the endpoint."""
+        ended = [_ended(each.lease, each.sent) for each in landed if each.sent is not None]
+        if ended:
+            self._write(ended)
+            told = seen(ended, probe=self._probe)
+            self._report.stands(self._breaker.note(told, accepted_at=accepted_at(ended)))
+            self._probe = self._probe if told.probe is None else None
+            if self._report.circuit.state != "closed":
+                self._moments.clear()
+        for each in landed:
+            if each.error is not None:
+                raise each.error
+
+    def _write(self, ended: Sequence[Ended]) -> None:
+        settled = self._outbox.settle(ended)
+        for each in ended:
+            ours = settled.get(each.lease.message_id)
+            self._report.count(each, ours=ours is not None, expired=ours is not None and ours.expired)
+            self._progress(each.lease, each.outcome)
+
+    def _drain(self) -> None:
+        while self._slots.busy:
+            self._settle(self._slots.landed(within_s=_LONG_S))
+        if self._trying:
+            self._breaker.return_probe()
+
+
+def _ended(lease: Lease, sent: Sent) -> Ended:
+    # Jitter only has to differ between messages; nothing secret hangs on it.
+    jitter = random.random()  # noqa: S311
+    this = Try(lease.attempt, sent.at, jitter, rate_limited=lease.rate_limited, suspect=lease.suspect)
+    return Ended(lease, decide(sent.reply, this), sent)
+
+
+def _unfit(lease: Lease) -> Outcome | None:
+    """What no safeguard needs to be asked about."""
+    if lease.attempt > MAX_ATTEMPTS:
+        return Dead("attempts_exhausted")
+    if not lease.message.strip():
+        return Dead("empty_text")
+    return None

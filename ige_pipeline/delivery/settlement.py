@@ -1,0 +1,158 @@
+"""How an outcome is written down: what becomes of the row, and the attempt that explains it. Values only."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+
+from ige_pipeline.delivery.lease import Lease
+from ige_pipeline.delivery.outcome import (
+    Ambiguous,
+    Cancelled,
+    Dead,
+    Delivered,
+    EndpointFault,
+    Outcome,
+    Postponed,
+    Retry,
+)
+from ige_pipeline.delivery.reply import Answered, Broken, Lost, Refused, Reply, Unreached
+
+_AT_ONCE = timedelta(0)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request that left: when, for how long (milliseconds), and what came back."""
+
+    at: datetime
+    duration_ms: int
+    reply: Reply
+
+
+@dataclass(frozen=True)
+class Ended:
+    """One claimed message and what became of it; `sent` is None where nothing was posted."""
+
+    lease: Lease
+    outcome: Outcome
+    sent: Sent | None = None
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A row that was ours to settle: when it is due again, and whether that would be too late."""
+
+    next_attempt_at: datetime | None
+    expired: bool
+    last_error: str | None
+
+
+@dataclass(frozen=True)
+class _Row:
+    ends: str
+    reason: str | None = None
+    delay: timedelta = _AT_ONCE
+    until: datetime | None = None
+    gives_back: bool = False
+
+
+def columns(ended: Sequence[Ended]) -> dict[str, list[Any]]:
+    """Return what the statement `settle` is told, by column."""
+    rows = [_row(each.outcome) for each in ended]
+    return {
+        "ids": [each.lease.message_id for each in ended],
+        "tokens": [each.lease.token for each in ended],
+        "ends": [row.ends for row in rows],
+        "reasons": [row.reason for row in rows],
+        "delays": [row.delay.total_seconds() for row in rows],
+        "untils": [row.until for row in rows],
+        "gives_back": [row.gives_back for row in rows],
+    }
+
+
+def attempts(ended: Sequence[Ended], settled: dict[int, Settled], *, run_id: str) -> str:
+    """Return what the statement `record_attempts` is told, as JSON; what expired says so in a row of its own."""
+    rows = []
+    for each in ended:
+        known = settled.get(each.lease.message_id)
+        rows.append(_attempt(each, known, run_id))
+        if known is not None and known.expired:
+            rows.append(_expiry(each, known, run_id))
+    return json.dumps(rows, default=str)
+
+
+def _row(outcome: Outcome) -> _Row:
+    match outcome:
+        case Delivered():
+            return _Row("sent")
+        case Retry(delay, reason, spends_attempt):
+            return _Row("later", reason, delay, gives_back=not spends_attempt)
+        case Ambiguous(delay, reason):
+            return _Row("later", reason, delay)
+        case EndpointFault(reason):
+            return _Row("later", reason, gives_back=True)
+        case Postponed(reasons, until, delay):
+            return _Row("later", _words(reasons), delay, until, gives_back=True)
+        case Cancelled(reasons):
+            return _Row("cancelled", _words(reasons), gives_back=True)
+        case Dead(reason):
+            return _Row("dead", reason)
+        case _:
+            assert_never(outcome)
+
+
+def _attempt(ended: Ended, settled: Settled | None, run_id: str) -> dict[str, Any]:
+    return {
+        "message_id": ended.lease.message_id,
+        "run_id": run_id,
+        "attempt": ended.lease.attempt,
+        "lease_token": ended.lease.token,
+        "claimed_at": ended.lease.claimed_at,
+        "outcome": type(ended.outcome).__name__,
+        "reasons": _reasons(ended.outcome),
+        "next_attempt_at": None if settled is None or settled.expired else settled.next_attempt_at,
+        **_what_came_back(ended.sent),
+    }
+
+
+def _expiry(ended: Ended, settled: Settled, run_id: str) -> dict[str, Any]:
+    reason = {"reason": "stale", "observed": settled.last_error, "limit": "expires_at"}
+    kept = {name: value for name, value in _attempt(ended, settled, run_id).items() if name not in _SEEN}
+    return kept | {"outcome": "Expired", "reasons": [reason]}
+
+
+def _reasons(outcome: Outcome) -> list[dict[str, Any]]:
+    match outcome:
+        case Delivered():
+            return []
+        case Postponed(reasons) | Cancelled(reasons):
+            return [dict(reason) for reason in reasons]
+        case Retry() | Ambiguous() | EndpointFault() | Dead():
+            return [{"reason": outcome.reason, "observed": None, "limit": None}]
+        case _:
+            assert_never(outcome)
+
+
+def _words(reasons: tuple[Any, ...]) -> str:
+    return ", ".join(sorted({str(reason["reason"]) for reason in reasons}))
+
+
+_SEEN = ("posted_at", "duration_ms", "status_code", "error_class", "response")
+
+
+def _what_came_back(sent: Sent | None) -> dict[str, Any]:
+    seen: dict[str, Any] = dict.fromkeys(_SEEN)
+    if sent is None:
+        return seen
+    seen["duration_ms"] = sent.duration_ms
+    match sent.reply:
+        case Answered(status, _, body):
+            return seen | {"posted_at": sent.at, "status_code": status, "response": body}
+        case Lost(reason):
+            return seen | {"posted_at": sent.at, "error_class": reason}
+        case Unreached(reason) | Broken(reason) | Refused(reason):
+            return seen | {"error_class": reason}
+        case _:
+            assert_never(sent.reply)
