@@ -138,6 +138,29 @@ def make_decision(conn: Conn, batch: Batch, contractor_id: int, **over: Any) -> 
     return insert(conn, "ige_decisions", row | over)
 
 
+def make_candidate(conn: Conn, batch: Batch, contractor_id: int, **over: Any) -> int:
+    """Somebody whom a trigger found and no safeguard has seen; its id is that of the decision to come."""
+    number = next(_numbers)
+    row = {
+        "decided_on": batch.decided_on,
+        "batch_id": batch.id,
+        "contractor_id": contractor_id,
+        "trigger_name": "high_priority_goal",
+        "message_type": "check_in",
+        "priority": 70,
+        "urgency": 0,
+        "subject_table": "ai_concierge_goals",
+        "subject_id": number,
+        "occurrence": "first",
+        "dedupe_key": f"high_priority_goal:ai_concierge_goals:{number}:first",
+        "reason": f"Goal #{number} has priority 8 and an open checklist item.",
+        "facts": {"goal": "Win two commercial contracts", "item": "Call the two suppliers"},
+        "changed_since": False,
+        "dry_run": batch.dry_run,
+    }
+    return insert(conn, "ige_candidates", row | over)
+
+
 def make_reviewed_decision(conn: Conn, batch: Batch, contractor_id: int, **over: Any) -> int:
     """A candidate that passed every safeguard and whose text is ready to be scheduled."""
     row = {

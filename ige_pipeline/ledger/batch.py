@@ -59,6 +59,8 @@ def open_batch(
         require_in_service(conn)
     if as_of is not None and not dry_run:
         _require_past(conn, as_of)
+    # By itself: within the transaction that makes the day's partition, two batches would wait for one another.
+    conn.execute(_QUERIES["close_left_behind"])
     with conn.transaction():
         conn.execute(_QUERIES["open_batch"], values)
         batch = find_batch(conn, root_run_id)
@@ -90,8 +92,16 @@ def find_batch(conn: Connection, root_run_id: str) -> Batch:
 
 @contextmanager
 def alone_with(conn: Connection, batch: Batch) -> Iterator[None]:
-    """Be the only one at work on a batch's candidates; another run of the same op waits until the first has ended."""
-    conn.execute(_QUERIES["take_batch"], batch.key)
+    """Be the only one at work on a batch's candidates.
+
+    Another run of the same op waits a minute for the first to end; Refusal when it does not.
+    """
+    try:
+        with conn.transaction():
+            conn.execute("SET LOCAL lock_timeout = '60s'")
+            conn.execute(_QUERIES["take_batch"], batch.key)
+    except errors.LockNotAvailable:
+        raise Refusal(f"Another run is at work on batch {batch.id}: end it, or wait until it has ended.") from None
     try:
         yield
     finally:

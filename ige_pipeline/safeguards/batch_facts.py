@@ -19,7 +19,7 @@ KEPT = sql.Identifier("kept_facts")
 """Where the facts of a piece lie until its transaction ends."""
 _FETCHED = sql.SQL(_QUERIES["kept_facts"]).format(facts=KEPT)
 _TIMES = ("paused_until", "last_sent_at", "recent_last_sent_at", "complained_at", "asked_at")
-_AT_ONCE = 15_000
+AT_ONCE = 15_000
 
 
 def with_facts(
@@ -61,17 +61,17 @@ def fetch_frame(conn: Connection, query: str | sql.Composed, values: dict[str, A
         cursor.execute(query, values, prepare=False)
         names = [column.name for column in cursor.description or ()]
         pieces = [pd.DataFrame(columns=names)]
-        while rows := cursor.fetchmany(_AT_ONCE):
+        while rows := cursor.fetchmany(AT_ONCE):
             pieces.append(pd.DataFrame(dict(zip(names, zip(*rows, strict=True), strict=True))))
     return pd.concat(pieces[1:] or pieces, ignore_index=True)
 
 
-def of_whole_contractors(candidates: pd.DataFrame) -> Iterator[pd.DataFrame]:
+def of_whole_contractors(candidates: pd.DataFrame, *, at_once: int = AT_ONCE) -> Iterator[pd.DataFrame]:
     """Cut a frame that is sorted by contractor into pieces; the rivals of one contractor stay together."""
     contractors = candidates["contractor_id"].to_numpy()
     start = 0
     while start < len(contractors):
-        end = min(start + _AT_ONCE, len(contractors))
+        end = min(start + at_once, len(contractors))
         end = int(contractors.searchsorted(contractors[end - 1], side="right"))
         yield candidates.iloc[start:end].reset_index(drop=True)
         start = end

@@ -15,7 +15,7 @@ from ige_pipeline.ledger.batch import Batch, alone_with
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.lanes import side_by_side
 from ige_pipeline.postgres.queries import load
-from ige_pipeline.safeguards.batch_facts import fetch_frame, of_whole_contractors, with_facts
+from ige_pipeline.safeguards.batch_facts import AT_ONCE, fetch_frame, of_whole_contractors, with_facts
 from ige_pipeline.safeguards.finding import Finding, missing
 from ige_pipeline.safeguards.judgement import Columns, Findings, as_columns, blocked
 from ige_pipeline.safeguards.phonebook import Sharing, look_up, read_others
@@ -36,11 +36,12 @@ def screen_recipients(
     *,
     consent_needed: bool = True,
     beside: Sequence[Connection] = (),
+    at_once: int = AT_ONCE,
 ) -> None:
     """Decide about every candidate of `batch` that nobody looked at yet; those free to go stay undecided.
 
     `consent_needed` is false only where the endpoint is loopback, so that no text can leave. `beside` are further
-    connections to work on; each piece is a transaction of its own.
+    connections to work on; each piece, of about `at_once` candidates, is a transaction of its own.
     """
     with alone_with(conn, batch):
         undecided = fetch_frame(conn, _QUERIES["undecided"], batch.key)
@@ -49,7 +50,8 @@ def screen_recipients(
         screen_piece = partial(
             _screen_piece, batch=batch, settings=settings, consent_needed=consent_needed, sharing=sharing
         )
-        side_by_side((conn, *beside), of_whole_contractors(undecided), screen_piece)
+        side_by_side((conn, *beside), of_whole_contractors(undecided, at_once=at_once), screen_piece)
+        conn.execute(_QUERIES["forget_candidates"], batch.key)
 
 
 def _screen_piece(

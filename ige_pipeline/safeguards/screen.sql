@@ -6,6 +6,12 @@ SELECT c.id, c.contractor_id, c.trigger_name, c.message_type, c.priority, c.urge
   FROM ige_candidates c
  WHERE c.batch_id = %(batch_id)s
    AND c.decided_on = %(decided_on)s
+   -- What a repeated run finds again was decided the first time, and competes with nobody.
+   AND NOT EXISTS (SELECT 1
+                     FROM ige_decisions known
+                    WHERE known.batch_id = %(batch_id)s
+                      AND known.decided_on = %(decided_on)s
+                      AND known.dedupe_key = c.dedupe_key)
  UNION ALL
 SELECT d.id, d.contractor_id, d.trigger_name, d.message_type, d.priority, d.urgency, d.promised,
        d.changed_since, false
@@ -70,6 +76,10 @@ SELECT c.id, c.decided_on, c.batch_id, c.contractor_id, c.trigger_name, c.messag
    AND c.decided_on = %(decided_on)s
    AND c.contractor_id BETWEEN %(first)s AND %(last)s
 ON CONFLICT (batch_id, dedupe_key, decided_on) DO NOTHING
+
+-- name: forget_candidates
+-- All that the batch had is in the ledger now.
+DELETE FROM ige_candidates WHERE batch_id = %(batch_id)s
 
 -- name: forget_screened
 -- They are in the ledger now.

@@ -10,6 +10,7 @@ SELECT %(decided_on)s, %(batch_id)s, due.contractor_id, %(trigger)s, %(message_t
        due.reason, due.facts, COALESCE(due.changed_at::timestamptz > %(as_of)s, false), %(dry_run)s
   FROM ({due}) AS due
  WHERE due.place <= %(at_most)s
+ON CONFLICT (batch_id, dedupe_key) DO NOTHING
 
 -- name: select_candidates
 -- The same without writing anything: what the safeguards need to know of each candidate.

@@ -14,7 +14,7 @@ from ige_pipeline.triggers.trigger import chosen
 def evaluate_triggers(
     context: dg.OpExecutionContext, request: dg.ResourceParam[RunRequest], database: dg.ResourceParam[DatabaseSource]
 ) -> None:
-    """Open the batch and record everyone who is due a message, and why, as undecided rows of the ledger.
+    """Open the batch and record everyone who is due a message, and why.
 
     A partition's start is what triggers take for now; without a partition it is the database's now.
     """

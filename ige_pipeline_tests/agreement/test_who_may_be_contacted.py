@@ -29,12 +29,13 @@ UTC = ZoneInfo("UTC")
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(there=people(), thresholds=THRESHOLDS, consent_needed=st.booleans())
+@given(there=people(), thresholds=THRESHOLDS, consent_needed=st.booleans(), at_once=st.sampled_from([1, 2, 15_000]))
 def test_the_safeguards_say_of_everybody_what_the_rules_say(
     shared_conn: Conn,
     there: People,
     thresholds: Settings,
     consent_needed: bool,  # noqa: FBT001 - drawn
+    at_once: int,
 ) -> None:
     conn = shared_conn
     with conn.transaction(force_rollback=True):
@@ -43,7 +44,7 @@ def test_the_safeguards_say_of_everybody_what_the_rules_say(
         asked = Asked(later(there, now - NOW), thresholds, now, consent_needed)
         batch = make_batch(conn)
         insert(conn, batch, asked.people)
-        screen_recipients(conn, batch, thresholds, consent_needed=consent_needed)
+        screen_recipients(conn, batch, thresholds, consent_needed=consent_needed, at_once=at_once)
         found = {row["subject_id"]: verdict(row) for row in conn.execute("SELECT * FROM ige_decisions")}
 
     expected = verdicts(asked)
@@ -63,7 +64,11 @@ def insert(conn: Conn, batch: Batch, there: People) -> None:
     insert_rows(conn, "ige_consents", [_consent(each) for each in there.consents])
     why = {"reason": "a reply", "source": "test", "suppressed_at": NOW.isoformat()}
     insert_rows(conn, "ige_suppressions", [{"phone_e164": number} | why for number in sorted(there.opted_out)])
-    insert_rows(conn, "ige_decisions", [_rival(batch, rival) for rival in there.rivals])
+    # As the triggers leave them: what was promised is in the ledger at once.
+    insert_rows(
+        conn, "ige_decisions", [_rival(batch, rival) | _promise(rival) for rival in there.rivals if rival.promised]
+    )
+    insert_rows(conn, "ige_candidates", [_rival(batch, rival) | ASKED for rival in there.rivals if not rival.promised])
 
 
 def _contractor(person: Any) -> dict[str, Any]:
@@ -120,11 +125,8 @@ def _rival(batch: Batch, rival: Any) -> dict[str, Any]:
         "contractor_id": rival.contractor_id,
         "trigger_name": "high_priority_goal",
         "message_type": rival.message_type,
-        "source_message_type": "reminder" if rival.promised else None,
         "priority": rival.priority,
         "urgency": rival.urgency,
-        "promised": rival.promised,
-        "due_at": NOW.isoformat() if rival.promised else None,
         "changed_since": rival.changed_since,
         "subject_table": "ai_concierge_goals",
         "subject_id": rival.id,
@@ -133,6 +135,13 @@ def _rival(batch: Batch, rival: Any) -> dict[str, Any]:
         "reason": "A goal is open.",
         "facts": {},
     }
+
+
+def _promise(rival: Any) -> dict[str, Any]:
+    return {"source_message_type": "reminder", "promised": rival.promised, "due_at": NOW.isoformat()}
+
+
+ASKED = {"dry_run": False, "created_at": NOW.isoformat()}
 
 
 def _naive(moment: datetime | None) -> str | None:

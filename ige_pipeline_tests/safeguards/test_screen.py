@@ -1,15 +1,20 @@
 """Screening a batch in the database: the facts it asks for, and what it writes down."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
+import pandas as pd
 import psycopg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from psycopg.rows import DictRow
 
-from ige_pipeline.ledger.batch import Batch
+from ige_pipeline.ledger.batch import Batch, alone_with
+from ige_pipeline.postgres.connection import connect
 from ige_pipeline.postgres.queries import load
-from ige_pipeline.safeguards.batch_facts import with_facts
+from ige_pipeline.safeguards.batch_facts import of_whole_contractors, with_facts
 from ige_pipeline.safeguards.phonebook import look_up
 from ige_pipeline.safeguards.screen import count_reasons, count_verdicts, screen_recipients
 from ige_pipeline.settings import Settings
@@ -17,6 +22,7 @@ from ige_pipeline_tests.factories import (
     ago,
     fetch,
     make_batch,
+    make_candidate,
     make_contractor,
     make_decision,
     make_message,
@@ -202,8 +208,8 @@ ODD_TIMES = ["infinity", "-infinity", "9999-12-31 23:59:59", "10000-01-01", "004
 def test_a_pause_until_a_time_that_no_calendar_has_is_one_without_an_end(conn: Conn, when: str) -> None:
     contractor = make_contractor(conn, ai_proactive_paused=True, ai_pause_until=when, timezone=awake(conn))
     batch = make_batch(conn)
-    decision = make_decision(conn, batch, contractor)
-    other = make_decision(conn, batch, make_contractor(conn, timezone=awake(conn)))
+    decision = make_candidate(conn, batch, contractor)
+    other = make_candidate(conn, batch, make_contractor(conn, timezone=awake(conn)))
 
     paused, free = screened(conn, batch, decision, other)
 
@@ -216,8 +222,8 @@ def test_a_message_sent_at_such_a_time_ends_no_batch(conn: Conn, when: str) -> N
     contractor = make_contractor(conn, timezone=awake(conn))
     make_sent_message(conn, contractor, sent_at=when)
     batch = make_batch(conn)
-    decision = make_decision(conn, batch, contractor)
-    other = make_decision(conn, batch, make_contractor(conn, timezone=awake(conn)))
+    decision = make_candidate(conn, batch, contractor)
+    other = make_candidate(conn, batch, make_contractor(conn, timezone=awake(conn)))
 
     (mine, free) = screened(conn, batch, decision, other)
 
@@ -228,7 +234,7 @@ def test_a_message_sent_at_such_a_time_ends_no_batch(conn: Conn, when: str) -> N
 
 def test_a_candidate_against_whom_nothing_speaks_stays_undecided(conn: Conn) -> None:
     batch = make_batch(conn)
-    decision = make_decision(conn, batch, make_contractor(conn, timezone=awake(conn)))
+    decision = make_candidate(conn, batch, make_contractor(conn, timezone=awake(conn)))
 
     (row,) = screened(conn, batch, decision)
 
@@ -242,7 +248,7 @@ def test_every_reason_is_written_down_with_what_was_seen_and_the_limit(conn: Con
     make_message(conn, contractor)
     make_trust(conn, contractor, 5)
     batch = make_batch(conn)
-    decision = make_decision(conn, batch, contractor, changed_since=True)
+    decision = make_candidate(conn, batch, contractor, changed_since=True)
 
     (row,) = screened(conn, batch, decision)
 
@@ -258,7 +264,7 @@ def test_a_block_that_clears_by_itself_says_when_to_look_again(conn: Conn) -> No
     contractor = make_contractor(conn, timezone=awake(conn))
     make_sent_message(conn, contractor, sent_at=sent_at)
     batch = make_batch(conn)
-    decision = make_decision(conn, batch, contractor)
+    decision = make_candidate(conn, batch, contractor)
 
     (row,) = screened(conn, batch, decision)
 
@@ -269,7 +275,7 @@ def test_a_block_that_does_not_clear_by_itself_says_nothing_of_the_kind(conn: Co
     contractor = make_contractor(conn, phone=None, timezone=awake(conn))
     make_sent_message(conn, contractor, sent_at=ago(hours=1))
     batch = make_batch(conn)
-    decision = make_decision(conn, batch, contractor)
+    decision = make_candidate(conn, batch, contractor)
 
     (row,) = screened(conn, batch, decision)
 
@@ -278,7 +284,7 @@ def test_a_block_that_does_not_clear_by_itself_says_nothing_of_the_kind(conn: Co
 
 def test_at_night_a_candidate_stays_in_the_race_with_its_first_moment(conn: Conn) -> None:
     batch = make_batch(conn)
-    decision = make_decision(conn, batch, make_contractor(conn, timezone=asleep(conn)))
+    decision = make_candidate(conn, batch, make_contractor(conn, timezone=asleep(conn)))
 
     (row,) = screened(conn, batch, decision)
 
@@ -288,7 +294,7 @@ def test_at_night_a_candidate_stays_in_the_race_with_its_first_moment(conn: Conn
 
 def test_a_first_moment_that_is_too_far_ahead_postpones(conn: Conn) -> None:
     batch = make_batch(conn)
-    decision = make_decision(conn, batch, make_contractor(conn, timezone=asleep(conn)))
+    decision = make_candidate(conn, batch, make_contractor(conn, timezone=asleep(conn)))
 
     (row,) = screened(conn, batch, decision, postpone_at_most_hours=1)
 
@@ -298,8 +304,8 @@ def test_a_first_moment_that_is_too_far_ahead_postpones(conn: Conn) -> None:
 
 def test_of_two_triggers_the_loser_is_outranked_by_the_winner_and_keeps_its_other_reasons(conn: Conn) -> None:
     contractor, batch = make_contractor(conn, timezone=asleep(conn)), make_batch(conn)
-    weak = make_decision(conn, batch, contractor, priority=50, trigger_name="stalled_goal")
-    strong = make_decision(conn, batch, contractor, priority=80, trigger_name="milestone_achieved")
+    weak = make_candidate(conn, batch, contractor, priority=50, trigger_name="stalled_goal")
+    strong = make_candidate(conn, batch, contractor, priority=80, trigger_name="milestone_achieved")
 
     lost, won = screened(conn, batch, weak, strong)
 
@@ -313,7 +319,7 @@ def test_a_promised_message_goes_beside_a_proactive_one_and_within_the_gap(conn:
     make_sent_message(conn, contractor, sent_at=ago(hours=1))
     make_trust(conn, contractor, 5)
     promised = make_decision(conn, batch, contractor, promised=True, priority=10)
-    proactive = make_decision(conn, batch, contractor, priority=90)
+    proactive = make_candidate(conn, batch, contractor, priority=90)
 
     first, second = screened(conn, batch, promised, proactive)
 
@@ -325,7 +331,7 @@ def test_a_promised_message_goes_beside_a_proactive_one_and_within_the_gap(conn:
 def test_the_ledger_holds_no_piece_of_a_number(conn: Conn, stored: str) -> None:
     contractor = make_contractor(conn, phone=stored, ai_proactive_paused=True)
     batch = make_batch(conn)
-    decision = make_decision(conn, batch, contractor)
+    decision = make_candidate(conn, batch, contractor)
 
     (row,) = screened(conn, batch, decision)
 
@@ -337,27 +343,93 @@ def test_the_ledger_holds_no_piece_of_a_number(conn: Conn, stored: str) -> None:
 
 def test_screening_again_changes_nothing(conn: Conn) -> None:
     contractor, batch = make_contractor(conn, timezone=awake(conn)), make_batch(conn)
-    decision = make_decision(conn, batch, contractor)
+    decision = make_candidate(conn, batch, contractor)
     before = screened(conn, batch, decision)
     conn.execute("UPDATE contractors SET phone = NULL")
 
     assert screened(conn, batch, decision) == before
 
 
-def test_another_batch_is_left_alone(conn: Conn) -> None:
-    mine, other = make_batch(conn), make_batch(conn)
-    decision = make_decision(conn, other, make_contractor(conn))
+def test_another_batch_is_left_alone_also_where_it_found_the_same_person(conn: Conn) -> None:
+    mine, other, contractor = make_batch(conn), make_batch(conn), make_contractor(conn)
+    found = make_candidate(conn, mine, contractor)
+    left = make_candidate(conn, other, contractor)
 
     screen_recipients(conn, mine, Settings(), consent_needed=False)
 
-    assert fetch(conn, "ige_decisions", decision)["screened_at"] is None
+    assert [row["id"] for row in conn.execute("SELECT id FROM ige_decisions")] == [found]
+    assert [row["id"] for row in conn.execute("SELECT id FROM ige_candidates")] == [left]
+
+
+def test_what_was_decided_in_this_batch_competes_with_nobody_when_it_is_found_again(conn: Conn) -> None:
+    batch, contractor = make_batch(conn), make_contractor(conn, timezone=awake(conn))
+    first = make_candidate(conn, batch, contractor, dedupe_key="same")
+    screened(conn, batch, first)
+    make_candidate(conn, batch, contractor, dedupe_key="same")
+
+    screen_recipients(conn, batch, Settings(), consent_needed=False)
+
+    assert fetch(conn, "ige_decisions", first)["verdict"] is None
+    assert conn.execute("SELECT FROM ige_decisions").rowcount == 1
+    assert conn.execute("SELECT FROM ige_candidates").rowcount == 0
+
+
+@given(counts=st.lists(st.integers(1, 5), max_size=12), at_once=st.integers(1, 7))
+def test_nobody_is_cut_in_two_and_nobody_left_out(counts: list[int], at_once: int) -> None:
+    contractors = [contractor for contractor, count in enumerate(counts) for _ in range(count)]
+    frame = pd.DataFrame({"contractor_id": pd.Series(contractors, dtype="int64")})
+
+    pieces = [piece["contractor_id"].tolist() for piece in of_whole_contractors(frame, at_once=at_once)]
+
+    assert [contractor for piece in pieces for contractor in piece] == contractors
+    assert all(set(one).isdisjoint(other) for one, other in pairwise(pieces))
+    assert all(len(piece) < at_once + 5 for piece in pieces)
+
+
+def test_a_screening_that_broke_off_goes_on_where_it_was_on_several_connections(database_url: str) -> None:
+    with connect(database_url) as conn, connect(database_url) as beside:
+        batch, zone = make_batch(conn), awake(conn)
+        found = [make_candidate(conn, batch, make_contractor(conn, timezone=zone)) for _ in range(7)]
+        with connect(database_url) as gone:
+            pass
+
+        with pytest.raises(psycopg.OperationalError):
+            screen_recipients(conn, batch, Settings(), consent_needed=False, beside=[gone], at_once=2)
+        screen_recipients(conn, batch, Settings(), consent_needed=False, beside=[beside], at_once=2)
+
+        assert [row["id"] for row in conn.execute("SELECT id FROM ige_decisions ORDER BY id")] == found
+        assert conn.execute("SELECT FROM ige_candidates").rowcount == 0
+        assert count_verdicts(conn, batch) == {"undecided": 7}
+
+
+def test_only_one_run_at_a_time_is_at_work_on_a_batch(database_url: str) -> None:
+    with connect(database_url) as conn, connect(database_url) as other:
+        batch = make_batch(conn)
+
+        with alone_with(conn, batch):
+            held = one(other.execute("SELECT pg_try_advisory_lock(hashtext('ige_batch'), %s) AS mine", [batch.id]))
+        free = one(other.execute("SELECT pg_try_advisory_lock(hashtext('ige_batch'), %s) AS mine", [batch.id]))
+
+    assert (held["mine"], free["mine"]) == (False, True)
+
+
+def test_before_the_safeguards_have_looked_a_candidate_is_told_as_undecided(conn: Conn) -> None:
+    batch, contractor = make_batch(conn), make_contractor(conn)
+    candidate = make_candidate(conn, batch, contractor)
+    query = "SELECT decision_id, verdict, why_due FROM ige_why WHERE contractor_id = %s"
+
+    before = conn.execute(query, [contractor]).fetchall()
+    screened(conn, batch)
+
+    assert [(row["decision_id"], row["verdict"]) for row in before] == [(candidate, "undecided")]
+    assert [row["decision_id"] for row in conn.execute(query, [contractor])] == [candidate]
 
 
 def test_a_batch_says_how_it_stands_and_which_safeguards_spoke(conn: Conn) -> None:
     batch, zone = make_batch(conn), awake(conn)
-    make_decision(conn, batch, make_contractor(conn, timezone=zone))
+    make_candidate(conn, batch, make_contractor(conn, timezone=zone))
     for _ in range(2):
-        make_decision(conn, batch, make_contractor(conn, timezone=zone, phone=None))
+        make_candidate(conn, batch, make_contractor(conn, timezone=zone, phone=None))
 
     screen_recipients(conn, batch, Settings(), consent_needed=False)
 

@@ -16,7 +16,7 @@ from ige_pipeline.safeguards.reason import RULES, Effect
 from ige_pipeline.safeguards.screen import screen_recipients
 from ige_pipeline.settings import Settings
 from ige_pipeline.triggers.evaluate import evaluate, last_message, parameters, statement
-from ige_pipeline.triggers.trigger import chosen, load_all
+from ige_pipeline.triggers.trigger import chosen, load_all, parse
 from ige_pipeline_tests import factories
 from ige_pipeline_tests.factories import found_by, make_batch, make_contractor, make_message, one
 
@@ -70,6 +70,19 @@ def conn(shared_conn: Conn) -> Iterator[Conn]:
 @pytest.fixture
 def contractor(conn: Conn) -> int:
     return make_contractor(conn)
+
+
+TWICE = """-- trigger: twice
+-- message_type: check_in
+-- priority: 70
+-- subject: ai_concierge_goals
+-- repeat_days: high_priority_repeat_days
+-- at_most: high_priority_at_most
+SELECT g.contractor_id, g.id AS subject_id, NULL AS occurrence, g.priority_score AS urgency, g.updated_at AS changed_at,
+       'An item is open.' AS reason, '{}'::jsonb AS facts
+  FROM ai_concierge_goals g
+  JOIN ai_concierge_checklist_items i ON i.goal_id = g.id
+"""
 
 
 def make_goal(conn: Conn, contractor_id: int | None, **over: Any) -> int:
@@ -501,6 +514,21 @@ def test_evaluating_again_adds_nothing(conn: Conn, contractor: int) -> None:
 
     assert [row["dedupe_key"] for row in evaluated(conn, batch)] == first
     assert len(first) == 3
+
+
+def test_a_trigger_that_finds_one_occurrence_twice_lets_nobody_compete_with_themselves(
+    conn: Conn, contractor: int
+) -> None:
+    goal = make_goal(conn, contractor)
+    make_item(conn, goal)
+    make_item(conn, goal)
+    twice = parse(TWICE, file="twice.sql")
+
+    evaluate(conn, batch := make_batch(conn, as_of=AS_OF), [twice], Settings())
+    screen_recipients(conn, batch, Settings(), consent_needed=False)
+
+    (decision,) = conn.execute("SELECT verdict, reasons FROM ige_decisions").fetchall()
+    assert "outranked" not in {each["reason"] for each in decision["reasons"]}
 
 
 def test_evaluating_again_after_the_screening_changes_no_decision(conn: Conn, contractor: int) -> None:

@@ -36,7 +36,56 @@ CREATE TABLE IF NOT EXISTS ige_candidates (
 # A batch takes its own, some ten thousand contractors at a time.
 BY_BATCH = "CREATE INDEX IF NOT EXISTS ige_candidates_by_batch ON ige_candidates (batch_id, contractor_id)"
 
+# A trigger may join, and so find one occurrence twice; nobody competes with themselves.
+ONCE = "CREATE UNIQUE INDEX IF NOT EXISTS ige_candidates_once ON ige_candidates (batch_id, dedupe_key)"
+
+# Until the safeguards have looked, and after a run that died before they did, a candidate is an undecided one. The view
+# keeps what it had and takes these in at its end.
+UNDECIDED = """
+DO $$
+BEGIN
+    IF pg_get_viewdef('ige_why'::regclass) NOT LIKE '%ige_candidates%' THEN
+        EXECUTE 'CREATE OR REPLACE VIEW ige_why AS ' || rtrim(pg_get_viewdef('ige_why'::regclass), ';') || '
+UNION ALL
+SELECT c.contractor_id,
+       c.id,
+       c.batch_id,
+       b.as_of,
+       COALESCE(b.batch_hour, date_trunc(''hour'', c.created_at, ''UTC'')),
+       c.created_at,
+       c.trigger_name,
+       c.message_type,
+       c.subject_table,
+       c.subject_id,
+       c.reason,
+       c.facts,
+       NULL,
+       ''undecided'',
+       ''[]'',
+       NULL, NULL, NULL, NULL, NULL, NULL,
+       c.dry_run,
+       NULL, NULL, NULL, NULL, NULL, NULL,
+       ''[]'',
+       NULL, NULL, NULL,
+       false,
+       NULL,
+       c.occurrence,
+       NULL, NULL, NULL,
+       b.root_run_id,
+       b.approved_by
+  FROM ige_candidates c
+  LEFT JOIN ige_batches b ON b.id = c.batch_id
+ WHERE NOT EXISTS (SELECT 1
+                     FROM ige_decisions d
+                    WHERE d.batch_id = c.batch_id
+                      AND d.dedupe_key = c.dedupe_key
+                      AND d.decided_on = c.decided_on)';
+    END IF;
+END $$"""
+
 
 def upgrade() -> None:
     execute(CANDIDATES)
     execute(BY_BATCH)
+    execute(ONCE)
+    execute(UNDECIDED)
