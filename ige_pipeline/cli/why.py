@@ -10,8 +10,10 @@ from ige_pipeline.cli.output import as_json, say
 from ige_pipeline.cli.run import json_option
 from ige_pipeline.environment import Environment
 from ige_pipeline.ledger import why as ledger
+from ige_pipeline.ledger.silence import silence
 from ige_pipeline.ledger.story import of_row
 from ige_pipeline.triggers.nearest import Nearest, nearest
+from ige_pipeline.triggers.trigger import load_all
 
 
 @click.command()
@@ -30,7 +32,8 @@ def why(
     """
     environment = Environment.of_process()
     with environment.checked_database().connect() as conn:
-        who = ledger.contractor(conn, contractor_id, at=at)
+        promised = [trigger.name for trigger in load_all() if trigger.promised]
+        who = ledger.contractor(conn, contractor_id, promised=promised, at=at)
         if message_id is not None:
             ledger.require_theirs(conn, contractor_id, message_id)
         close = nearest(conn, contractor_id, environment.settings())
@@ -43,7 +46,7 @@ def why(
         return
     say(f"{who['name'] or 'Contractor'} (contractor {contractor_id}){_company(who)}")
     if not rows:
-        say(_silence(who, at))
+        say(silence(who, at, triggers=[trigger.name for trigger in load_all()]))
     if at is None and message_id is None:
         say(_now(close))
     if left_out:
@@ -54,15 +57,6 @@ def why(
 
 def _company(who: dict[str, Any]) -> str:
     return f", {who['company_name']}" if who["company_name"] else ""
-
-
-def _silence(who: dict[str, Any], at: datetime | None) -> str:
-    when = f"in the hour of {at:%Y-%m-%d %H:%M %Z}" if at else "so far"
-    if who["last_batch_at"] is None:
-        return "No batch has run yet."
-    if at is not None and not who["batches_then"]:
-        return f"No batch ran {when}."
-    return f"No trigger selected them {when}; the last batch looked at {who['last_batch_at']:%Y-%m-%d %H:%M %Z}."
 
 
 def _now(close: Nearest | None) -> str:

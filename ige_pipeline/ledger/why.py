@@ -1,5 +1,6 @@
 """Answer "why did John get this, and why did Mary get nothing?" from the ledger."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -45,12 +46,15 @@ def require_theirs(conn: Connection, contractor_id: int, message_id: int) -> Non
         )
 
 
-def contractor(conn: Connection, contractor_id: int, *, at: datetime | None = None) -> dict[str, Any]:
-    """Return who a contractor is, when a batch last looked, and how many did in the hour of `at`.
+def contractor(
+    conn: Connection, contractor_id: int, *, promised: Sequence[str], at: datetime | None = None
+) -> dict[str, Any]:
+    """Return who a contractor is, when a batch last looked, and what those of the hour of `at` asked.
 
-    Raises Refusal when there is no such row.
+    A batch of the `promised` triggers alone did not look at everybody. Raises Refusal when there is no such row.
     """
-    row = conn.execute(_QUERIES["contractor"], {"contractor_id": contractor_id, "at": at}).fetchone()
+    values = {"contractor_id": contractor_id, "at": at, "promised": list(promised)}
+    row = conn.execute(_QUERIES["contractor"], values).fetchone()
     if row is None:
         raise Refusal(f"There is no contractor {contractor_id}.")
     return row

@@ -11,14 +11,25 @@ SELECT w.*
  LIMIT %(limit)s
 
 -- name: contractor
--- Who is asked about, and how many batches have looked at everybody lately.
+-- Who is asked about; which triggers the batches of the hour asked, whether one ended early, and whether what they decided
+-- is still in the ledger; and when all of them were last asked. A preview asks for nobody.
+WITH real AS (
+    SELECT * FROM ige_batches WHERE NOT dry_run
+), of_the_hour AS (
+    SELECT r.*, to_regclass(to_char(r.opened_at AT TIME ZONE 'UTC', '"ige_decisions_"YYYYMMDD')) IS NULL AS dropped
+      FROM real r
+     WHERE r.batch_hour = date_trunc('hour', COALESCE(%(at)s::timestamptz, now()), 'UTC')
+)
 SELECT c.id, concat_ws(' ', c.first_name, c.last_name) AS name, c.company_name,
-       (SELECT count(*) FROM ige_batches WHERE opened_at > now() - interval '24 hours') AS batches_today,
-       (SELECT count(*)
-          FROM ige_batches
-         WHERE NOT dry_run
-           AND batch_hour = date_trunc('hour', COALESCE(%(at)s::timestamptz, now()), 'UTC')) AS batches_then,
-       (SELECT max(opened_at) FROM ige_batches) AS last_batch_at
+       (SELECT count(*) FROM real WHERE opened_at > now() - interval '24 hours') AS batches_today,
+       (SELECT count(*) FROM of_the_hour WHERE closed_at IS NOT NULL) AS batches_then,
+       (SELECT count(*) FROM of_the_hour WHERE closed_at IS NULL) AS unfinished_then,
+       (SELECT COALESCE(bool_or(dropped), false) FROM of_the_hour) AS dropped_then,
+       ARRAY(SELECT DISTINCT unnest(triggers) FROM of_the_hour WHERE closed_at IS NOT NULL ORDER BY 1) AS triggers_then,
+       (SELECT max(opened_at)
+          FROM real
+         WHERE closed_at IS NOT NULL
+           AND NOT triggers <@ %(promised)s::text[]) AS last_batch_at
   FROM contractors c
  WHERE c.id = %(contractor_id)s
 

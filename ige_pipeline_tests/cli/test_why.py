@@ -1,11 +1,15 @@
 """`ige why`: one query answers it all, for ours and for what other programs sent."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from ige_pipeline.ledger.batch import close_batch
+from ige_pipeline.triggers.trigger import load_all
 from ige_pipeline_tests.cli.people import make_awake_contractor, make_due_contractor
 from ige_pipeline_tests.cli.terminal import Terminal
 from ige_pipeline_tests.delivery.loopback import receiving
-from ige_pipeline_tests.factories import Conn, ago, make_contractor, make_message, one
+from ige_pipeline_tests.factories import Conn, ago, make_batch, make_contractor, make_message, one
 
 
 @pytest.fixture
@@ -89,3 +93,56 @@ def test_the_view_finds_a_contractor_s_story_by_indexes_alone(conn: Conn) -> Non
     assert "Seq Scan" not in text
     assert "ige_unexplained_by_contractor" in text
     assert one(conn.execute("SELECT count(*) AS n FROM ige_why WHERE contractor_id = 7"))["n"] == 0
+
+
+HOUR = "in the hour of 2025-01-01 10:20 UTC"
+EVERY = [trigger.name for trigger in load_all()]
+PROMISED = [trigger.name for trigger in load_all() if trigger.promised]
+
+
+@pytest.mark.parametrize(
+    ("triggers", "over", "closed", "told"),
+    [
+        (EVERY, {}, True, "No trigger selected them in the hour"),
+        (
+            PROMISED,
+            {},
+            True,
+            f"Only some triggers were asked {HOUR} ({', '.join(PROMISED)})",
+        ),
+        (EVERY, {}, False, f"A batch {HOUR} has not run to its end"),
+        (EVERY, {"dry_run": True}, True, "No batch ran in the hour"),
+    ],
+    ids=["all", "promised alone", "failed", "preview"],
+)
+def test_silence_is_told_only_of_triggers_that_were_asked(
+    conn: Conn, terminal: Terminal, triggers: list[str], over: dict[str, bool], told: str, *, closed: bool
+) -> None:
+    ada = make_contractor(conn)
+    batch = make_batch(conn, as_of=datetime(2025, 1, 1, 10, tzinfo=UTC), triggers=triggers, **over)
+    if closed:
+        close_batch(conn, batch)
+
+    plain = terminal.type("why", str(ada), "--at", "2025-01-01T10:20Z").stdout
+
+    assert told in plain
+
+
+def test_silence_is_not_told_of_a_day_whose_decisions_were_dropped(conn: Conn, terminal: Terminal) -> None:
+    ada = make_contractor(conn)
+    close_batch(conn, make_batch(conn, as_of=datetime(2025, 1, 1, 10, tzinfo=UTC), triggers=EVERY))
+    conn.execute("UPDATE ige_batches SET opened_at = as_of")
+
+    plain = terminal.type("why", str(ada), "--at", "2025-01-01T10:20Z").stdout
+
+    assert "are no longer kept (`keep_decisions_days`)" in plain
+    assert "No trigger selected" not in plain
+
+
+def test_neither_a_preview_nor_a_failed_batch_is_the_last_that_looked(conn: Conn, terminal: Terminal) -> None:
+    ada = make_contractor(conn)
+    close_batch(conn, make_batch(conn, triggers=EVERY, dry_run=True))
+    close_batch(conn, make_batch(conn, triggers=PROMISED))
+    make_batch(conn, triggers=EVERY)
+
+    assert "No batch has run to its end yet." in terminal.type("why", str(ada)).stdout
