@@ -14,7 +14,7 @@ from ige_pipeline.generation.notice import Notice
 from ige_pipeline.generation.outcome import Outcome, Unpaid, Written
 from ige_pipeline.generation.promised import own_words, wants_model
 from ige_pipeline.generation.variants import Templates
-from ige_pipeline.generation.waiting import skip_waiting
+from ige_pipeline.generation.waiting import pass_over_waiting
 from ige_pipeline.ledger import spend
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
@@ -28,7 +28,7 @@ def generate_messages(
     conn: Connection, batch: Batch, settings: Settings, *, templates: Templates, model: ModelWriter | None
 ) -> None:
     """Give every contactable candidate of `batch` a draft. Running it again writes only what is missing."""
-    skip_waiting(conn, batch, settings)
+    pass_over_waiting(conn, batch, settings)
     rows = conn.execute(_QUERIES["undrafted"], settings.model_dump() | batch.key)
     briefs = [brief_of(row, settings) for row in rows]
     by_model = [brief for brief in briefs if model is not None and wants_model(brief)]

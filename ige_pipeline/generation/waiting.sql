@@ -31,3 +31,34 @@ UPDATE ige_decisions d
            AND mine.approved_at IS NULL) AS other
  WHERE d.id = other.mine
    AND d.decided_on = %(decided_on)s
+
+-- name: next_best
+-- Whoever lost to a candidate whose draft was rejected may be written to about the next best after all: what nobody will
+-- send outranks nothing. Each screening found nothing else against it.
+WITH freed AS (
+    SELECT d.contractor_id
+      FROM ige_decisions d
+     WHERE d.batch_id = %(batch_id)s
+       AND d.decided_on = %(decided_on)s
+       AND NOT d.promised
+     GROUP BY d.contractor_id
+    HAVING bool_or(d.verdict = 'blocked' AND d.reasons @> '[{"reason": "draft_rejected"}]')
+       AND bool_and(COALESCE(d.verdict IN ('blocked', 'outranked'), false))
+), best AS (
+    SELECT DISTINCT ON (d.contractor_id) d.id
+      FROM ige_decisions d
+      JOIN freed USING (contractor_id)
+     WHERE d.batch_id = %(batch_id)s
+       AND d.decided_on = %(decided_on)s
+       AND d.verdict = 'outranked'
+       AND d.draft IS NULL
+     ORDER BY d.contractor_id, d.priority DESC, d.urgency DESC, d.id
+)
+UPDATE ige_decisions d
+   SET verdict = NULL,
+       decided_at = NULL,
+       retry_at = NULL,
+       reasons = jsonb_path_query_array(d.reasons, '$[*] ? (@.reason != "outranked")')
+  FROM best
+ WHERE d.id = best.id
+   AND d.decided_on = %(decided_on)s

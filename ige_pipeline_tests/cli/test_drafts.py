@@ -8,7 +8,7 @@ import pytest
 from ige_pipeline.safeguards.phonebook import read_numbers
 from ige_pipeline_tests.cli.people import make_due_contractor
 from ige_pipeline_tests.cli.terminal import Terminal
-from ige_pipeline_tests.factories import Conn, ago, fetch, insert, make_batch, one
+from ige_pipeline_tests.factories import Conn, ago, fetch, insert, make_batch, make_goal, make_item, one
 
 NOTICE = " - Acme. Reply STOP to opt out"
 
@@ -105,6 +105,23 @@ def test_a_rejected_draft_is_not_written_again_for_some_days(conn: Conn, termina
     assert messages(conn) == []
     conn.execute("UPDATE ige_decisions SET decided_at = decided_at - interval '8 days' WHERE id = %s", [draft])
     assert terminal.json("run", "schedule")["verdicts"] == {"held": 1}
+
+
+def test_after_a_rejected_draft_the_next_best_has_its_turn(conn: Conn, terminal: Terminal) -> None:
+    contractor = make_due_contractor(conn)
+    make_item(conn, make_goal(conn, contractor, priority_score=2), status="completed", completed_at=ago(hours=5))
+    assert terminal.json("run", "schedule")["verdicts"] == {"held": 1, "outranked": 1}
+    (first,) = terminal.json("drafts", "list")
+    assert terminal.json("run", "schedule")["verdicts"] == {"blocked": 1, "outranked": 1}
+
+    terminal.type("drafts", "reject", str(first["draft"]), "--reason", "wrong tone")
+
+    assert terminal.json("run", "schedule")["verdicts"] == {"blocked": 1, "held": 1}
+    (second,) = terminal.json("drafts", "list")
+    assert (first["trigger_name"], second["trigger_name"]) == ("milestone_achieved", "high_priority_goal")
+    assert words(conn, second["draft"]) == ["approval_wanted"]
+    terminal.type("drafts", "reject", str(second["draft"]), "--reason", "wrong tone")
+    assert terminal.json("run", "schedule")["verdicts"] == {"blocked": 2}
 
 
 def test_a_draft_that_nobody_looked_at_in_time_expires(conn: Conn, terminal: Terminal) -> None:
