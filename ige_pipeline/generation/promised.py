@@ -6,6 +6,7 @@ from typing import Any
 
 from ige_pipeline.generation import untrusted
 from ige_pipeline.generation.draft import Brief, Draft
+from ige_pipeline.generation.unseen import tidied
 
 _PLACEHOLDER = re.compile(r"\{\{?\s*(\w+)\s*\}?\}")
 _FIRST_NAME = frozenset({"firstname", "first_name"})
@@ -23,7 +24,7 @@ def own_words(brief: Brief) -> Draft | None:
     confuse the two. What has no value stays as it is, and the check of contents refuses it: a text with a hole reaches
     nobody.
     """
-    pattern = str(brief.facts.get("template") or "").strip()
+    pattern = tidied(str(brief.facts.get("template") or "")).strip()
     if not pattern:
         return None
     text = _PLACEHOLDER.sub(lambda found: _filled(found, brief) or found.group(0), pattern)

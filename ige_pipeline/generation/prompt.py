@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ige_pipeline.generation import tone
 from ige_pipeline.generation.draft import PRIVATE_FACTS, Brief, is_told
+from ige_pipeline.generation.segments import downgrade, is_gsm7, utf16_units
 from ige_pipeline.generation.untrusted import cleaned, name
 
 _TEXTS = Path(__file__).with_name("prompts")
@@ -23,6 +24,8 @@ _LANGUAGES = {"en": "English", "es": "Spanish", "fr": "French", "it": "Italian",
 
 # What the instructions allow, and what is said where a notice takes some of it.
 _MOST = 280
+# Two SMS in UTF-16: letters outside of the GSM alphabet turn the whole text into it.
+_MOST_IN_OTHER_LETTERS = 134
 _ROOM_FOR = "Who writes and how to opt out is put behind your text: do not write it yourself."
 
 _VALUE_LIMIT = 400
@@ -83,12 +86,20 @@ def messages(
     told = f"{_OPEN}\n{_as_data(brief, remembers=remembers)}\n{_CLOSE}"
     if remembers:
         told = f"TONE: {tone.towards(brief.trust)}\n{told}"
-    if brief.notice:
-        told += f"\nROOM: at most {_MOST - len(brief.notice.tail('.'))} characters. {_ROOM_FOR}"
+    told += _room(brief)
     if objections:
         told += "\nYour first text was rejected. Write another that avoids this: " + "; ".join(objections) + "."
     system = instructions(version, language=language)
     return [{"role": "system", "content": system}, {"role": "user", "content": told}]
+
+
+def _room(brief: Brief) -> str:
+    """Say how long the text may be where that is less than the instructions allow."""
+    tail = brief.notice.tail(".") if brief.notice else ""
+    most = _MOST if is_gsm7(downgrade(name(brief.first_name)) + tail) else _MOST_IN_OTHER_LETTERS
+    if most == _MOST and not tail:
+        return ""
+    return f"\nROOM: at most {most - sum(map(utf16_units, tail))} characters. {_ROOM_FOR if tail else ''}".rstrip()
 
 
 def fact_keys(brief: Brief) -> frozenset[str]:

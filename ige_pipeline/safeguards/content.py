@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ige_pipeline.generation import segments
 from ige_pipeline.generation.prompt import quotes_instructions
-from ige_pipeline.safeguards import background
+from ige_pipeline.generation.unseen import INSIDE_EMOJI
+from ige_pipeline.safeguards import background, holes
 from ige_pipeline.safeguards.contacts import NOTHING, AllowList, Contacts, find
 from ige_pipeline.safeguards.figures import untraced_numbers
 from ige_pipeline.safeguards.language import other_language
@@ -21,14 +22,6 @@ from ige_pipeline.settings import Settings
 
 _PHRASES = Path(__file__).with_name("phrases.toml")
 
-_PLACEHOLDER = re.compile(
-    r"[{}]|\[[^\[\]]*\]|<[^<>]*>|%\w+%|\*\|\w+\|\*|__\w+__|\$[A-Za-z_]\w*"
-    r"|\b(?:null|undefined|NaN|TBD|TODO|XX+|xxx+)\b|\bNone\b(?! of)|lorem ipsum|(?i:\b(?:your|insert) name\b)"
-    # Without any brackets: names of fields, and a greeting of nobody.
-    r"|(?i:\b(?:first|last|full|event|company|contractor|customer|client|user)(?:_name|name)\b)|\b[FL]NAME\b"
-    r"|(?i:\b(?:hi|hello|hey|dear) (?:(?:first|last|full|contractor|customer) )?name\b)"
-    r"|[:@#](?i:name)\b|(?<!\d)%[sd]\b|\((?i:(?:first |last |full )?name)\)"
-)
 # Invisible characters, too: they hide links from this page's checks and letters from the reader.
 _CONTROL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _QUESTION_MARKS = "?\u00bf\uff1f\u061f"
@@ -86,6 +79,7 @@ class _Case:
     recent: Sequence[str]
     tail: str
     private: Sequence[str]
+    as_given: bool
 
     @cached_property
     def read(self) -> str:
@@ -113,14 +107,15 @@ def review(
     recent: Sequence[str] = (),
     tail: str = "",
     private: Sequence[str] = (),
+    as_given: bool = False,
 ) -> tuple[Finding, ...]:
     """Return every reason against `text`; none means fit to send.
 
     `facts` are all strings that the text may draw on, `recent` the texts that this contractor got lately, `private`
     what must not show. Judge the very text that will be sent: `segments.downgrade` comes before. `tail` is ours and
-    only counted in the length.
+    only counted in the length. `as_given` says that a person wrote it: then only what must be a hole is one.
     """
-    case = _Case(text, facts, settings, allow, recent, tail, private)
+    case = _Case(text, facts, settings, allow, recent, tail, private, as_given)
     findings = (_finding(reason, check, case) for reason, check in _CHECKS.items())
     return tuple(finding for finding in findings if finding is not None)
 
@@ -160,7 +155,9 @@ def _too_many_segments(case: _Case) -> tuple[bool, int, int]:
 
 
 def _placeholder_left(case: _Case) -> tuple[bool, int, int]:
-    return _any(len(_PLACEHOLDER.findall(case.read)))
+    if case.as_given:
+        return _any(holes.left(case.read))
+    return _any(holes.suspected(case.read) + holes.fields(case.contacts.rest, case.known))
 
 
 def _stock_phrase(case: _Case) -> tuple[bool, str, None]:
@@ -196,7 +193,9 @@ def _phone_number(case: _Case) -> tuple[bool, int, int]:
 
 
 def _control_character(case: _Case) -> tuple[bool, int, int]:
-    return _any(sum(unicodedata.category(char) in _CONTROL and char != "\n" for char in case.read))
+    return _any(
+        sum(unicodedata.category(char) in _CONTROL and char != "\n" for char in INSIDE_EMOJI.sub("", case.read))
+    )
 
 
 def _untraced_number(case: _Case) -> tuple[bool, int, int]:

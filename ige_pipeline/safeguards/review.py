@@ -57,6 +57,7 @@ class Standard:
             recent=self.recent,
             tail=_tail(draft, brief),
             private=brief.private(),
+            as_given=_is_promised(draft),
         )
         if not _is_promised(draft):
             return found

@@ -47,7 +47,7 @@ def test_a_place_shows_its_texts_as_they_are_and_filled_in() -> None:
     listed = Terminal().json("templates", "list", "check_in/casual")
     filled = Terminal().json("templates", "preview", "check_in/casual")
 
-    assert len(listed) == len(filled) == 8
+    assert len(listed) == len(filled) == 9
     assert "{item}" in listed[1]["text"]
     assert "Hey Maria" in filled[1]["text"]
     assert {row["segments"] for row in filled} == {1}

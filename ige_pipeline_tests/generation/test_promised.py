@@ -73,3 +73,52 @@ def test_a_hole_that_nothing_fills_is_seen_by_the_check(template: str, facts: di
     found = review(text(template, **facts), facts=("Maria",), settings=Settings())
 
     assert "placeholder_left" in {finding.reason for finding in found}
+
+
+def test_line_ends_and_joints_of_other_systems_are_no_fault_of_a_promised_text() -> None:
+    family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+
+    written = text(f"Hi {{firstName}},\r\n\r\nbring\tit, fam\u200bily\u200d {family}\rAll \u2764\ufe0f\u200d\U0001f525")
+
+    assert written == f"Hi Maria,\n\nbring it, family {family}\nAll \u2764\ufe0f\u200d\U0001f525"
+    assert found_in(written) & {"control_character", "placeholder_left"} == set()
+    assert "control_character" in found_in("Hi Maria, the f\u200dorm is here.")
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "Hi {firstName}, write your name on the form.",
+        "Your username is ada1, see you tomorrow.",
+        "Hi {firstName}, parking fee: None. See you.",
+        "Put it on your TODO list, {firstName}.",
+        "Meet us [at the back door] at noon :-}",
+        "Sign here: ____ and bring <3 and the **form**.",
+    ],
+)
+def test_words_that_a_person_may_mean_are_no_holes_in_a_promised_text(template: str) -> None:
+    assert "placeholder_left" not in found_in(text(template), as_given=True)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Hi {room}, see you.",
+        "Hi %s, see you.",
+        "Hi [Name], see you.",
+        "Hi <first name>, see you.",
+        "Hi (supplier name), see you.",
+        "Hi &lt;name&gt;, see you.",
+        "Hi firstName, see you.",
+        "Hi None, see you.",
+        "Hi , see you.",
+        "Hi ____, see you.",
+        "Hi ..., see you.",
+    ],
+)
+def test_a_hole_is_one_whoever_wrote_it(written: str) -> None:
+    assert "placeholder_left" in found_in(written, as_given=True) & found_in(written)
+
+
+def found_in(written: str, **how: Any) -> set[str]:
+    return {finding.reason.value for finding in review(written, facts=("Maria",), settings=Settings(), **how)}

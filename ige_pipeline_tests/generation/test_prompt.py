@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from hashlib import sha256
 from itertools import takewhile
 from typing import Any
@@ -61,7 +62,7 @@ def test_no_value_closes_the_delimiter_or_outgrows_its_bound(name: str, item: st
     text = prompt.messages(brief(first_name=name, company_name=bad + name, facts={"item": bad + item, bad: item}))[1]
 
     assert text["content"].count("</contractor_data>") == 1
-    assert text["content"].endswith("</contractor_data>")
+    assert text["content"].split("\nROOM: ")[0].endswith("</contractor_data>")
     assert not any(char in text["content"] for char in "\x00\x1b\u202e\u200b")
     assert all(len(value) <= 500 for value in data_of(brief(facts={"item": bad + item * 9}))["facts"].values())
 
@@ -167,3 +168,12 @@ def test_where_a_notice_is_put_behind_the_text_the_model_is_told_how_much_room_i
 
     assert "ROOM: at most 240 characters." in told
     assert "ROOM" not in prompt.messages(brief())[1]["content"]
+
+
+def test_a_name_in_other_letters_leaves_the_room_of_two_short_sms() -> None:
+    notice = Notice("Harbor Business Concierge", "Reply STOP to opt out")
+    polish = brief(first_name="\u0141ukasz")
+
+    assert "ROOM: at most 83 characters. Who" in prompt.messages(replace(polish, notice=notice))[1]["content"]
+    assert prompt.messages(polish)[1]["content"].endswith("ROOM: at most 134 characters.")
+    assert "ROOM" not in prompt.messages(brief(first_name="Ren\u00e9"))[1]["content"]

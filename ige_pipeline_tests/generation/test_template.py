@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ige_pipeline.generation import segments, template
 from ige_pipeline.generation.draft import Brief
+from ige_pipeline.generation.notice import Notice
 from ige_pipeline.generation.variants import MESSAGE_TYPES, PLACEHOLDERS, STYLES
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.safeguards.content import review
@@ -54,6 +55,19 @@ def brief(**changes: Any) -> Brief:
         "occurrence": "goal:3:first",
     }
     return Brief(**basis | changes)
+
+
+@pytest.mark.parametrize("sender", ["Harbor Business Concierge", "\u0141\u00f3d\u017a " + "x" * 35])
+@pytest.mark.parametrize("first_name", ["Bart\u0142omiej", "Nguy\u1ec5n", "Maximiliano \u0141ukasz Jan"])
+@pytest.mark.parametrize("message_type", MESSAGE_TYPES)
+def test_a_name_in_other_letters_has_first_texts_that_fit(message_type: str, first_name: str, sender: str) -> None:
+    about, notice = brief(message_type=message_type, first_name=first_name), Notice(sender, Settings().opt_out_text)
+    drafts = [draft.text for draft in template.drafts(about, templates=TEMPLATES)]
+
+    fit = [text for text in drafts if segments.count(text + notice.tail(text)) <= Settings().max_segments]
+
+    assert len(fit) >= len(STYLES)
+    assert any(first_name in text for text in fit) or len(first_name) > 10
 
 
 @pytest.mark.parametrize("first_name", ["Maria", None])

@@ -5,7 +5,9 @@ import pytest
 from ige_pipeline.generation import template
 from ige_pipeline.generation.template_check import check
 from ige_pipeline.generation.variants import Greeting, Templates, Variant
+from ige_pipeline.safeguards import template_review
 from ige_pipeline.safeguards.content import phrases
+from ige_pipeline.settings import Settings
 
 TEMPLATES = template.load()
 
@@ -55,6 +57,16 @@ def test_a_missing_style_and_a_list_without_a_fallback_are_problems() -> None:
 
     assert any("celebration/casual has 0 texts" in problem for problem in problems)
     assert any("check_in/friendly has no text" in problem for problem in problems)
+
+
+def test_a_list_that_leaves_names_in_other_letters_without_a_first_text_is_a_problem() -> None:
+    long = tuple(each for each in TEMPLATES.variants if each.message_type != "check_in" or len(each.text) > 80)
+    named = Settings(sender_name="\u0141\u00f3d\u017a Business Concierge and Partners")
+
+    (problem,) = template_review.problems(replace(TEMPLATES, variants=long), named)
+
+    assert problem == "check_in has no first text short enough for somebody called Nguy\u1ec5n"
+    assert template_review.problems(TEMPLATES, named) == []
 
 
 def test_a_greeting_with_anything_else_in_braces_is_a_problem() -> None:

@@ -57,6 +57,11 @@ def test_an_ordinary_text_has_nothing_against_it(text: str) -> None:
         ("Hi (name), how are the quotes coming along for you?", "placeholder_left"),
         ("Hi FNAME, how are the quotes coming along for you?", "placeholder_left"),
         ("Hi Maria, eventName is nearly there for you and me.", "placeholder_left"),
+        ("Hi Maria, how is the item_name coming along for you?", "placeholder_left"),
+        ("Hi Maria, is (supplier name) ready for you, or not?", "placeholder_left"),
+        ("Hi Maria, how is **the quote** coming along for you?", "placeholder_left"),
+        ("Hi Maria, how is &quot;it&quot; coming along for you?", "placeholder_left"),
+        ("Hi Maria, this one: ____ is what is next. How is it?", "placeholder_left"),
         ("Hi Maria, just  checking IN on those quotes of yours.", "stock_phrase"),
         ("Hi Maria, don\u2019t hesitate to write if it gets stuck.", "stock_phrase"),
         ("Hi Maria, your trust score has gone up since we spoke.", "inner_workings"),
@@ -124,6 +129,7 @@ def test_a_check_that_raises_counts_against_the_text() -> None:
 
     assert {finding.reason for finding in found} == {ContentReason.NOT_EVALUATED}
     assert {finding.observed for finding in found} == {
+        "placeholder_left",
         "untraced_number",
         "untraced_date",
         "untraced_name",
