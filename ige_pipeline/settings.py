@@ -149,8 +149,8 @@ class Settings(BaseModel):
     max_segments: int = Field(2, ge=1, le=10, description="SMS segments that a text may take.")
     max_exclamations: int = Field(2, ge=0, le=10, description="Exclamation marks that a text may have.")
     max_questions: int = Field(2, ge=0, le=10, description="Question marks that a text may have.")
-    model_prompt: Literal["concierge-2", "concierge-1"] = Field(
-        "concierge-2", description="Which version of the instructions the model is given."
+    model_prompt: Literal["concierge-3", "concierge-2", "concierge-1"] = Field(
+        "concierge-3", description="Which version of the instructions the model is given."
     )
     model_timeout_seconds: float = Field(20, ge=1, le=120, description="Seconds one call to the model may take.")
     model_total_seconds: float = Field(45, ge=1, le=600, description="Seconds all tries for one message may take.")

@@ -9,8 +9,8 @@ from ige_pipeline.generation.notice import Notice
 
 # These shape what is said and are never said: to quote one would show that a hidden goal or score exists.
 PRIVATE_FACTS = frozenset({"goal", "pattern", "progress", "days_quiet"})
-# These are for the ledger alone: no writer is told them.
-_UNTOLD_FACTS = frozenset({"priority_score"})
+# No writer is told these: a score is for the ledger alone, and the old system's hints may hold anything.
+_UNTOLD_FACTS = frozenset({"priority_score", "hints"})
 _ID = "_id"
 
 

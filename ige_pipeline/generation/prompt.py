@@ -7,7 +7,7 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-from ige_pipeline.generation import tone
+from ige_pipeline.generation import promised, tone
 from ige_pipeline.generation.draft import PRIVATE_FACTS, Brief, is_told
 from ige_pipeline.generation.segments import downgrade, is_gsm7, utf16_units
 from ige_pipeline.generation.untrusted import cleaned, name
@@ -15,7 +15,7 @@ from ige_pipeline.generation.untrusted import cleaned, name
 _TEXTS = Path(__file__).with_name("prompts")
 
 # Add a version with every change of a text: it is stored with each draft, and figures are compared by it.
-VERSIONS = ("concierge-2", "concierge-1")
+VERSIONS = ("concierge-3", "concierge-2", "concierge-1")
 NEWEST = VERSIONS[0]
 # The first one was told neither what was said before nor how to sound.
 _WITHOUT_MEMORY = frozenset({"concierge-1"})
@@ -29,6 +29,8 @@ _MOST_IN_OTHER_LETTERS = 134
 _ROOM_FOR = "Who writes and how to opt out is put behind your text: do not write it yourself."
 
 _VALUE_LIMIT = 400
+# Of a promised text nothing may be missing.
+_PROMISE_LIMIT = 2000
 _FACTS_AT_MOST = 30
 _EXCHANGES_AT_MOST = 3
 _QUOTED_WORDS = 6
@@ -122,7 +124,12 @@ def _as_data(brief: Brief, *, remembers: bool) -> str:
 
 def _facts(brief: Brief, *, private: bool) -> dict[str, str]:
     chosen = [key for key in brief.facts if is_told(key) and (key in PRIVATE_FACTS) is private][:_FACTS_AT_MOST]
-    return _known({cleaned(key, limit=40): cleaned(brief.facts[key], limit=_VALUE_LIMIT) for key in chosen})
+    return _known({cleaned(key, limit=40): _told(brief, key) for key in chosen})
+
+
+def _told(brief: Brief, key: str) -> str:
+    promise = promised.own_words(brief) if key == "template" else None
+    return cleaned(promise.text, limit=_PROMISE_LIMIT) if promise else cleaned(brief.facts[key], limit=_VALUE_LIMIT)
 
 
 def _exchanges(brief: Brief) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from llmock.scenarios import Reply
 from llmock.testing import LLMockServer
 
 from ige_pipeline.evaluation.situation import situations
+from ige_pipeline.generation import prompt
 from ige_pipeline_tests.cli.terminal import Terminal
 from ige_pipeline_tests.generation.model_server import answer
 
@@ -75,7 +76,7 @@ def test_a_whole_set_is_written_by_the_model_and_set_against_the_templates(termi
     result = terminal.type("eval", "--against", "templates", "--examples", "3")
 
     assert result.exit_code == 1
-    assert "local, concierge-2" in result.stdout
+    assert f"local, {prompt.NEWEST}" in result.stdout
     assert "templates" in result.stdout
     assert "not_greeted" in result.stdout
     assert len(model.requests) == len(situations())
@@ -96,7 +97,7 @@ def test_two_models_are_set_side_by_side(terminal: Terminal, model: LLMock) -> N
 
     found = evaluated(terminal, "--against", "another")
 
-    assert [each["writer"] for each in found["writers"]] == ["local, concierge-2", "another, concierge-2"]
+    assert [each["writer"] for each in found["writers"]] == [f"local, {prompt.NEWEST}", f"another, {prompt.NEWEST}"]
     assert {each.model for each in model.requests} == {"local", "another"}
 
 

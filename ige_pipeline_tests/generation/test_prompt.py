@@ -95,7 +95,7 @@ def test_a_version_of_the_prompt_never_changes_once_it_was_used() -> None:
     """Figures are compared by the version: a changed text needs a new one."""
     told = {version: sha256(prompt.instructions(version).encode()).hexdigest()[:12] for version in prompt.VERSIONS}
 
-    assert told == {"concierge-2": "716590edae1b", "concierge-1": "c5cbaa86f4c9"}
+    assert told == {"concierge-3": "eead8cf1bebd", "concierge-2": "716590edae1b", "concierge-1": "c5cbaa86f4c9"}
     assert Settings().model_prompt == prompt.NEWEST
     assert set(Settings.model_json_schema()["properties"]["model_prompt"]["enum"]) == set(prompt.VERSIONS)
     with pytest.raises(ValueError, match="no prompt"):
@@ -159,6 +159,19 @@ def test_a_piece_of_the_rules_is_known_again_and_an_ordinary_text_is_not_taken_f
     assert prompt.quotes_instructions("Hi, it says: one short  text! ADD NO SIGNATURE, no sender's name and no line.")
     assert not prompt.quotes_instructions("Hi Dana, did the insurance certificate go through? Tell me where it stops.")
     assert not prompt.quotes_instructions("Hi Dana, the lease is signed! That was a lot of patience, enjoy it.")
+
+
+def test_a_promised_text_is_told_whole_and_with_its_names_filled_in_and_the_model_is_told_to_keep_what_it_says() -> (
+    None
+):
+    promise = "Hi {firstName}, " + "did the inspector come? " * 25 + "It was to be on May 3."
+    hints = {"mood": "Okafor was rude", "said": ["Okafor"]}
+
+    about = brief(facts={"template": promise, "tone": "warm", "personalise": True, "hints": hints})
+
+    assert data_of(about)["facts"] == {"template": promise.replace("{firstName}", "Maria"), "tone": "warm"}
+    assert "Say all that it says" in prompt.instructions().split("PROMISED TEXTS")[1]
+    assert not any("Okafor" in words for words in about.quotable())
 
 
 def test_where_a_notice_is_put_behind_the_text_the_model_is_told_how_much_room_is_left() -> None:
