@@ -21,6 +21,7 @@ from ige_pipeline.bench.population import own_database, own_server
 from ige_pipeline.generation import template
 from ige_pipeline.generation.generate import generate_messages
 from ige_pipeline.generation.model import ModelWriter
+from ige_pipeline.generation.pace import Pace
 from ige_pipeline.generation.price import of_model
 from ige_pipeline.ledger.batch import Batch, find_batch, open_batch
 from ige_pipeline.postgres.connection import Connection, connect
@@ -30,6 +31,7 @@ from ige_pipeline.settings import Settings
 _QUERIES = load(__package__, "generate.sql")
 _LOOK_EVERY_SECONDS = 0.01
 # The limits are not what is measured.
+_NEVER_REACHED = 1e9
 _SETTINGS = Settings(model_spend_per_batch_usd=10_000, model_spend_per_day_usd=100_000)
 
 
@@ -184,6 +186,7 @@ def _write(conn: Connection, there: Scene, batch: Batch, *, by_model: bool) -> f
             base_url=there.server.url,
             concurrency=there.in_flight,
             prices=of_model("bench", stated="0.40/0.10/1.60"),
+            pace=Pace(requests_per_minute=_NEVER_REACHED, tokens_per_minute=_NEVER_REACHED),
         )
     templates = template.load()
     return stopwatch(lambda: generate_messages(conn, batch, _SETTINGS, templates=templates, model=model))[0]

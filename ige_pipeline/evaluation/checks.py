@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from ige_pipeline.evaluation.situation import Situation
 from ige_pipeline.generation import untrusted
 from ige_pipeline.generation.draft import Draft
+from ige_pipeline.safeguards.contacts import AllowList
 from ige_pipeline.safeguards.content import ContentReason
 from ige_pipeline.safeguards.review import Standard
 from ige_pipeline.settings import Settings
@@ -19,7 +20,7 @@ ALL = (NO_TEXT, *map(str, ContentReason), _FORBIDDEN_SAID, _NOT_GREETED)
 
 def standard_of(situation: Situation, settings: Settings) -> Standard:
     """Return what production would hold a text in this situation to."""
-    return Standard(settings, recent=situation.recent)
+    return Standard(settings, AllowList.of(settings), recent=situation.recent)
 
 
 def failed(situation: Situation, draft: Draft, settings: Settings) -> tuple[str, ...]:

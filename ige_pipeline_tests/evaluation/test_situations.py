@@ -1,10 +1,13 @@
 """The set of situations is large and varied enough to say something, and the checks see what they are there for."""
 
 from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ige_pipeline.evaluation import situation
 from ige_pipeline.evaluation.checks import ALL, failed
 from ige_pipeline.evaluation.situation import Situation, situations
 from ige_pipeline.generation.draft import Draft
@@ -72,6 +75,20 @@ def test_a_check_sees_what_it_is_there_for(about: str, text: str, check: str) ->
 )
 def test_a_good_text_passes_every_check(about: str, text: str) -> None:
     assert failures(named(about), text) == set()
+
+
+def test_a_link_that_production_allows_is_none_that_fails() -> None:
+    draft = Draft("Hi Maria, did you reach the two suppliers? The list: https://example.com/s", "because", "model:m")
+
+    assert failed(named("one open item"), draft, Settings(allowed_domains="example.com")) == ()
+    assert "link" in failed(named("one open item"), draft, Settings())
+
+
+def test_a_set_never_changes_within_one_version() -> None:
+    """Figures are compared by the version: a changed set needs a new one."""
+    file = Path(situation.__file__).with_name("situations.toml")
+
+    assert (situation.version(), sha256(file.read_bytes()).hexdigest()[:12]) == (1, "abd6cf6c1788")
 
 
 def test_what_may_be_said_is_no_background_even_if_the_goal_says_it_too() -> None:
