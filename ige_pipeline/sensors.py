@@ -46,7 +46,7 @@ def build_sensors(*, on: bool, database: DatabaseSource) -> list[dg.SensorDefini
             return found
         only = [trigger.name for trigger in load_all() if trigger.promised]
         config = {"resources": {"request": {"config": {"triggers": only}}}}
-        return dg.RunRequest(run_key=f"promised-{found.fingerprint}", run_config=config, tags=PROMISED)
+        return dg.RunRequest(run_key=f"promised-{found.again_in_a_while}", run_config=config, tags=PROMISED)
 
     return [unsent_messages_sensor, due_messages_sensor]
 

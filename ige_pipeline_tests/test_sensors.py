@@ -1,11 +1,14 @@
 """What starts a job between its hours."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import dagster as dg
 import pytest
 
+from ige_pipeline.delivery.due import due_promises
 from ige_pipeline.delivery.switches import set_stop
 from ige_pipeline.postgres.connection import Connection, Database
 from ige_pipeline.refusal import Refusal
@@ -70,6 +73,24 @@ def test_a_promise_that_falls_due_starts_a_batch_of_the_promised_triggers_alone(
 
     assert isinstance(asked, dg.RunRequest)
     assert asked.run_config["resources"]["request"]["config"]["triggers"] == ["event_message_due", "follow_up_due"]
+
+
+def test_a_batch_of_promises_that_died_is_tried_again_within_five_minutes_and_not_at_each_tick(
+    conn: Connection, tick: Tick
+) -> None:
+    make_follow_up(conn)
+    found = due_promises(conn)
+    begun = replace(found, asked_at=datetime(2026, 3, 29, 1, 45, tzinfo=UTC))
+
+    asked = tick("due_messages_sensor")
+
+    assert isinstance(asked, dg.RunRequest)
+    assert (asked.run_key or "").startswith(f"promised-{found.fingerprint}-")
+    seconds = {
+        after: replace(begun, asked_at=begun.asked_at + timedelta(seconds=after)).again_in_a_while
+        for after in (0, 299, 300)
+    }
+    assert seconds[0] == seconds[299] != seconds[300]
 
 
 @pytest.mark.parametrize(("retry_in_hours", "started"), [(1, False), (-1, True)])

@@ -1,11 +1,13 @@
 """Is there anything to do now? Two cheap questions that the sensors ask every half minute."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 
 _QUERIES = load(__package__, "due.sql")
+_A_WHILE_S = 300
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,12 @@ class Due:
 
     due: int
     fingerprint: str | None
+    asked_at: datetime
+
+    @property
+    def again_in_a_while(self) -> str:
+        """The fingerprint, and one of the five minutes: a run that died and changed nothing is followed by another."""
+        return f"{self.fingerprint}-{int(self.asked_at.timestamp() // _A_WHILE_S)}"
 
 
 def due_messages(conn: Connection) -> Due:

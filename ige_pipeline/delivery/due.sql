@@ -4,7 +4,8 @@
 SELECT count(*) AS due, md5(concat(string_agg(due.id || ':' || due.attempts, ',' ORDER BY due.id),
                                    (SELECT string_agg(k.endpoint || k.probe_at, ',' ORDER BY k.endpoint)
                                       FROM ige_circuits k
-                                     WHERE k.state <> 'closed' AND k.probe_at <= now()))) AS fingerprint
+                                     WHERE k.state <> 'closed' AND k.probe_at <= now()))) AS fingerprint,
+       now() AS asked_at
   FROM (SELECT m.id, m.attempts
           FROM ai_proactive_messages m
          WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
@@ -25,7 +26,7 @@ SELECT reason FROM ige_switches WHERE name = 'stop' AND (value ->> 'on')::boolea
 -- Follow-ups and event messages whose time has come and about which something can be done now: no message waits or was
 -- sent or died, and no decision asked to be left alone until later (an hour where it did not say until when).
 SELECT count(*) AS due, md5(string_agg(due.name || ':' || due.id || ':' || due.looks, ',' ORDER BY due.name, due.id))
-       AS fingerprint
+       AS fingerprint, now() AS asked_at
   FROM (SELECT p.name, p.id, (SELECT count(*)
                                FROM ige_decisions d
                               WHERE d.promised AND NOT d.dry_run AND d.dedupe_key = p.dedupe_key) AS looks
