@@ -128,7 +128,14 @@ def retire_decisions(conn: Connection, *, keep_days: int) -> int:
         with conn.transaction():
             conn.execute("SET LOCAL lock_timeout = '3s'")
             conn.execute(_QUERIES["close_left_behind"])
+            _explain_unfinished(conn)
             row = conn.execute(_QUERIES["retire_decisions"], {"keep_days": keep_days}).fetchone()
     except errors.LockNotAvailable:
         return 0
     return int(row["days"]) if row else 0
+
+
+def _explain_unfinished(conn: Connection) -> None:
+    for key in conn.execute(_QUERIES["unfinished"]).fetchall():
+        conn.execute(_QUERIES["fail_undecided"], key)
+        conn.execute(_QUERIES["count_unfinished"], key)

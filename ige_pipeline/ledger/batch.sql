@@ -43,6 +43,40 @@ SELECT c.id, c.decided_on, c.batch_id, c.contractor_id, c.trigger_name, c.messag
   FROM left_behind c
 ON CONFLICT (batch_id, dedupe_key, decided_on) DO NOTHING
 
+-- name: unfinished
+-- Batches whose run ended a day ago before its last stage, and that nobody took up again. None is waited for longer.
+SELECT id AS batch_id, (opened_at AT TIME ZONE 'UTC')::date AS decided_on
+  FROM ige_batches
+ WHERE closed_at IS NULL
+   AND counts = '{}'
+   AND opened_at BETWEEN now() - interval '8 days' AND now() - interval '24 hours'
+
+-- name: fail_undecided
+-- What such a batch had asked the safeguards about, and what it would have written: that nothing came of it is explained.
+UPDATE ige_decisions
+   SET verdict = 'failed',
+       decided_at = now(),
+       reasons = reasons || jsonb_build_array(jsonb_build_object(
+           'reason', 'unevaluated', 'limit', 'an answer', 'observed', CASE
+               WHEN screened_at IS NULL THEN 'the batch ended before it was asked'
+               WHEN draft IS NULL THEN 'the batch ended before its text was written'
+               WHEN reviewed_at IS NULL THEN 'the batch ended before its text was checked'
+               ELSE 'the batch ended before it was scheduled' END))
+ WHERE batch_id = %(batch_id)s
+   AND decided_on = %(decided_on)s
+   AND verdict IS NULL
+
+-- name: count_unfinished
+-- Its counts, so that it is looked at once. It stays open: it never came to its end, which is told of its hour.
+UPDATE ige_batches
+   SET counts = (SELECT COALESCE(jsonb_object_agg(verdict, n), '{}')
+                   FROM (SELECT verdict, count(*) AS n
+                           FROM ige_decisions
+                          WHERE batch_id = %(batch_id)s
+                            AND decided_on = %(decided_on)s
+                          GROUP BY verdict) AS by_verdict)
+ WHERE id = %(batch_id)s
+
 -- name: close_batch
 -- Counted from the decisions themselves, so that a repeated op cannot count twice.
 UPDATE ige_batches b

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from ige_pipeline.ledger.batch import retire_decisions
 from ige_pipeline.postgres.connection import Connection, connect
-from ige_pipeline_tests.factories import make_batch, make_decision, make_message, one
+from ige_pipeline_tests.factories import ago, fetch, make_batch, make_decision, make_message, one
 
 TODAY = datetime.now(UTC).date()
 
@@ -53,3 +53,28 @@ def test_a_reader_is_not_disturbed_and_the_next_batch_tries_again(conn: Connecti
 
     assert there(conn) == {old}
     assert retire_decisions(conn, keep_days=90) == 1
+
+
+def test_what_a_batch_that_died_left_undecided_is_explained_after_a_day(conn: Connection) -> None:
+    conn.execute("SELECT ige_prepare_decisions(%s)", [TODAY - timedelta(days=1)])
+    conn.execute("SELECT ige_prepare_decisions(%s)", [TODAY - timedelta(days=2)])
+    died, at_work = make_batch(conn), make_batch(conn)
+    ended = {died.id: ago(hours=25), at_work.id: ago(hours=23)}
+    for batch, opened_at in ended.items():
+        conn.execute("UPDATE ige_batches SET opened_at = %s WHERE id = %s", [opened_at, batch])
+    days = {batch: opened_at.astimezone(UTC).date() for batch, opened_at in ended.items()}
+    left = make_decision(conn, died, 1, decided_on=days[died.id], screened_at=ago(hours=25))
+    open_still = make_decision(conn, at_work, 1, decided_on=days[at_work.id], screened_at=ago(hours=23))
+
+    retire_decisions(conn, keep_days=90)
+
+    told = fetch(conn, "ige_decisions", left)
+    assert (told["verdict"], told["reasons"][0]["observed"]) == (
+        "failed",
+        "the batch ended before its text was written",
+    )
+    assert fetch(conn, "ige_decisions", open_still)["verdict"] is None
+    assert one(conn.execute("SELECT counts, closed_at FROM ige_batches WHERE id = %s", [died.id])) == {
+        "counts": {"failed": 1},
+        "closed_at": None,
+    }
