@@ -31,12 +31,13 @@ def why(
     Previews are left out unless asked for. What is shown holds texts and answers: it is for whoever may read them.
     """
     environment = Environment.of_process()
+    settings = environment.settings()
     with environment.checked_database().connect() as conn:
         promised = [trigger.name for trigger in load_all() if trigger.promised]
-        who = ledger.contractor(conn, contractor_id, promised=promised, at=at)
+        who = ledger.contractor(conn, contractor_id, promised=promised, keep_days=settings.keep_decisions_days, at=at)
         if message_id is not None:
             ledger.require_theirs(conn, contractor_id, message_id)
-        close = nearest(conn, contractor_id, environment.settings())
+        close = nearest(conn, contractor_id, settings)
         rows = ledger.why(
             conn, contractor_id=contractor_id, message_id=message_id, at=at, limit=limit, previews=previews
         )

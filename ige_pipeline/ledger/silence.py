@@ -20,10 +20,17 @@ def _of_hour(seen: Mapping[str, Any], when: str, triggers: Collection[str]) -> l
     if seen["batches_then"]:
         told.append(f"{_asked(seen, when, triggers)}{_last(seen['last_batch_at'])}.")
     elif not seen["unfinished_then"]:
-        told.append(f"No batch ran {when}.")
+        told.append(_none(seen, when))
     if seen["unfinished_then"]:
         told.append(f"A batch {when} has not run to its end: whom it would have selected is not known.")
     return told
+
+
+def _none(seen: Mapping[str, Any], when: str) -> str:
+    """Of long ago the ledger does not even keep which batches there were."""
+    if seen["not_kept_then"]:
+        return f"The ledger has no batch {when}, which is longer ago than it is kept (`keep_decisions_days`)."
+    return f"No batch ran {when}."
 
 
 def _asked(seen: Mapping[str, Any], when: str, triggers: Collection[str]) -> str:

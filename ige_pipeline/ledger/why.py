@@ -47,13 +47,13 @@ def require_theirs(conn: Connection, contractor_id: int, message_id: int) -> Non
 
 
 def contractor(
-    conn: Connection, contractor_id: int, *, promised: Sequence[str], at: datetime | None = None
+    conn: Connection, contractor_id: int, *, promised: Sequence[str], keep_days: int, at: datetime | None = None
 ) -> dict[str, Any]:
     """Return who a contractor is, when a batch last looked, and what those of the hour of `at` asked.
 
     A batch of the `promised` triggers alone did not look at everybody. Raises Refusal when there is no such row.
     """
-    values = {"contractor_id": contractor_id, "at": at, "promised": list(promised)}
+    values = {"contractor_id": contractor_id, "at": at, "promised": list(promised), "keep_days": keep_days}
     row = conn.execute(_QUERIES["contractor"], values).fetchone()
     if row is None:
         raise Refusal(f"There is no contractor {contractor_id}.")

@@ -25,6 +25,8 @@ SELECT c.id, concat_ws(' ', c.first_name, c.last_name) AS name, c.company_name,
        (SELECT count(*) FROM of_the_hour WHERE closed_at IS NOT NULL) AS batches_then,
        (SELECT count(*) FROM of_the_hour WHERE closed_at IS NULL) AS unfinished_then,
        (SELECT COALESCE(bool_or(dropped), false) FROM of_the_hour) AS dropped_then,
+       COALESCE(%(at)s::timestamptz < ((now() AT TIME ZONE 'UTC')::date - %(keep_days)s::int)::timestamp AT TIME ZONE 'UTC',
+                false) AS not_kept_then,
        ARRAY(SELECT DISTINCT unnest(triggers) FROM of_the_hour WHERE closed_at IS NOT NULL ORDER BY 1) AS triggers_then,
        (SELECT max(opened_at)
           FROM real

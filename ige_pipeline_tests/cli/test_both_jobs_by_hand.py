@@ -171,4 +171,4 @@ def test_a_past_hour_can_be_asked_about(conn: Conn, terminal: Terminal) -> None:
 
     why = terminal.type("why", str(ada), "--at", "2025-01-01T10:00:00Z")
 
-    assert "No batch ran in the hour of 2025-01-01 10:00 UTC" in why.stdout
+    assert "The ledger has no batch in the hour of 2025-01-01 10:00 UTC" in why.stdout

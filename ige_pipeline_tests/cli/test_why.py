@@ -111,7 +111,7 @@ PROMISED = [trigger.name for trigger in load_all() if trigger.promised]
             f"Only some triggers were asked {HOUR} ({', '.join(PROMISED)})",
         ),
         (EVERY, {}, False, f"A batch {HOUR} has not run to its end"),
-        (EVERY, {"dry_run": True}, True, "No batch ran in the hour"),
+        (EVERY, {"dry_run": True}, True, "The ledger has no batch in the hour"),
     ],
     ids=["all", "promised alone", "failed", "preview"],
 )
