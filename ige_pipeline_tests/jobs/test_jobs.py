@@ -37,7 +37,8 @@ def test_who_is_due_is_decided_scheduled_and_delivered_and_each_hour_tells_it(
 
     assert decided.success
     assert delivered.success
-    assert [body["contractor_id"] for _, body in receiver.posts] == people
+    # Several slots post at once: which of them arrives first is nobody's to say.
+    assert sorted(body["contractor_id"] for _, body in receiver.posts) == people
     assert [row["sent_at"] is not None for row in outbox(conn)] == [True] * 3
     scheduled = materialized(decided)
     assert set(scheduled) == {("trigger_decisions", hour), ("scheduled_messages", hour)}
