@@ -121,8 +121,9 @@ def close_batch(conn: Connection, batch: Batch) -> dict[str, Any]:
 def retire_decisions(conn: Connection, *, keep_days: int) -> int:
     """Drop the days of the ledger that are older, less what led to a message; return how many days went.
 
-    What a batch left behind unasked is explained first. Where somebody reads the ledger for long, nothing is dropped
-    now: the next batch tries again.
+    What a batch left behind unasked is explained first. With a day go the attempts of messages that never left and the
+    batches of which nothing is left, in statements of their own: nobody waits for them. Where somebody reads the ledger
+    for long, nothing is dropped now: the next batch tries again.
     """
     try:
         with conn.transaction():
@@ -132,7 +133,11 @@ def retire_decisions(conn: Connection, *, keep_days: int) -> int:
             row = conn.execute(_QUERIES["retire_decisions"], {"keep_days": keep_days}).fetchone()
     except errors.LockNotAvailable:
         return 0
-    return int(row["days"]) if row else 0
+    days = int(row["days"]) if row else 0
+    if days:
+        conn.execute(_QUERIES["retire_attempts"], {"keep_days": keep_days})
+        conn.execute(_QUERIES["retire_batches"], {"keep_days": keep_days})
+    return days
 
 
 def _explain_unfinished(conn: Connection) -> None:

@@ -25,6 +25,22 @@ SELECT ige_prepare_decisions(%(decided_on)s::date)
 -- Whole days at once; what led to a message stays.
 SELECT ige_retire_decisions((now() AT TIME ZONE 'UTC')::date - %(keep_days)s::int) AS days
 
+-- name: retire_attempts
+-- Of messages that never left, and of such as are gone: what was sent keeps its history as long as it is there.
+DELETE FROM ige_delivery_attempts a
+ WHERE a.ended_at < ((now() AT TIME ZONE 'UTC')::date - %(keep_days)s::int)::timestamp AT TIME ZONE 'UTC'
+   AND NOT EXISTS (SELECT 1
+                     FROM ai_proactive_messages m
+                    WHERE m.id = a.message_id
+                      AND (m.sent_at IS NOT NULL OR num_nonnulls(m.dead_at, m.cancelled_at, m.expired_at) = 0))
+
+-- name: retire_batches
+-- Those of which no decision is left.
+DELETE FROM ige_batches b
+ WHERE b.opened_at < ((now() AT TIME ZONE 'UTC')::date - %(keep_days)s::int)::timestamp AT TIME ZONE 'UTC'
+   AND NOT EXISTS (SELECT 1 FROM ige_decisions d WHERE d.batch_id = b.id)
+   AND NOT EXISTS (SELECT 1 FROM ige_candidates c WHERE c.batch_id = b.id)
+
 -- name: close_left_behind
 -- Candidates of a batch that ended before the safeguards were asked, and that nobody took up again for a day: that they
 -- heard nothing is explained, too.

@@ -1,10 +1,11 @@
 """Old days of the ledger go as a whole; what led to a message lives as long as it."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 from ige_pipeline.ledger.batch import retire_decisions
 from ige_pipeline.postgres.connection import Connection, connect
-from ige_pipeline_tests.factories import ago, fetch, make_batch, make_decision, make_message, one
+from ige_pipeline_tests.factories import ago, fetch, insert, make_batch, make_decision, make_message, one
 
 TODAY = datetime.now(UTC).date()
 
@@ -42,6 +43,44 @@ def test_a_decision_lives_as_long_as_its_message(conn: Connection) -> None:
     decided(conn, days_ago=99)
     retire_decisions(conn, keep_days=90)
     assert there(conn) == set()
+
+
+def tried(conn: Connection, message_id: int, *, days_ago: float) -> int:
+    """Write down an attempt as it ended so many days ago."""
+    moment = datetime.now(UTC) - timedelta(days=days_ago)
+    attempt = {"message_id": message_id, "run_id": "run", "attempt": 1, "lease_token": uuid4(), "outcome": "Retry"}
+    return insert(conn, "ige_delivery_attempts", attempt | {"claimed_at": moment, "ended_at": moment})
+
+
+def test_attempts_of_what_never_left_go_with_their_days_and_those_of_what_was_sent_stay(conn: Connection) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=95)
+    sent, waiting = make_message(conn, 1, sent_at=long_ago), make_message(conn, 2)
+    ended = [
+        make_message(conn, 3, expired_at=long_ago),
+        make_message(conn, 4, dead_at=long_ago, dead_reason="http_400"),
+        make_message(conn, 5, cancelled_at=long_ago, cancel_reason="replied"),
+    ]
+    kept = {tried(conn, sent, days_ago=95), tried(conn, waiting, days_ago=95), tried(conn, ended[0], days_ago=89)}
+    for message in (*ended, 999_999):
+        tried(conn, message, days_ago=95)
+    decided(conn, days_ago=91)
+
+    retire_decisions(conn, keep_days=90)
+
+    assert {row["id"] for row in conn.execute("SELECT id FROM ige_delivery_attempts")} == kept
+
+
+def test_a_batch_goes_when_none_of_its_decisions_is_left(conn: Connection) -> None:
+    for _ in ("nothing", "a message", "young"):
+        decided(conn, days_ago=95)
+    nothing, with_message, young = (row["batch_id"] for row in conn.execute("SELECT batch_id FROM ige_decisions"))
+    conn.execute("UPDATE ige_decisions SET message_id = %s WHERE batch_id = %s", [make_message(conn, 1), with_message])
+    conn.execute("UPDATE ige_batches SET opened_at = now() - interval '95 days' WHERE id <> %s", [young])
+
+    retire_decisions(conn, keep_days=90)
+
+    assert {row["id"] for row in conn.execute("SELECT id FROM ige_batches")} == {with_message, young}
+    assert nothing not in {with_message, young}
 
 
 def test_a_reader_is_not_disturbed_and_the_next_batch_tries_again(conn: Connection, database_url: str) -> None:
