@@ -293,6 +293,56 @@ BREAKING = {
 }
 
 
+SENT = {"sent_day": 10, "sent_week": 10, "sent_30_days": 10, "recent_times": [NOW - timedelta(hours=1)] * 10}
+SENT |= {"recent_types": ["check_in"] * 10}
+# For each reason: facts that give it, the fact that is then broken, with what, and the safeguard that must say no.
+INPUTS: dict[Reason, tuple[dict[str, Any], str, Any, str]] = {
+    Reason.UNKNOWN_CONTRACTOR: ({"known": False}, "known", None, "unknown_contractor"),
+    Reason.NO_PHONE: ({"phone_verdict": "none"}, "phone_verdict", "splendid", "phone"),
+    Reason.IMPOSSIBLE_PHONE: ({"phone_verdict": "impossible"}, "phone_verdict", None, "phone"),
+    Reason.SUPPRESSED: ({"suppressed": True}, "suppressed", None, "suppressed"),
+    Reason.CONSENT_REVOKED: ({"consent": "revoked"}, "consent", "perhaps", "consent"),
+    Reason.CONSENT_UNKNOWN: ({"consent_needed": True}, "consent_needed", None, "consent"),
+    Reason.PAUSED: ({"paused": True}, "paused", None, "paused"),
+    Reason.UNDELIVERED: ({"waiting_message_id": 7}, "waiting_message_id", "seven", "undelivered"),
+    Reason.GAP: ({"last_sent_at": NOW - timedelta(hours=1)}, "last_sent_at", "yesterday", "gap"),
+    Reason.IGNORED: (
+        {"recent_sent": 3, "recent_unanswered": 3, "recent_last_sent_at": NOW},
+        "recent_unanswered",
+        None,
+        "ignored",
+    ),
+    Reason.LOW_TRUST: ({"trust_score": 10}, "trust_score", "low", "low_trust"),
+    Reason.COMPLAINTS: ({"complaints": 3, "complained_at": NOW}, "complained_at", None, "complaints"),
+    Reason.CAP_DAY: (SENT, "sent_day", None, "caps"),
+    Reason.CAP_WEEK: (SENT, "sent_week", None, "caps"),
+    Reason.CAP_30_DAYS: (SENT, "sent_30_days", None, "caps"),
+    Reason.CAP_TYPE: (SENT, "recent_types", None, "cap_of_type"),
+    Reason.CAP_STATE: (SENT | {"phone_state": "FL"}, "phone_state", "Ontario", "cap_of_state"),
+    Reason.CHANGED_SINCE: ({"changed_since": True}, "changed_since", None, "changed_since"),
+    Reason.QUIET_HOURS: ({"timezone": "Asia/Tokyo"}, "timezone", ["no", "zone"], "quiet_hours"),
+}
+# These are no answers about a contractor: what takes the place of one, and what the batch itself decides.
+NO_INPUT = {Reason.UNEVALUATED, Reason.OUTRANKED}
+
+
+def test_every_reason_has_an_input_that_is_broken_below() -> None:
+    assert set(INPUTS) == set(Reason) - NO_INPUT
+
+
+@pytest.mark.parametrize("reason", INPUTS)
+def test_a_reason_whose_input_breaks_still_blocks(reason: Reason) -> None:
+    over, column, garbage, safeguard = INPUTS[reason]
+    frame = frame_of(facts(**over), facts())
+    assert reason in {each.reason for each in screen(frame, Settings(), now=NOW)[0]}
+
+    found = screen(breaking(frame, column, index=0, garbage=garbage), Settings(), now=NOW)
+
+    assert (Reason.UNEVALUATED, safeguard) in {(each.reason, each.observed) for each in found[0]}
+    assert RULES[Reason.UNEVALUATED].promised_too
+    assert set(found) == {0}
+
+
 # What more than one safeguard reads silences all of these.
 TOGETHER = {
     "low_trust": ("trust_score", "low", {"gap", "low_trust"}),
