@@ -54,8 +54,17 @@ class Brief:
 
     def quotable(self) -> tuple[str, ...]:
         """Return each string that a text may repeat: the names, the facts that are not private, and what was said."""
-        spoken = (value for key, value in self.facts.items() if key not in PRIVATE_FACTS and is_told(key))
-        return tuple(_strings((self.first_name, self.company_name, *spoken, *self._said())))
+        return *self.hearsay(), *self.stated()
+
+    def hearsay(self) -> tuple[str, ...]:
+        """Return what somebody is called or what was said before: words may come from there, no amount and no code."""
+        return tuple(_strings((self.first_name, self.company_name, *self._said())))
+
+    def stated(self) -> tuple[str, ...]:
+        """Return the strings of the facts that are not private; a number of days is told as one."""
+        spoken = {key: value for key, value in self.facts.items() if key not in PRIVATE_FACTS and is_told(key)}
+        days = (f"{value} days" if _counts_days(key, value) else value for key, value in spoken.items())
+        return tuple(_strings(list(days)))
 
     def private(self) -> tuple[str, ...]:
         """Return each string that only sets the direction and must not be said."""
@@ -119,6 +128,10 @@ class Draft:
         """The style of a template; a model has none."""
         writer, _, place = self.source.partition(":")
         return place.split("/")[1] if writer == "template" else None
+
+
+def _counts_days(key: str, value: object) -> bool:
+    return "days" in key.split("_") and isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def _strings(values: object) -> Iterator[str]:

@@ -62,6 +62,7 @@ _REASONS = {
     "untraced_name": "its text has a name that was not given",
     "nearly_the_same": "they got nearly the same text lately ({observed} of it alike, from {limit} on is too much)",
     "other_language": "its text is in another language ({observed} and not {limit})",
+    "promised_money": "its text speaks of money that we would owe or give ({observed})",
     "background_told": "its text says what it was to keep to itself: the goal or pattern behind it",
     "approval_wanted": "its text waits for a person to look at it ({limit})",
     "not_approved": "nobody approved its text within {observed} h",

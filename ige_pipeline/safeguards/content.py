@@ -17,6 +17,7 @@ from ige_pipeline.safeguards.contacts import NOTHING, AllowList, Contacts, find
 from ige_pipeline.safeguards.figures import untraced_numbers
 from ige_pipeline.safeguards.language import other_language
 from ige_pipeline.safeguards.likeness import likeness
+from ige_pipeline.safeguards.quantities import untraced_quantities
 from ige_pipeline.safeguards.traces import untraced_dates, untraced_names
 from ige_pipeline.settings import Settings
 
@@ -53,6 +54,7 @@ class ContentReason(StrEnum):
     OTHER_LANGUAGE = "other_language"
     NOT_EVALUATED = "not_evaluated"
     BACKGROUND_TOLD = "background_told"
+    PROMISED_MONEY = "promised_money"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class _Case:
     tail: str
     private: Sequence[str]
     as_given: bool
+    hearsay: Sequence[str]
 
     @cached_property
     def read(self) -> str:
@@ -91,7 +94,15 @@ class _Case:
 
     @cached_property
     def known(self) -> tuple[str, ...]:
+        return *self.stated, *self.heard
+
+    @cached_property
+    def stated(self) -> tuple[str, ...]:
         return tuple(unicodedata.normalize("NFKC", fact) for fact in self.facts)
+
+    @cached_property
+    def heard(self) -> tuple[str, ...]:
+        return tuple(unicodedata.normalize("NFKC", each) for each in self.hearsay)
 
 
 Check = Callable[[_Case], tuple[bool, str | float, str | float | None]]
@@ -108,21 +119,23 @@ def review(
     tail: str = "",
     private: Sequence[str] = (),
     as_given: bool = False,
+    hearsay: Sequence[str] = (),
 ) -> tuple[Finding, ...]:
     """Return every reason against `text`; none means fit to send.
 
-    `facts` are all strings that the text may draw on, `recent` the texts that this contractor got lately, `private`
-    what must not show. Judge the very text that will be sent: `segments.downgrade` comes before. `tail` is ours and
-    only counted in the length. `as_given` says that a person wrote it: then only what must be a hole is one.
+    `facts` are all strings that the text may draw on, `hearsay` those that it may but for amounts and codes, `private`
+    what must not show, `recent` the texts that this contractor got lately. Judge the very text that will be sent:
+    `segments.downgrade` comes before. `tail` is ours and only counted in the length. `as_given` says that a person
+    wrote it: then only what must be a hole is one.
     """
-    case = _Case(text, facts, settings, allow, recent, tail, private, as_given)
+    case = _Case(text, facts, settings, allow, recent, tail, private, as_given, hearsay)
     findings = (_finding(reason, check, case) for reason, check in _CHECKS.items())
     return tuple(finding for finding in findings if finding is not None)
 
 
 @cache
 def phrases() -> Mapping[str, tuple[str, ...]]:
-    """Read the lists of phrases that no text may hold: `stock` and `inner_workings`."""
+    """Read the lists of phrases that no text may hold."""
     return {name: tuple(listed) for name, listed in tomllib.loads(_PHRASES.read_text(encoding="utf-8")).items()}
 
 
@@ -158,6 +171,10 @@ def _placeholder_left(case: _Case) -> tuple[bool, int, int]:
     if case.as_given:
         return _any(holes.left(case.read))
     return _any(holes.suspected(case.read) + holes.fields(case.contacts.rest, case.known))
+
+
+def _promised_money(case: _Case) -> tuple[bool, str, None]:
+    return _phrase("promised_money", case)
 
 
 def _stock_phrase(case: _Case) -> tuple[bool, str, None]:
@@ -199,7 +216,8 @@ def _control_character(case: _Case) -> tuple[bool, int, int]:
 
 
 def _untraced_number(case: _Case) -> tuple[bool, int, int]:
-    return _any(untraced_numbers(case.contacts.rest, case.known))
+    text = case.contacts.rest
+    return _any(untraced_numbers(text, case.known) + untraced_quantities(text, case.stated, case.heard))
 
 
 def _untraced_date(case: _Case) -> tuple[bool, int, int]:
@@ -221,7 +239,7 @@ def _other_language(case: _Case) -> tuple[bool, str | int, str]:
 
 
 def _background_told(case: _Case) -> tuple[bool, int, int]:
-    return _any(background.tells(case.read, private=case.private, known=case.facts))
+    return _any(background.tells(case.read, private=case.private, known=case.known))
 
 
 def _any(found: int) -> tuple[bool, int, int]:
@@ -261,4 +279,5 @@ _CHECKS: Mapping[ContentReason, Check] = {
     ContentReason.NEARLY_THE_SAME: _nearly_the_same,
     ContentReason.OTHER_LANGUAGE: _other_language,
     ContentReason.BACKGROUND_TOLD: _background_told,
+    ContentReason.PROMISED_MONEY: _promised_money,
 }

@@ -14,10 +14,12 @@ _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1
 _LEAST_TRACED_WORD = 20  # "one step" and "two minutes" are ways of speaking, not figures
 _ZEROS = {"k": 3, "m": 6}
 
-_DIGITS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
+DIGITS = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
+_DIGITS = re.compile(DIGITS)
 _SUFFIX = re.compile(r"([km])\b", re.IGNORECASE)
 _WORD = "|".join((*_SMALL, *_SCALES))
-_RUN = re.compile(rf"\b(?:{_WORD})(?:(?:\s+|-|\s+and\s+)(?:{_WORD}))*\b", re.IGNORECASE)
+SPELLED = rf"\b(?:{_WORD})(?:(?:\s+|-|\s+and\s+)(?:{_WORD}))*\b"
+_RUN = re.compile(SPELLED, re.IGNORECASE)
 
 
 def untraced_numbers(text: str, facts: Sequence[str]) -> int:

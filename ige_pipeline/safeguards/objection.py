@@ -21,6 +21,7 @@ _WORDS = {
     ContentReason.UNTRACED_NAME: "it held a name, or a capital inside of a sentence, that is not in the data",
     ContentReason.NEARLY_THE_SAME: "it was nearly the same as a text that was sent lately: say it differently",
     ContentReason.OTHER_LANGUAGE: "it was not in the language that was asked for",
+    ContentReason.PROMISED_MONEY: "it promised or claimed money or an advantage ({observed})",
     ContentReason.BACKGROUND_TOLD: "it said something that is only background",
 }
 

@@ -51,7 +51,8 @@ class Standard:
         """
         found = review(
             draft.text,
-            facts=(*brief.quotable(), self.settings.sender_name),
+            facts=(*brief.stated(), self.settings.sender_name),
+            hearsay=brief.hearsay(),
             settings=self.settings,
             allow=self.allow,
             recent=self.recent,

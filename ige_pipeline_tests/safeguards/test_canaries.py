@@ -29,7 +29,9 @@ Conn = psycopg.Connection[DictRow]
 ATTEMPTS = tomllib.loads(Path(__file__).with_name("canaries.toml").read_text(encoding="utf-8"))["attempt"]
 PLACES = ("first_name", "company_name", "goal", "item", "reply")
 OPEN, CLOSE = "<contractor_data>", "</contractor_data>"
-HARM = re.compile(r"https?:|www\.|bit\.ly|evil|script|@|\{|\d{3}[-. ]\d{3,4}|[\u200b\u202c\u202e]", re.IGNORECASE)
+HARM = re.compile(
+    r"https?:|www\.|bit\.ly|evil|script|@|\{|\$|REFUND|\d{3}[-. ]\d{3,4}|[\u200b\u202c\u202e]", re.IGNORECASE
+)
 
 each_attempt = pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda attempt: attempt["words"][:30])
 
@@ -82,8 +84,8 @@ def test_no_template_says_what_does_harm(attempt: dict[str, str]) -> None:
 
     for place in PLACES:
         brief = brief_with(place, attempt["words"])
-        fit = (draft for draft in template.drafts(brief, templates=templates) if not standard.objections(draft, brief))
-        assert next(fit), place
+        fit = [draft for draft in template.drafts(brief, templates=templates) if not standard.objections(draft, brief)]
+        assert fit, place
         assert [draft.text for draft in fit if HARM.search(draft.text)] == []
 
 
