@@ -7,13 +7,17 @@ from typing import Final
 
 from ige_pipeline.settings import Settings
 
-_DOTS = re.compile("[\u3002\uff0e\uff61]")
-_EMAIL: Final = re.compile(r"[^\s@<>()]+@[^\s@<>()]+")
+# Dots of other scripts, and those in the middle of a line.
+_DOTS = re.compile("[\u3002\uff0e\uff61\u00b7\u2022\u2027\u2219\u22c5\u30fb\uff65]")
+_EMAIL: Final = re.compile(r"[^\s@<>()]+@[^\s@<>()]+|\w\s*[(\[]\s*at\s*[)\]]\s*\w+", re.IGNORECASE)
 # A scheme, or a dot with a letter or digit on both sides and a label that could be a top-level domain behind it:
 # phones turn "done.is" into a link too.
 _LINK: Final = re.compile(
     r"[a-z][a-z0-9+.-]*://\S*|\bwww\.\S+|(?:[^\W_][\w-]*\.)+(?:[^\W\d_]{2,}|xn--[\w-]+)(?![^\W_])(?::\d+)?(?:[/?#]\S*)?"
-    r"|\b\d{1,3}(?:\.\d{1,3}){3}\b\S*|\w+\s*(?:[(\[]dot[)\]]|\bdot\b)\s*(?:com|net|org|info|io|co|ly|me)\b",
+    r"|\b\d{1,3}(?:\.\d{1,3}){3}\b\S*|\w\s*(?:[(\[]dot[)\]]|\bdot\b)\s*(?:com|net|org|info|io|co|ly|me|xyz|biz|app|dev)\b"
+    # Odd spellings that a reader puts right: a space or comma for the dot, a scheme without a host, a handle.
+    r"|\w\s+\.\s*(?:com|net|org|info|io|xyz|biz)\b|\w,(?:com|net|org|info|xyz|biz)\b|\w\s*[(\[]\s*[.,]\s*[)\]]\s*\w+"
+    r"|\bh(?:tt|xx)ps?:\S*|(?<![\w/])//\w\S*|(?<!\S)@[a-z_][\w.]+",
     re.IGNORECASE,
 )
 _DATE: Final = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}")
