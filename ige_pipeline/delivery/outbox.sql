@@ -96,8 +96,10 @@ SELECT m.id AS message_id, m.contractor_id, m.message_type, COALESCE(m.message_c
                 date_trunc('hour', CASE WHEN m.created_at BETWEEN '1970-01-01' AND '2200-01-01'
                                         THEN m.created_at::timestamptz ELSE now() END, 'UTC')) AS batch_hour,
        tried.rate_limited,
-       COALESCE(tried.faulted_at
-                < (SELECT k.accepted_at FROM ige_circuits k WHERE k.endpoint = %(endpoint)s), false) AS suspect
+       -- Only while others are being accepted: what an outage made suspects must not die of the next one.
+       COALESCE((SELECT tried.faulted_at < k.accepted_at AND k.accepted_at > now() - interval '5 minutes'
+                   FROM ige_circuits k
+                  WHERE k.endpoint = %(endpoint)s), false) AS suspect
   FROM leased m
   LEFT JOIN contractors c ON c.id = m.contractor_id
  CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE a.status_code = 429) AS rate_limited,

@@ -1,6 +1,7 @@
 """Claiming: in which order, by whom, and what happens to the rows of a run that dies."""
 
 import threading
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from ige_pipeline_tests.delivery.outboxes import (
     two_outboxes,
     waiting,
 )
-from ige_pipeline_tests.factories import ago, make_contractor, make_message
+from ige_pipeline_tests.factories import ago, insert, make_contractor, make_message
 
 
 def test_the_most_important_goes_first_then_the_oldest_then_the_first(conn: Connection, database_url: str) -> None:
@@ -70,6 +71,36 @@ def test_what_is_not_due_is_not_claimed(conn: Connection, database_url: str, ove
 
     with outbox_on(database_url) as outbox:
         assert claim(outbox) is None
+
+
+@pytest.mark.parametrize(
+    ("accepted", "suspect"),
+    [
+        pytest.param(ago(minutes=1), True, id="others are being accepted"),
+        pytest.param(ago(minutes=6), False, id="nobody has been accepted for a while: it may be down again"),
+        pytest.param(ago(minutes=40), False, id="nobody since"),
+    ],
+)
+def test_a_message_is_suspected_only_while_others_are_accepted(
+    conn: Connection,
+    database_url: str,
+    accepted: datetime,
+    suspect: bool,  # noqa: FBT001 - drawn from the table
+) -> None:
+    row = {
+        "message_id": waiting(conn),
+        "run_id": "an earlier one",
+        "attempt": 1,
+        "lease_token": "00000000-0000-0000-0000-000000000001",
+        "claimed_at": ago(minutes=30),
+        "ended_at": ago(minutes=30),
+        "outcome": "EndpointFault",
+    }
+    insert(conn, "ige_delivery_attempts", row)
+    conn.execute("INSERT INTO ige_circuits (endpoint, accepted_at) VALUES ('host:1', %s)", [accepted])
+
+    with outbox_on(database_url) as outbox:
+        assert claimed(outbox).suspect is suspect
 
 
 @pytest.mark.parametrize("first_is_settled", [False, True])
