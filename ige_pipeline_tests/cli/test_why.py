@@ -146,3 +146,13 @@ def test_neither_a_preview_nor_a_failed_batch_is_the_last_that_looked(conn: Conn
     make_batch(conn, triggers=EVERY)
 
     assert "No batch has run to its end yet." in terminal.type("why", str(ada)).stdout
+
+
+def test_a_local_number_is_written_to_with_a_note_and_strictly_not_at_all(conn: Conn, terminal: Terminal) -> None:
+    ada = make_due_contractor(conn, phone="555-0123")
+
+    strict = terminal.json("run", "schedule", "--set", "phone_check=strict")["verdicts"]
+    lenient = terminal.json("run", "schedule")["verdicts"]
+
+    assert (strict, lenient) == ({"blocked": 1}, {"scheduled": 1})
+    assert "\n  note:     the number has no area code" in terminal.type("why", str(ada)).stdout
