@@ -15,6 +15,12 @@ _EVENT = frozenset({"name", "eventname", "event_name"})
 # What stands before the name of the person who is greeted.
 _GREETING = re.compile(r"\b(?:hi|hello|hey|dear|morning|afternoon|evening)(?: there)?,? *$", re.IGNORECASE)
 
+_ADDRESS = r"\{\{?\s*(?P<key>(?i:first_?name))\s*\}?\}"
+# "Maria, here it is." and "Thanks Maria!" can go without the name; "ask for Maria" cannot.
+_AT_START = re.compile(rf"(?P<before>(?:^|[.!?\n])\s*){_ADDRESS}, *(?P<next>\w)")
+_THANKS = r"(?i:thanks|thank you|welcome|congratulations|congrats|well done|cheers|morning|afternoon|evening)"
+_AT_END = re.compile(rf"(?:(?P<before>\b{_THANKS}),? +|, *){_ADDRESS}(?P<next>)(?=[.!?,\n]|$)")
+
 
 def own_words(brief: Brief) -> Draft | None:
     """Return the given text with its names filled in, None where there is none.
@@ -27,6 +33,7 @@ def own_words(brief: Brief) -> Draft | None:
     pattern = tidied(str(brief.facts.get("template") or "")).strip()
     if not pattern:
         return None
+    pattern = _without_address(pattern, brief)
     text = _PLACEHOLDER.sub(lambda found: _filled(found, brief) or found.group(0), pattern)
     return Draft(text=text, reasoning=brief.reason, source=f"promised:{brief.trigger}")
 
@@ -36,12 +43,24 @@ def wants_model(brief: Brief) -> bool:
     return "template" not in brief.facts or brief.facts.get("personalise") is True
 
 
+def _without_address(pattern: str, brief: Brief) -> str:
+    """Return the words as one says them to somebody whose name one does not know, where it is not known."""
+
+    def spoken(found: re.Match[str]) -> str:
+        if _given(found["key"], brief) or untrusted.name(brief.first_name):
+            return found.group()
+        return f"{found['before']}{found['next'].upper()}" if found["next"] else found["before"]
+
+    return _AT_END.sub(spoken, _AT_START.sub(spoken, pattern))
+
+
 def _filled(found: re.Match[str], brief: Brief) -> str:
-    name = found.group(1)
+    name, greets = found.group(1), _GREETING.search(found.string[: found.start()])
+    nobody = "there" if greets else ""
     if name.lower() != "name":
-        return _given(name, brief) or _value(name.lower(), brief)
-    if _GREETING.search(found.string[: found.start()]):
-        return _value("firstname", brief)
+        return _given(name, brief) or _value(name.lower(), brief) or (nobody if name.lower() in _FIRST_NAME else "")
+    if greets:
+        return _value("firstname", brief) or nobody
     given = _given(name, brief)
     return _value("name", brief) if _is_theirs(given, brief) else given
 
@@ -59,9 +78,9 @@ def _is_theirs(given: str, brief: Brief) -> bool:
 
 def _value(key: str, brief: Brief) -> str:
     if key in _FIRST_NAME:
-        return untrusted.name(brief.first_name or "") or "there"
+        return untrusted.name(brief.first_name)
     if key in _COMPANY:
-        return untrusted.cleaned(brief.company_name or "", limit=100)
+        return untrusted.company(brief.company_name)
     if key in _EVENT:
         return untrusted.cleaned(brief.facts.get("event_name") or "", limit=100)
     return ""

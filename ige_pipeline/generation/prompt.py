@@ -10,7 +10,7 @@ from pathlib import Path
 from ige_pipeline.generation import promised, tone
 from ige_pipeline.generation.draft import PRIVATE_FACTS, Brief, is_told
 from ige_pipeline.generation.segments import downgrade, is_gsm7, utf16_units
-from ige_pipeline.generation.untrusted import cleaned, name
+from ige_pipeline.generation.untrusted import cleaned, company, name
 
 _TEXTS = Path(__file__).with_name("prompts")
 
@@ -112,7 +112,7 @@ def fact_keys(brief: Brief) -> frozenset[str]:
 def _as_data(brief: Brief, *, remembers: bool) -> str:
     content: dict[str, object] = {
         "message_type": brief.message_type,
-        "contractor": _known({"first_name": name(brief.first_name), "company_name": cleaned(brief.company_name)}),
+        "contractor": _known({"first_name": name(brief.first_name), "company_name": company(brief.company_name)}),
         "facts": _facts(brief, private=False),
         "background": _facts(brief, private=True),
     }

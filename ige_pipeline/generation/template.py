@@ -97,7 +97,7 @@ def filled(variant: Variant, templates: Templates, values: Mapping[str, str]) ->
 def _values(brief: Brief) -> dict[str, str]:
     values = {subject: untrusted.lowered(untrusted.phrase(brief.facts.get(subject))) for subject in SUBJECTS}
     values["event_name"] = untrusted.phrase(brief.facts.get("event_name"))
-    values["company_name"] = untrusted.phrase(brief.company_name, limit=40)
+    values["company_name"] = untrusted.company(brief.company_name, limit=40)
     values["first_name"] = untrusted.name(brief.first_name)
     return {placeholder: value for placeholder, value in values.items() if value}
 

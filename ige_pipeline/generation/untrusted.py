@@ -15,6 +15,7 @@ _CLAUSE_END = re.compile(r"[.;!?](?=\s)|\s[-\u2013\u2014]\s|\s\(|,\s")
 _CLOSING = " .,;:!?-\u2013\u2014\u2026"
 _SENTENCE_END = (".", "!", "?")
 _NOT_A_NAME = frozenset({"n/a", "na", "none", "null", "undefined", "unknown", "test", "tbd", "contractor", "customer"})
+_NO_COMPANY = _NOT_A_NAME | {"n.a", "nil", "no", "no company", "not applicable", "company", "self", "self employed"}
 # Only these lose their capital inside a sentence: any other first word may be a proper name.
 _ORDINARY = """
     a add agree all an answer apply approve arrange ask attend book bring build buy call check choose clean close
@@ -66,6 +67,12 @@ def name(value: object) -> str:
     if not (0 < len(words) <= _NAME_WORDS and len(text) <= NAME_LIMIT and text.casefold() not in _NOT_A_NAME):
         return ""
     return " ".join(_capitalised(word) for word in words) if all(map(_is_name, words)) else ""
+
+
+def company(value: object, *, limit: int = PHRASE_LIMIT) -> str:
+    """Return a company's name fit to be said; "" for what stands where there is none."""
+    text = phrase(value, limit=limit)
+    return "" if text.casefold() in _NO_COMPANY else text
 
 
 def lowered(text: str) -> str:

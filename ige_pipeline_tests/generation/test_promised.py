@@ -1,9 +1,11 @@
 """Texts that others wrote: whose name goes where, and what stays a hole for the check of contents to refuse."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ige_pipeline.generation import prompt, untrusted
 from ige_pipeline.generation.draft import Brief
 from ige_pipeline.generation.promised import own_words
 from ige_pipeline.safeguards.content import review
@@ -57,6 +59,34 @@ def test_the_row_s_own_data_win_where_they_name_something_else() -> None:
 
 def test_nobody_s_name_is_there_without_one() -> None:
     assert text("Hi {name}, see you at {name}.", first_name=None) == "Hi there, see you at Spring Meetup."
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("Hello {firstName}, here it is.", "Hello there, here it is."),
+        ("{firstName}, here is the reminder.", "Here is the reminder."),
+        ("See you. {first_name}, bring it.", "See you. Bring it."),
+        ("Thanks {firstName}!", "Thanks!"),
+        ("Good morning {{ firstName }}, see you.", "Good morning, see you."),
+        ("See you soon, {firstName}.", "See you soon."),
+        ("Ask for {firstName}.", "Ask for {firstName}."),
+    ],
+)
+def test_where_no_name_is_known_an_address_is_left_out_and_anything_else_is_a_hole(template: str, said: str) -> None:
+    assert text(template, first_name=None) == said
+    assert "there" not in text(template)
+
+
+@pytest.mark.parametrize("company", ["N/A", "none", "Unknown.", " TBD "])
+def test_what_stands_for_no_company_is_never_said(company: str) -> None:
+    about = replace(brief("{company} is on the list."), company_name=company)
+    written = own_words(about)
+
+    assert untrusted.company(company) == ""
+    assert company.strip() not in prompt.messages(about)[1]["content"]
+    assert written is not None
+    assert written.text == "{company} is on the list."
 
 
 @pytest.mark.parametrize(
