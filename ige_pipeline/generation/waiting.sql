@@ -1,17 +1,20 @@
 -- name: skip_waiting
--- What a draft waits for is not written a second time, nor what a person said no to a few days ago. `retry_at` is when
--- that ends, so that no sensor asks again before.
+-- What a draft waits for is not written a second time, nor what a person said no to a few days ago, nor what no
+-- text passed the checks for within a day: a model would be paid for it each time. `retry_at` is when that ends.
 UPDATE ige_decisions d
    SET verdict = 'blocked',
        decided_at = now(),
        retry_at = other.until,
        reasons = d.reasons || jsonb_build_array(jsonb_build_object(
-                     'reason', CASE other.verdict WHEN 'held' THEN 'draft_waiting' ELSE 'draft_rejected' END,
+                     'reason', other.why,
                      'observed', other.id, 'limit', other.until))
   FROM (SELECT mine.id AS mine, found.*
           FROM ige_decisions mine
          CROSS JOIN LATERAL (SELECT o.id, o.verdict,
-                                    CASE o.verdict WHEN 'held' THEN o.retry_at ELSE o.decided_at + make_interval(
+                                    CASE WHEN o.verdict = 'held' THEN 'draft_waiting'
+                                         WHEN o.retry_at IS NULL THEN 'draft_rejected'
+                                         ELSE 'text_rejected' END AS why,
+                                    CASE WHEN o.retry_at IS NOT NULL THEN o.retry_at ELSE o.decided_at + make_interval(
                                         secs => %(rejected_draft_days)s::float8 * 86400) END AS until
                                FROM ige_decisions o
                               WHERE o.dedupe_key = mine.dedupe_key
@@ -19,7 +22,8 @@ UPDATE ige_decisions d
                                 AND o.id <> mine.id
                                 AND NOT o.dry_run
                                 AND CASE o.verdict WHEN 'held' THEN o.reasons @> '[{"reason": "approval_wanted"}]' AND o.retry_at > now()
-                                         ELSE o.reasons @> '[{"reason": "draft_rejected"}]'
+                                         WHEN 'rejected' THEN o.retry_at > now()
+                                              OR o.reasons @> '[{"reason": "draft_rejected"}]'
                                               AND o.decided_at > now() - make_interval(
                                                   secs => %(rejected_draft_days)s::float8 * 86400) END
                               ORDER BY o.id DESC

@@ -68,6 +68,7 @@ _REASONS = {
     "not_approved": "nobody approved its text within {observed} h",
     "draft_waiting": "a text for it waits for a person already (draft {observed})",
     "draft_rejected": "somebody rejected its text ({observed}: {limit})",
+    "text_rejected": "no text for it passed the checks (decision {observed})",
     "long_promise": "it is long ({observed}), but somebody promised these words, so nothing was cut",
     "not_evaluated": "the check {observed} of its text could not be made, which counts as no",
 }

@@ -194,7 +194,8 @@ UPDATE ige_decisions
        fallback_reason = COALESCE(%(fallback_reason)s, fallback_reason),
        reasons = reasons || %(reasons)s::jsonb,
        verdict = %(verdict)s,
-       decided_at = CASE WHEN %(verdict)s::text IS NOT NULL THEN now() END
+       decided_at = CASE WHEN %(verdict)s::text IS NOT NULL THEN now() END,
+       retry_at = CASE WHEN %(verdict)s::text IS NOT NULL THEN now() + interval '1 day' ELSE retry_at END
  WHERE id = %(id)s
    AND decided_on = %(decided_on)s
    AND reviewed_at IS NULL

@@ -92,6 +92,31 @@ def test_where_no_template_fits_the_decision_is_rejected_with_every_reason(conn:
     assert all(set(each) == {"reason", "observed", "limit"} for each in row["reasons"])
 
 
+def test_where_nothing_passed_nothing_is_written_or_paid_for_again_within_a_day(
+    conn: Conn, templates: Templates
+) -> None:
+    contractor, none = make_contractor(conn), Templates(templates.greetings, variants=())
+    batch, later = make_batch(conn), make_batch(conn)
+    row = {"subject_id": 7, "dedupe_key": "one", "screened_at": ago(minutes=1)}
+    first = make_decision(conn, batch, contractor, draft=UNFIT, draft_source="model:gpt-4o-mini", **row)
+    reviewed(conn, batch, first, none)
+    again, other = (make_decision(conn, later, contractor, **row | over) for over in ({}, {"dedupe_key": "two"}))
+
+    generate_messages(conn, later, Settings(), templates=templates, model=None)
+
+    waits = fetch(conn, "ige_decisions", again)
+    assert (waits["verdict"], waits["draft"]) == ("blocked", None)
+    assert [(each["reason"], each["observed"]) for each in waits["reasons"]] == [("text_rejected", first)]
+    assert waits["retry_at"] == fetch(conn, "ige_decisions", first)["retry_at"] > ago(hours=-23)
+    assert fetch(conn, "ige_decisions", other)["draft"] is not None
+
+    conn.execute("UPDATE ige_decisions SET retry_at = now() WHERE id = %s", [first])
+    next_day = make_batch(conn)
+    third = make_decision(conn, next_day, contractor, **row)
+    generate_messages(conn, next_day, Settings(), templates=templates, model=None)
+    assert fetch(conn, "ige_decisions", third)["draft"] is not None
+
+
 def test_a_template_that_is_unfit_itself_replaces_nothing(conn: Conn, templates: Templates) -> None:
     batch = make_batch(conn)
     decision = make_drafted(conn, batch, FIT)
