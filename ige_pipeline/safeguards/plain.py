@@ -14,10 +14,11 @@ import pandas as pd
 
 from ige_pipeline.safeguards.finding import missing
 from ige_pipeline.safeguards.phone import STATES, PhoneVerdict
-from ige_pipeline.safeguards.recipient import FACTS
+from ige_pipeline.safeguards.recipient import FACTS, SAFEGUARDS
 from ige_pipeline.settings import Settings
 
 Flags = npt.NDArray[np.bool_]
+_NEEDED = sorted({name for safeguard in SAFEGUARDS for name in safeguard.needs})
 _STATES = frozenset(STATES.values())
 
 
@@ -29,9 +30,14 @@ def plain(frame: pd.DataFrame, settings: Settings, *, now: datetime) -> Flags:
     if not {*FACTS, "promised"} <= set(frame.columns):
         return np.zeros(len(frame), dtype=bool)
     try:
-        return _rights(frame, settings) & _rest(frame, settings, now)
+        return _told(frame) & _rights(frame, settings) & _rest(frame, settings, now)
     except (TypeError, ValueError):
         return np.zeros(len(frame), dtype=bool)
+
+
+def _told(frame: pd.DataFrame) -> Flags:
+    """Whatever a safeguard needs is there, also where a setting would make it needless."""
+    return frame[_NEEDED].notna().all(axis=1).to_numpy()
 
 
 def _rights(frame: pd.DataFrame, settings: Settings) -> Flags:

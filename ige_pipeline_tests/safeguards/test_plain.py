@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from ige_pipeline.safeguards.plain import plain
@@ -70,6 +70,7 @@ THRESHOLDS = st.fixed_dictionaries(
 
 
 @settings(max_examples=300, deadline=None)
+@example(rows=[facts(consent_needed=None)], thresholds={"consent_basis": "they signed"})
 @given(rows=st.lists(ROWS, min_size=1, max_size=8), thresholds=THRESHOLDS)
 def test_a_frame_is_judged_as_each_of_its_rows(rows: list[dict[str, Any]], thresholds: dict[str, Any]) -> None:
     frame, asked = frame_of(*rows), Settings(**thresholds)
