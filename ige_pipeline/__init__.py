@@ -6,7 +6,9 @@ The map, in the order a message travels:
     generation/  what the message says
     safeguards/  whether they may be contacted, and whether the text is fit to send
     delivery/    the outbox, and the webhook that empties it
+    inbound/     what comes back: replies, opt-outs, receipts, outcomes
 
-Beneath them lie ledger/ (what was decided and why) and postgres/ (connections, queries, migrations).
+serve/ answers over HTTP. Beneath them all lie ledger/ (what was decided and why) and postgres/ (connections, queries,
+migrations).
 Start at jobs.py: it is the story, read top to bottom.
 """

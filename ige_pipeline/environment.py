@@ -15,6 +15,7 @@ from ige_pipeline.delivery.endpoint import Target, WebhookEndpoint, check_target
 from ige_pipeline.generation.model import ModelWriter
 from ige_pipeline.generation.pace import Pace
 from ige_pipeline.generation.price import of_model
+from ige_pipeline.inbound.proof import Credentials, check
 from ige_pipeline.loopback import is_loopback
 from ige_pipeline.postgres import embedded
 from ige_pipeline.postgres.connection import Database, connect, normalise_url
@@ -28,10 +29,14 @@ _KNOWN = frozenset(
     {
         "IGE_DATABASE_URL",
         "IGE_EXECUTOR",
+        "IGE_INBOUND_SECRET",
+        "IGE_INBOUND_TOKEN",
         "IGE_OPENAI_MODEL",
+        "IGE_PUBLIC_URL",
         "IGE_SCHEDULES",
         "IGE_SETTINGS",
         "IGE_STATE",
+        "IGE_TWILIO_AUTH_TOKEN",
         "IGE_WEBHOOK_AUTH_HEADER",
         "IGE_WEBHOOK_SECRET",
     },
@@ -151,6 +156,17 @@ class Environment:
     def endpoint(self, settings: Settings) -> WebhookEndpoint:
         """Return the webhook, ready to be posted to; Refusal as for `target`."""
         return WebhookEndpoint(self.target(settings))
+
+    def inbound_credentials(self) -> Credentials:
+        """Return what senders of replies and receipts prove themselves with; Refusal when nothing is set."""
+        return check(
+            Credentials(
+                tokens=self.get("IGE_INBOUND_TOKEN") or "",
+                secrets=self.get("IGE_INBOUND_SECRET") or "",
+                twilio_token=self.get("IGE_TWILIO_AUTH_TOKEN") or "",
+                public_url=self.get("IGE_PUBLIC_URL") or "",
+            )
+        )
 
     def model(self, settings: Settings) -> ModelWriter | None:
         """Return the model that writes, or None without OPENAI_API_KEY: then the built-in templates do."""

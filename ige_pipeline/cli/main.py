@@ -30,6 +30,7 @@ _COMMANDS = {
     "redrive": "dead",
     "retire": "retire",
     "run": "run",
+    "serve": "serve",
     "start": "sending",
     "status": "status",
     "stop": "sending",
@@ -41,6 +42,7 @@ _COMMANDS = {
 }
 _SHOWN = (
     "up",
+    "serve",
     "demo",
     "migrate",
     "adopt",

@@ -8,10 +8,18 @@ from typing import Any
 import psycopg
 from psycopg import conninfo
 from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool
 
 from ige_pipeline.refusal import Refusal
 
 Connection = psycopg.Connection[DictRow]
+Pool = ConnectionPool[Connection]
+_KIND: dict[str, Any] = {
+    "application_name": "ige_pipeline",
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
 
 _SCHEMES = ("postgresql+psycopg2://", "postgresql+psycopg://", "postgresql+asyncpg://", "postgres://")
 _UNREADABLE = (
@@ -62,21 +70,33 @@ def connect(url: str, *, connect_timeout_s: int = 5, **options: Any) -> Connecti
     _require_legible(plain)
     try:
         conn = psycopg.connect(
-            plain,
-            autocommit=True,
-            row_factory=dict_row,
-            connect_timeout=connect_timeout_s,
-            application_name="ige_pipeline",
-            keepalives_idle=10,
-            keepalives_interval=5,
-            keepalives_count=3,
-            **options,
+            plain, autocommit=True, row_factory=dict_row, connect_timeout=connect_timeout_s, **_KIND, **options
         )
-        # The planner thinks our look-ups far dearer than they are, and would compile them for longer than they run.
-        conn.execute("SET jit = off")
+        _prepare(conn)
     except psycopg.OperationalError as error:
         raise Refusal(f"Postgres at {describe(url)} cannot be reached ({_first_line(error)}).") from error
     return conn
+
+
+@contextmanager
+def open_pool(url: str, *, size: int) -> Iterator[Pool]:
+    """Keep up to so many connections for the length of the block; who waits for one for over 5 s gets PoolTimeout."""
+    kind = {"autocommit": True, "row_factory": dict_row, "connect_timeout": 5, **_KIND}
+    with Pool(
+        normalise_url(url),
+        kwargs=kind,
+        min_size=1,
+        max_size=size,
+        timeout=5,
+        configure=_prepare,
+        check=Pool.check_connection,
+    ) as pool:
+        yield pool
+
+
+def _prepare(conn: Connection) -> None:
+    # The planner thinks our look-ups far dearer than they are, and would compile them for longer than they run.
+    conn.execute("SET jit = off")
 
 
 def _require_legible(url: str) -> None:
