@@ -8,7 +8,7 @@ The map, in the order a message travels:
     delivery/    the outbox, and the webhook that empties it
     inbound/     what comes back: replies, opt-outs, receipts, outcomes
 
-serve/ answers over HTTP. Beneath them all lie ledger/ (what was decided and why) and postgres/ (connections, queries,
-migrations).
+serve/ answers over HTTP; watch/ holds what a person should look at: the checks, and who is told. Beneath them all lie
+ledger/ (what was decided and why) and postgres/ (connections, queries, migrations).
 Start at jobs.py: it is the story, read top to bottom.
 """

@@ -1,12 +1,15 @@
 """The story, read top to bottom: what there is, the hourly job that decides, and the job that delivers."""
 
+from datetime import timedelta
+
 import dagster as dg
 
-from ige_pipeline.delivery.ops import deliver_messages, expire_stale, report_backlog, schedule_messages
+from ige_pipeline.delivery.ops import deliver_messages, expire_stale, schedule_messages
 from ige_pipeline.delivery.report import FIRST_HOUR
 from ige_pipeline.generation.ops import generate_messages
 from ige_pipeline.safeguards.ops import screen_content, screen_recipients
 from ige_pipeline.triggers.ops import evaluate_triggers
+from ige_pipeline.watch.ops import checks, report_backlog
 
 # With end_offset=1 the 14:00 tick runs the partition 14:00, whose as-of is its start.
 hours = dg.HourlyPartitionsDefinition(start_date=FIRST_HOUR, timezone="UTC", end_offset=1)
@@ -21,36 +24,88 @@ SOURCES = {
     "event_messages": "Messages around events, with their own text and time.",
 }
 
+OURS = ["team:concierge"]
+
+# A batch an hour: one that is missing warns, two in a row fail.
+each_hour = dg.FreshnessPolicy.time_window(warn_window=timedelta(minutes=75), fail_window=timedelta(minutes=135))
+# A delivery run every five minutes, and one may take a while.
+each_run = dg.FreshnessPolicy.time_window(warn_window=timedelta(minutes=15), fail_window=timedelta(minutes=60))
+# Nights and weekends are quiet, rightly.
+most_days = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=26), fail_window=timedelta(hours=74))
+
 sources = [
-    dg.AssetSpec(name, group_name="application", kinds={"postgres", "table"}, description=about)
+    dg.AssetSpec(
+        name,
+        group_name="application",
+        kinds={"postgres", "table"},
+        owners=["team:application"],
+        tags={"ige/stage": "source"},
+        metadata={"dagster/table_name": name},
+        description=about,
+    )
     for name, about in SOURCES.items()
 ]
 trigger_decisions = dg.AssetSpec(
     "trigger_decisions",
     deps=list(SOURCES),
     group_name="concierge",
-    kinds={"postgres"},
+    kinds={"postgres", "table"},
+    owners=OURS,
+    tags={"ige/stage": "decide"},
+    metadata={"dagster/table_name": "ige_decisions"},
     partitions_def=hours,
-    description="The ledger: for each candidate of an hour what was known, every reason, and the verdict.",
+    freshness_policy=each_hour,
+    description=(
+        "The ledger: for each candidate of an hour what was known, every reason, and the verdict. A partition shows "
+        "the counts, the reasons and the cost of its newest batch; `ige why CONTRACTOR` tells a single story."
+    ),
 )
 scheduled_messages = dg.AssetSpec(
     "scheduled_messages",
     deps=[trigger_decisions],
     group_name="concierge",
-    kinds={"postgres"},
+    kinds={"postgres", "table"},
+    owners=OURS,
+    tags={"ige/stage": "schedule"},
+    metadata={"dagster/table_name": "ai_proactive_messages"},
     partitions_def=hours,
-    description="Rows that an hour's batch put into ai_proactive_messages with sent_at NULL.",
+    freshness_policy=each_hour,
+    description=(
+        "Rows that an hour's batch put into ai_proactive_messages with sent_at NULL. A partition lists some of them, "
+        "each with the way to its story."
+    ),
+)
+outbox = dg.AssetSpec(
+    "outbox",
+    deps=[scheduled_messages],
+    group_name="concierge",
+    kinds={"postgres"},
+    owners=OURS,
+    tags={"ige/stage": "deliver"},
+    freshness_policy=each_run,
+    description=(
+        "What waits to be sent, as the newest delivery run left it: the plots show how the backlog comes and goes, and "
+        "whether the pace keeps up. It is fresh while delivery runs succeed."
+    ),
 )
 delivered_messages = dg.AssetSpec(
     "delivered_messages",
-    deps=[scheduled_messages],
+    deps=[scheduled_messages, outbox],
     group_name="concierge",
     kinds={"postgres", "webhook"},
+    owners=OURS,
+    tags={"ige/stage": "deliver"},
+    metadata={"dagster/table_name": "ai_proactive_messages"},
     partitions_def=hours,
-    description="Messages of an hour's batch that the webhook accepted, whichever delivery run sent them.",
+    freshness_policy=most_days,
+    description=(
+        "Messages of an hour's batch that the webhook accepted, whichever delivery run sent them; how long they took "
+        "since they could leave, and what has become of the others of that hour."
+    ),
 )
 
-assets = [*sources, trigger_decisions, scheduled_messages, delivered_messages]
+assets = [*sources, trigger_decisions, scheduled_messages, outbox, delivered_messages]
+asset_checks = [checks]
 
 
 @dg.job(

@@ -11,15 +11,17 @@ from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.refused import refused_sentence
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.schedules import UNDER_WAY
+from ige_pipeline.settings import Settings
 from ige_pipeline.stage import DatabaseSource
 from ige_pipeline.triggers.trigger import load_all
+from ige_pipeline.watch.sensor import build_checks_sensor
 
 _EVERY_S = 30
 PROMISED = {"ige/batch": "promised"}
 
 
-def build_sensors(*, on: bool, database: DatabaseSource) -> list[dg.SensorDefinition]:
-    """Return both sensors, running from the start if `on`; each tick asks `database` one question."""
+def build_sensors(*, on: bool, database: DatabaseSource, settings: Callable[[], Settings]) -> list[dg.SensorDefinition]:
+    """Return all sensors, running from the start if `on`; a tick that finds nothing asks `database` one question."""
     status = dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED
 
     @dg.sensor(
@@ -48,7 +50,8 @@ def build_sensors(*, on: bool, database: DatabaseSource) -> list[dg.SensorDefini
         config = {"resources": {"request": {"config": {"triggers": only}}}}
         return dg.RunRequest(run_key=f"promised-{found.again_in_a_while}", run_config=config, tags=PROMISED)
 
-    return [unsent_messages_sensor, due_messages_sensor]
+    checks_sensor = build_checks_sensor(status=status, database=database, settings=settings)
+    return [unsent_messages_sensor, due_messages_sensor, checks_sensor]
 
 
 def _look(

@@ -5,7 +5,9 @@ Defaults marked "old system" are what the application did before us.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
+
+from ige_pipeline.settings_watch import WatchSettings
 
 Hours = Annotated[float, Field(ge=0, le=24 * 365)]
 Days = Annotated[float, Field(ge=0, le=365)]
@@ -14,7 +16,7 @@ _WINDOW = r"(mon|tue|wed|thu|fri|sat|sun) (closed|([01]\d|2[0-3]):[0-5]\d-([01]\
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Settings(BaseModel):
+class Settings(WatchSettings):
     """What one run obeys: run config over environment (`IGE_` + the name) over the TOML file over these defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

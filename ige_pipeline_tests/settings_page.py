@@ -21,8 +21,9 @@ HEADINGS = {
     "min_characters": "What the message says",
     "keep_decisions_days": "What is kept",
     "max_messages_per_run": "How it is sent",
+    "max_due_minutes": "What a person is told of",
 }
-"""Each heading stands over the setting that it names, and those that follow it in `Settings`."""
+"""Each heading stands over the setting that it names, and those that follow it in `Settings`; in this order."""
 
 INTRODUCTION = """\
 # Settings
@@ -76,8 +77,9 @@ def groups() -> Iterator[tuple[str, list[tuple[str, dict[str, Any]]]]]:
     """Yield each heading with its settings' JSON schemas, in the order of the model."""
     properties = list(Settings.model_json_schema()["properties"].items())
     starts = [place for place, (name, _) in enumerate(properties) if name in HEADINGS]
-    for start, end in zip(starts, [*starts[1:], None], strict=True):
-        yield HEADINGS[properties[start][0]], properties[start:end]
+    ends = dict(zip(starts, [*starts[1:], None], strict=True))
+    for start in sorted(starts, key=lambda place: list(HEADINGS).index(properties[place][0])):
+        yield HEADINGS[properties[start][0]], properties[start : ends[start]]
 
 
 def bounds(about: dict[str, Any]) -> str:

@@ -9,9 +9,11 @@ import dagster as dg
 import pytest
 
 from ige_pipeline.definitions import build_definitions, defs
+from ige_pipeline.jobs import assets
+from ige_pipeline.watch.judge import CHECKS
 from ige_pipeline_tests.dagster_instances import ROOT, surroundings
 
-CONCIERGE = ["trigger_decisions", "scheduled_messages", "delivered_messages"]
+BY_HOUR = ["trigger_decisions", "scheduled_messages", "delivered_messages"]
 TABLES = [
     "ai_concierge_checklist_items",
     "ai_concierge_goals",
@@ -61,7 +63,11 @@ def test_jobs_ops_schedules_and_sensors_keep_their_names() -> None:
         "schedule_messages_hourly": ("schedule_messages_job", "0 * * * *", "UTC"),
         "deliver_messages_every_5_minutes": ("deliver_messages_job", "*/5 * * * *", "UTC"),
     }
-    assert {sensor.name for sensor in repository.sensor_defs} == {"unsent_messages_sensor", "due_messages_sensor"}
+    assert {sensor.name for sensor in repository.sensor_defs} == {
+        "unsent_messages_sensor",
+        "due_messages_sensor",
+        "checks_sensor",
+    }
 
 
 def test_lineage_leads_from_the_applications_tables_to_what_was_delivered() -> None:
@@ -70,18 +76,36 @@ def test_lineage_leads_from_the_applications_tables_to_what_was_delivered() -> N
     def parents(asset: str) -> list[str]:
         return sorted(key.to_user_string() for key in graph.get(dg.AssetKey(asset)).parent_keys)
 
-    assert {asset: parents(asset) for asset in CONCIERGE} == {
+    assert {asset: parents(asset) for asset in [*BY_HOUR, "outbox"]} == {
         "trigger_decisions": TABLES,
         "scheduled_messages": ["trigger_decisions"],
-        "delivered_messages": ["scheduled_messages"],
+        "outbox": ["scheduled_messages"],
+        "delivered_messages": ["outbox", "scheduled_messages"],
     }
     assert [parents(table) for table in TABLES] == [[]] * len(TABLES)
+
+
+def test_every_asset_of_ours_says_whose_it_is_and_how_fresh_it_should_be() -> None:
+    specs = {spec.key.to_user_string(): spec for spec in assets if isinstance(spec, dg.AssetSpec)}
+
+    assert set(specs) == {*TABLES, *BY_HOUR, "outbox"}
+    for name, spec in specs.items():
+        assert spec.description, name
+        assert all([spec.owners, spec.kinds, spec.tags, spec.group_name]), name
+        assert (spec.freshness_policy is not None) is (name not in TABLES), name
+
+
+def test_every_check_is_shown_on_the_asset_that_it_speaks_of() -> None:
+    shown = {(key.asset_key.to_user_string(), key.name) for key in defs.resolve_asset_graph().asset_check_keys}
+
+    assert shown == {(check.asset, check.name) for check in CHECKS}
+    assert {asset for asset, _ in shown} <= {*BY_HOUR, "outbox"}
 
 
 def test_every_hour_has_a_partition_of_which_the_current_one_is_the_last() -> None:
     graph = defs.resolve_asset_graph()
 
-    for asset in CONCIERGE:
+    for asset in BY_HOUR:
         hours = graph.get(dg.AssetKey(asset)).partitions_def
         assert isinstance(hours, dg.HourlyPartitionsDefinition)
         assert (hours.timezone, hours.end_offset) == ("UTC", 1)

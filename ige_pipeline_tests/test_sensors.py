@@ -1,5 +1,6 @@
 """What starts a job between its hours."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,8 @@ from ige_pipeline.delivery.switches import set_stop
 from ige_pipeline.postgres.connection import Connection, Database
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.sensors import build_sensors
+from ige_pipeline.settings import Settings
+from ige_pipeline.watch.judge import CHECKS
 from ige_pipeline_tests.factories import ago, fetch, insert, make_batch, make_contractor, make_decision, make_message
 
 Tick = Callable[[str], dg.RunRequest | dg.SkipReason]
@@ -20,7 +23,10 @@ Tick = Callable[[str], dg.RunRequest | dg.SkipReason]
 
 @pytest.fixture
 def tick(database_url: str) -> Tick:
-    sensors = {sensor.name: sensor for sensor in build_sensors(on=True, database=lambda: Database(database_url))}
+    sensors = {
+        sensor.name: sensor
+        for sensor in build_sensors(on=True, database=lambda: Database(database_url), settings=Settings)
+    }
     instance = dg.DagsterInstance.ephemeral()
 
     def once(name: str) -> dg.RunRequest | dg.SkipReason:
@@ -118,7 +124,7 @@ def test_a_database_that_is_gone_is_one_sentence_and_no_run() -> None:
     def gone() -> Database:
         raise Refusal("Postgres cannot be reached.")
 
-    sensors = build_sensors(on=True, database=gone)
+    sensors = build_sensors(on=True, database=gone, settings=Settings)
 
     for sensor in sensors:
         assert sensor(dg.build_sensor_context(instance=dg.DagsterInstance.ephemeral())) == dg.SkipReason(
@@ -130,4 +136,34 @@ def test_a_database_that_is_gone_is_one_sentence_and_no_run() -> None:
 def test_sensors_run_only_where_schedules_do(*, on: bool) -> None:
     status = dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED
 
-    assert {sensor.default_status for sensor in build_sensors(on=on, database=lambda: Database(""))} == {status}
+    assert {
+        sensor.default_status for sensor in build_sensors(on=on, database=lambda: Database(""), settings=Settings)
+    } == {status}
+
+
+def test_the_checks_are_told_when_they_change_and_else_every_quarter_of_an_hour(
+    conn: Connection, database_url: str
+) -> None:
+    sensors = build_sensors(on=True, database=lambda: Database(database_url), settings=Settings)
+    (checks_sensor,) = [sensor for sensor in sensors if sensor.name == "checks_sensor"]
+
+    def look(cursor: str | None) -> dg.SensorResult:
+        context = dg.build_sensor_context(instance=dg.DagsterInstance.ephemeral(), cursor=cursor)
+        return cast("dg.SensorResult", checks_sensor(context))
+
+    first = look(None)
+    second = look(first.cursor)
+    make_message(conn, make_contractor(conn), created_at=ago(hours=3))
+    third = look(second.cursor)
+    long_ago = re.sub(r"[0-9.]{9,}", lambda found: str(float(found[0]) - 900), third.cursor or "")
+    fourth = look(long_ago)
+
+    told = [_told(tick) for tick in (first, second, third, fourth)]
+    assert [len(each) for each in told] == [len(CHECKS), 0, 1, len(CHECKS)]
+    assert told[2] == [("oldest_due", False)]
+    assert isinstance(third.skip_reason, dg.SkipReason)
+    assert "The oldest of 1 due messages could have left 180 min ago" in str(third.skip_reason.skip_message)
+
+
+def _told(tick: dg.SensorResult) -> list[tuple[str, bool]]:
+    return [(each.check_name, each.passed) for each in tick.asset_events if isinstance(each, dg.AssetCheckEvaluation)]

@@ -1,5 +1,7 @@
 """`ige status`: the ten-second view."""
 
+from typing import Any
+
 import click
 
 from ige_pipeline.cli.output import as_json, counts, say
@@ -11,6 +13,8 @@ from ige_pipeline.delivery.held import count_waiting
 from ige_pipeline.delivery.switches import last_day
 from ige_pipeline.environment import Environment
 from ige_pipeline.postgres.connection import describe
+from ige_pipeline.watch.figures import read
+from ige_pipeline.watch.judge import judge
 
 
 @click.command()
@@ -26,9 +30,12 @@ def status(context: click.Context, *, json_wanted: bool) -> None:
         coming = outbox.forecast(conn, settings, unsent=left["unsent"])
         alerts, endpoints = open_alerts(conn), circuits(conn)
         day = last_day(conn) | {"drafts_waiting": count_waiting(conn)}
-    needs_a_look = now.stopped or not now.adopted or now.other_sender or bool(alerts) or not coming.keeps_up
+        checks = judge(read(conn), settings)
+    failing = {name: each.sentence for name, each in checks.items() if not each.passed}
+    needs_a_look = now.stopped or not now.adopted or now.other_sender or bool(alerts or failing) or not coming.keeps_up
     if json_wanted:
-        told = {"forecast": coming.as_json(), "alerts": alerts, "endpoints": endpoints}
+        told: dict[str, Any] = {"forecast": coming.as_json(), "alerts": alerts, "endpoints": endpoints}
+        told["checks"] = {name: vars(each) for name, each in checks.items()}
         as_json({"standing": vars(now), "backlog": left, **told, **day})
     else:
         say(f"Database:   {describe(database.url)}")
@@ -40,6 +47,8 @@ def status(context: click.Context, *, json_wanted: bool) -> None:
         say(f"Pace:       {coming}")
         for each in alerts:
             say(f"Alert:      {each['at']:%Y-%m-%d %H:%M %Z}: {each['sentence']}")
+        for name, sentence in failing.items():
+            say(f"Check:      {name}: {sentence}")
         batch = day["last_batch"]
         if batch is None:
             say("Last batch: none yet")

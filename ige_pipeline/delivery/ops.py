@@ -3,12 +3,11 @@
 import dagster as dg
 
 from ige_pipeline.delivery import outbox, report
-from ige_pipeline.delivery.alert import open_alerts
 from ige_pipeline.delivery.circuit import fault_sentence
 from ige_pipeline.delivery.deliver import deliver, require_permission
 from ige_pipeline.ledger.batch import close_batch, retire_decisions
 from ige_pipeline.run_request import RunRequest
-from ige_pipeline.stage import DatabaseSource, EndpointSource, as_table, batch_of, counts_as_metadata, stage_op
+from ige_pipeline.stage import DatabaseSource, EndpointSource, batch_of, counts_as_metadata, stage_op
 
 
 @stage_op(kinds={"postgres"})
@@ -28,7 +27,8 @@ def schedule_messages(
         retired = retire_decisions(conn, keep_days=request.settings().keep_decisions_days)
         rows = schedule.preview(conn, batch)
         drafts, waiting = held.count_of_batch(conn, batch), held.count_waiting(conn)
-        for materialization in report.of_batch(batch, closed, rows, run_id=context.run_id):
+        told = report.of_batch(conn, batch, closed, rows, run_id=context.run_id, settings=request.settings())
+        for materialization in told:
             context.log_event(materialization)
     context.add_output_metadata(
         {"scheduled": scheduled, "ledger_days_dropped": retired, "drafts_waiting": waiting}
@@ -87,9 +87,8 @@ def deliver_messages(
                 "Message %d, attempt %d: %s", lease.message_id, lease.attempt, type(outcome).__name__
             ),
         )
-        totals = outbox.delivered_by_hour(conn, list(done.delivered_by_hour))
-    for materialization in report.of_delivery(done, run_id=context.run_id, totals=totals):
-        context.log_event(materialization)
+        for materialization in report.of_delivery(conn, done, run_id=context.run_id, settings=settings):
+            context.log_event(materialization)
     context.add_output_metadata({"posted": done.posted, **counts_as_metadata("outcome", dict(done.counts))})
     if done.fault is None:
         return
@@ -98,18 +97,3 @@ def deliver_messages(
         raise dg.Failure(sentence, allow_retries=False)
     # Another run found it out and failed; this one touched nothing.
     context.log.warning("%s", sentence)
-
-
-@stage_op(kinds={"postgres"})
-def report_backlog(
-    context: dg.OpExecutionContext, request: dg.ResourceParam[RunRequest], database: dg.ResourceParam[DatabaseSource]
-) -> None:
-    """Say what is still unsent, whether the pace keeps up with what arrives, and what a person should look at."""
-    with database().connect() as conn:
-        now = outbox.backlog(conn, adopted=outbox.standing(conn).adopted)
-        coming = outbox.forecast(conn, request.settings(), unsent=now["unsent"])
-        alerts = open_alerts(conn)
-    context.add_output_metadata({**now, **coming.as_json(), "forecast": str(coming), "alerts": as_table(alerts)})
-    context.log.info("Backlog: %s", now)
-    if not coming.keeps_up:
-        context.log.warning("%s.", str(coming))

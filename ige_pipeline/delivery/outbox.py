@@ -65,12 +65,6 @@ def forecast(conn: Connection, settings: Settings, *, unsent: int) -> Forecast:
     return Forecast(unsent, arrivals_per_hour=row["in_a_day"] / 24, per_second=settings.messages_per_second)
 
 
-def delivered_by_hour(conn: Connection, hours: list[datetime]) -> dict[datetime, int]:
-    """Return {batch hour: messages of its batches that were delivered so far}, for those hours."""
-    rows = conn.execute(_QUERIES["delivered_by_hour"], {"hours": hours})
-    return {row["batch_hour"]: row["delivered"] for row in rows}
-
-
 class Outbox:
     """One run's hands on the outbox. Others see that it lives by a lock that its connection holds."""
 

@@ -270,14 +270,3 @@ SELECT (COALESCE((SELECT sum((b.counts ->> 'scheduled')::bigint)
             WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
               AND m.trigger_name IS NULL
               AND m.created_at > (now() - interval '24 hours')::timestamp))::bigint AS in_a_day
-
--- name: delivered_by_hour
--- All of an hour's batches together, whichever runs delivered them.
-SELECT b.batch_hour, count(*) AS delivered
-  FROM ige_batches b
-  JOIN ige_decisions d ON d.batch_id = b.id
-  JOIN ai_proactive_messages m ON m.id = d.message_id
- WHERE b.batch_hour = ANY (%(hours)s::timestamptz[])
-   AND d.verdict = 'scheduled'
-   AND m.sent_at IS NOT NULL
- GROUP BY b.batch_hour

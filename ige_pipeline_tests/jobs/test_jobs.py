@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from ige_pipeline.definitions import build_definitions
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline_tests.dagster_instances import (
     DELIVER,
@@ -45,8 +46,14 @@ def test_who_is_due_is_decided_scheduled_and_delivered_and_each_hour_tells_it(
     assert scheduled["trigger_decisions", hour]["verdict/scheduled"] == 3
     assert scheduled["trigger_decisions", hour]["verdict/blocked"] == 1
     assert scheduled["scheduled_messages", hour]["scheduled"] == 3
-    assert set(materialized(delivered)) == {("delivered_messages", hour)}
+    assert scheduled["trigger_decisions", hour]["reason/paused"] == 1
+    assert scheduled["trigger_decisions", hour]["candidates"] == 4
+    assert "| high_priority_goal | 4 | blocked 1, scheduled 3 |" in scheduled["trigger_decisions", hour]["triggers"]
+    assert f"`ige why {people[0]} --message " in scheduled["scheduled_messages", hour]["messages"]
+    assert set(materialized(delivered)) == {("delivered_messages", hour), ("outbox", None)}
     assert materialized(delivered)["delivered_messages", hour]["delivered"] == 3
+    assert materialized(delivered)["delivered_messages", hour]["messages/waiting"] == 0
+    assert materialized(delivered)["outbox", None]["unsent"] == 0
 
 
 def test_counts_are_numbers_and_neither_numbers_nor_texts_are_told_to_dagster(
@@ -71,7 +78,7 @@ def test_counts_are_numbers_and_neither_numbers_nor_texts_are_told_to_dagster(
     for result in results:
         for metadata in materialized(result).values():
             counts = [metadata[name] for name in metadata if "/" in name or name in {"delivered", "scheduled"}]
-            assert {type(count) for count in counts} == {int}
+            assert {type(count) for count in counts} <= {int, float}
 
 
 def test_in_review_mode_a_batch_succeeds_schedules_nothing_and_says_how_many_drafts_wait(
@@ -172,3 +179,14 @@ def test_both_jobs_run_through_the_production_instance_on_postgres(
     assert json.loads(json.dumps(receiver.posts[0][1])).keys() == {
         "phone", "message", "contractor_id", "message_type", "message_id", "contractor_name", "ai_reasoning",
     }  # fmt: skip
+
+
+def test_all_checks_can_be_asked_by_hand_in_dagster(conn: Connection, in_memory: dg.DagsterInstance) -> None:
+    waiting(conn, created_at=ago(hours=3))
+
+    result = build_definitions().resolve_implicit_global_asset_job_def().execute_in_process(instance=in_memory)
+
+    found = {each.check_name: each for each in result.get_asset_check_evaluations()}
+    assert {name for name, each in found.items() if not each.passed} == {"oldest_due"}
+    assert found["oldest_due"].metadata["value"].value == pytest.approx(180, abs=1)
+    assert found["oldest_due"].metadata["limit"].value == 120

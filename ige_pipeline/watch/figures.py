@@ -1,0 +1,66 @@
+"""The figures that checks judge, read in a few short questions."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ige_pipeline.delivery.breaker import circuits
+from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.queries import load
+from ige_pipeline.triggers.trigger import load_all
+
+_QUERIES = load(__package__, "figures.sql")
+
+
+@dataclass(frozen=True)
+class BatchFigures:
+    """What one whole batch found, and how much of it a safeguard blocked."""
+
+    id: int
+    candidates: int
+    blocked: int
+
+    @property
+    def blocked_share(self) -> float:
+        """0 where there was nobody to block."""
+        return self.blocked / self.candidates if self.candidates else 0.0
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How everything stood at `asked_at`, by the database's clock.
+
+    `batches` are the newest first; `open_circuits` maps an endpoint to its reason.
+    """
+
+    asked_at: datetime
+    due: int = 0
+    oldest_due_minutes: float = 0.0
+    posted: int = 0
+    failed: int = 0
+    dead_in_a_day: int = 0
+    spent_today_usd: float = 0.0
+    open_circuits: dict[str, str] = field(default_factory=dict)
+    batches: tuple[BatchFigures, ...] = ()
+
+
+def read(conn: Connection) -> Figures:
+    """Ask Postgres for all of them."""
+    due, answers = _one(conn, "oldest_due"), _one(conn, "answers")
+    promised = [trigger.name for trigger in load_all() if trigger.promised]
+    batches = conn.execute(_QUERIES["batches"], {"promised": promised}).fetchall()
+    return Figures(
+        asked_at=due["asked_at"],
+        due=due["messages"],
+        oldest_due_minutes=due["minutes"],
+        posted=answers["posted"],
+        failed=answers["failed"],
+        dead_in_a_day=_one(conn, "dead_in_a_day")["messages"],
+        spent_today_usd=_one(conn, "spent_today")["usd"],
+        open_circuits={each["endpoint"]: each["reason"] for each in circuits(conn) if each["state"] != "closed"},
+        batches=tuple(BatchFigures(row["id"], row["candidates"], row["blocked"]) for row in batches),
+    )
+
+
+def _one(conn: Connection, name: str) -> dict[str, Any]:
+    return conn.execute(_QUERIES[name]).fetchone() or {}

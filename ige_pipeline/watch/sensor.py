@@ -1,0 +1,58 @@
+"""The checks every minute, whether jobs run or not: what changes is told at once, the rest every quarter of an hour."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+import psycopg
+
+from ige_pipeline.postgres.refused import refused_sentence
+from ige_pipeline.refusal import Refusal
+from ige_pipeline.settings import Settings
+from ige_pipeline.stage import DatabaseSource
+from ige_pipeline.watch.figures import read
+from ige_pipeline.watch.judge import CHECKS, Judged, judge
+from ige_pipeline.watch.ops import evaluation
+
+_EVERY_S = 60
+# Each evaluation is an event that Dagster keeps.
+_AT_LEAST_EVERY_S = 900
+
+
+def build_checks_sensor(
+    *, status: dg.DefaultSensorStatus, database: DatabaseSource, settings: Callable[[], Settings]
+) -> dg.SensorDefinition:
+    """Return the sensor; it starts no run."""
+
+    @dg.sensor(
+        minimum_interval_seconds=_EVERY_S,
+        default_status=status,
+        description="Asks every check each minute and shows what it finds on the assets; starts nothing.",
+    )
+    def checks_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        try:
+            with database().connect() as conn:
+                seen = read(conn)
+            judged = judge(seen, settings())
+        except Refusal as refusal:
+            return dg.SkipReason(str(refusal))
+        except psycopg.Error as error:
+            return dg.SkipReason(refused_sentence(error))
+        told = json.loads(context.cursor or "{}")
+        due = [check for check in CHECKS if is_news(judged[check.name], told.get(check.name), at=seen.asked_at)]
+        told |= {check.name: [judged[check.name].passed, seen.asked_at.timestamp()] for check in due}
+        failing = [each.sentence for each in judged.values() if not each.passed]
+        return dg.SensorResult(
+            asset_events=[evaluation(check, judged[check.name]) for check in due],
+            cursor=json.dumps(told),
+            skip_reason=" ".join(failing) or "All checks pass.",
+        )
+
+    return checks_sensor
+
+
+def is_news(judged: Judged, told: Sequence[Any] | None, *, at: datetime) -> bool:
+    """Whether it differs from what was `told` ([passed, seconds since 1970]), or that is a quarter of an hour ago."""
+    return told is None or told[0] != judged.passed or at.timestamp() - told[1] >= _AT_LEAST_EVERY_S

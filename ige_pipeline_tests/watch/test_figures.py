@@ -1,0 +1,93 @@
+"""The figures that the checks judge, as Postgres counts them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from ige_pipeline.delivery.switches import set_stop
+from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.watch.figures import BatchFigures, Figures, read
+from ige_pipeline_tests.delivery.outboxes import waiting
+from ige_pipeline_tests.factories import ago, insert, make_batch
+
+
+@pytest.fixture
+def conn(shared_conn: Connection) -> Iterator[Connection]:
+    with shared_conn.transaction(force_rollback=True):
+        yield shared_conn
+
+
+def attempt(conn: Connection, message_id: int, outcome: str, **over: object) -> None:
+    row = {
+        "message_id": message_id,
+        "run_id": "run",
+        "attempt": 1,
+        "lease_token": "7c9f4f2e-0000-4000-8000-000000000000",
+        "claimed_at": ago(minutes=5),
+        "posted_at": ago(minutes=5),
+        "ended_at": ago(minutes=5),
+        "outcome": outcome,
+    }
+    insert(conn, "ige_delivery_attempts", row | over)
+
+
+def test_on_an_empty_database_there_is_nothing_to_see(conn: Connection) -> None:
+    seen = read(conn)
+
+    assert seen == Figures(asked_at=seen.asked_at)
+
+
+@pytest.mark.parametrize("kept_by", ["nothing", "stop", "a rate limit", "failures"])
+def test_a_message_is_due_from_when_it_could_leave_first_whatever_keeps_it(conn: Connection, kept_by: str) -> None:
+    later = {"next_attempt_at": ago(minutes=-10), "last_error": "http_429"}
+    kept = waiting(conn, not_before=ago(minutes=90), created_at=ago(hours=5), **(later if "a" in kept_by else {}))
+    if kept_by == "stop":
+        set_stop(conn, on=True, reason="a test", who="test")
+    if kept_by == "a rate limit":
+        attempt(conn, kept, "Retry", status_code=429, next_attempt_at=ago(minutes=-10))
+    if kept_by == "failures":
+        attempt(conn, kept, "Retry", status_code=503, next_attempt_at=ago(minutes=-10))
+
+    seen = read(conn)
+
+    assert (seen.due, round(seen.oldest_due_minutes)) == (1, 90)
+
+
+def test_what_a_safeguard_put_off_is_due_again_when_that_is_over(conn: Connection) -> None:
+    night, morning = (
+        waiting(conn, created_at=ago(hours=9), next_attempt_at=at) for at in (ago(hours=-1), ago(hours=1))
+    )
+    attempt(conn, night, "Postponed", posted_at=None, next_attempt_at=ago(hours=-1))
+    attempt(conn, morning, "Postponed", posted_at=None, next_attempt_at=ago(hours=1))
+
+    seen = read(conn)
+
+    assert (seen.due, round(seen.oldest_due_minutes)) == (1, 60)
+
+
+def test_of_the_last_hours_posts_those_failed_that_were_neither_accepted_nor_told_to_wait(conn: Connection) -> None:
+    message = waiting(conn)
+    for outcome, status in [("Delivered", 200), ("Retry", 429), ("Retry", 503), ("Dead", 400), ("EndpointFault", 404)]:
+        attempt(conn, message, outcome, status_code=status)
+    attempt(conn, message, "Postponed", posted_at=None)
+    attempt(conn, message, "Dead", ended_at=ago(minutes=61))
+
+    seen = read(conn)
+
+    assert (seen.posted, seen.failed) == (5, 3)
+
+
+def test_whole_batches_are_compared_and_neither_dry_runs_nor_those_of_promised_triggers(conn: Connection) -> None:
+    whole = ["high_priority_goal", "follow_up_due"]
+    made = [
+        make_batch(conn, triggers=whole),
+        make_batch(conn, triggers=whole),
+        make_batch(conn, triggers=["follow_up_due", "event_message_due"]),
+        make_batch(conn, triggers=whole, dry_run=True),
+    ]
+    for batch in made:
+        counts = '{"blocked": 2, "scheduled": 3}'
+        conn.execute("UPDATE ige_batches SET closed_at = now(), counts = %s WHERE id = %s", [counts, batch.id])
+    make_batch(conn, triggers=whole)
+
+    assert read(conn).batches == tuple(BatchFigures(batch.id, 5, 2) for batch in reversed(made[:2]))

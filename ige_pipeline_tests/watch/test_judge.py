@@ -1,0 +1,68 @@
+"""The checks as an operator reads them: from when each fails, and what it then says to do."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ige_pipeline.settings import Settings
+from ige_pipeline.watch.figures import BatchFigures, Figures
+from ige_pipeline.watch.judge import CHECKS, judge
+
+FINE = Figures(asked_at=datetime(2026, 11, 24, 3, tzinfo=UTC))
+
+
+def batches(*found: int, blocked: float = 0.5) -> tuple[BatchFigures, ...]:
+    """Batches by their candidates, the newest first, each with the same share blocked."""
+    return tuple(BatchFigures(len(found) - place, each, int(each * blocked)) for place, each in enumerate(found))
+
+
+def test_all_checks_pass_on_a_new_installation() -> None:
+    assert [name for name, each in judge(FINE, Settings()).items() if not each.passed] == []
+
+
+@pytest.mark.parametrize(
+    ("check", "seen", "said"),
+    [
+        ("oldest_due", {"due": 3, "oldest_due_minutes": 121.0}, "could have left 121 min ago"),
+        ("failure_share", {"posted": 10, "failed": 3}, "3 of 10 POSTs of the last hour failed"),
+        ("circuit", {"open_circuits": {"n8n.example": "http_404"}}, "Sending pauses to n8n.example (http_404)"),
+        ("candidates", {"batches": batches(0, 9, 8, 7, 6, 5, 4)}, "Batch 7 found nobody, and each of the 6 before it"),
+        (
+            "blocked_share",
+            {"batches": (BatchFigures(9, 100, 100), *batches(*[100] * 8))},
+            "Safeguards blocked 100% of batch 9's candidates, which is out of the ordinary",
+        ),
+        ("model_spend", {"spent_today_usd": 16.01}, "16.01 of 20 USD a day"),
+    ],
+)
+def test_each_check_fails_from_its_limit_on_and_says_what_to_look_at(
+    check: str, seen: dict[str, Any], said: str
+) -> None:
+    judged = judge(replace(FINE, **seen), Settings())
+
+    assert [name for name, each in judged.items() if not each.passed] == [check]
+    assert said in judged[check].sentence
+    assert "`ige " in judged[check].sentence or check == "model_spend"
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        {"due": 3, "oldest_due_minutes": 120.0},
+        {"posted": 9, "failed": 9},
+        {"posted": 10, "failed": 2},
+        # Nobody was found before, either; or it is too early to tell.
+        {"batches": batches(0, 9, 8, 0, 6, 5, 4)},
+        {"batches": batches(0, 9, 8, 7, 6, 5)},
+        {"batches": (BatchFigures(9, 19, 19), *batches(*[100] * 8))},
+        {"spent_today_usd": 16.0},
+    ],
+)
+def test_at_its_limit_or_where_too_little_is_known_a_check_passes(seen: dict[str, Any]) -> None:
+    assert all(each.passed for each in judge(replace(FINE, **seen), Settings()).values())
+
+
+def test_what_waits_for_a_person_is_one_word_everywhere() -> None:
+    assert sorted(judge(FINE, Settings())) == sorted(check.name for check in CHECKS)
