@@ -13,10 +13,14 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ige_pipeline.local.guard import living
 from ige_pipeline.refusal import Refusal
 
 PATIENCE_S = 7.0
 """Longer than the guard takes over its steps; then the group is ended by force."""
+
+GOING_S = 2.0
+"""How long a process that was sent SIGKILL may take to go."""
 
 
 class Child:
@@ -53,6 +57,13 @@ class Child:
         if self._guard.wait() < 0:
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
+            self._see_them_go()
+
+    def _see_them_go(self) -> None:
+        # A process that was killed lives until the kernel comes to it, which on a busy machine takes a moment.
+        deadline = time.monotonic() + GOING_S
+        while living(self.pid) and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def not_up(self, why: str) -> Refusal:
         """Say that the program does not run, and where it says more."""

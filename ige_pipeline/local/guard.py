@@ -58,9 +58,14 @@ def end_group(command: "subprocess.Popen[bytes]") -> None:
 
 def others() -> list[int]:
     """Return the living processes of our group apart from us."""
-    us, group = os.getpid(), os.getpgrp()
+    us = os.getpid()
+    return [pid for pid in living(os.getpgrp()) if pid != us]
+
+
+def living(group: int) -> list[int]:
+    """Return the processes of a group that have not ended; one that waits to be collected has."""
     listed = from_proc() if Path("/proc/self/stat").exists() else from_ps()
-    return [pid for pid, state, its_group in listed if its_group == group and pid != us and state[0] not in "ZX"]
+    return [pid for pid, state, its_group in listed if its_group == group and state[0] not in "ZX"]
 
 
 def from_proc() -> Iterator[tuple[int, str, int]]:

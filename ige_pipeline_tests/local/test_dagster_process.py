@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from ige_pipeline.local.dagster_process import start_dagster
-from ige_pipeline.local.guard import from_proc
+from ige_pipeline.local.guard import living
 from ige_pipeline.local.sandbox import Sandbox
 
 # Writes down what Dagster's code server sees.
@@ -22,10 +22,6 @@ defs = dg.Definitions(jobs=[nothing_job])
 """
 
 
-def group(pid: int) -> list[int]:
-    return [process for process, state, its_group in from_proc() if its_group == pid and state[0] not in "ZX"]
-
-
 def test_dagster_comes_up_in_the_sandbox_deaf_to_a_foreign_env_file_and_goes_without_a_trace(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("IGE_DATABASE_URL=poison\nN8N_OUTBOUND_WEBHOOK_URL=https://poison.example\n")
     sandbox = Sandbox(tmp_path / ".ige" / "sandbox")
@@ -36,7 +32,7 @@ def test_dagster_comes_up_in_the_sandbox_deaf_to_a_foreign_env_file_and_goes_wit
     dagster, url = start_dagster(
         sandbox.dagster_home, env=env, cwd=sandbox.work, log=sandbox.folder / "dagster.log", module="stand_in"
     )
-    running = group(dagster.pid)
+    running = living(dagster.pid)
     began = time.monotonic()
     dagster.end()
 
@@ -45,5 +41,5 @@ def test_dagster_comes_up_in_the_sandbox_deaf_to_a_foreign_env_file_and_goes_wit
         '{"IGE_DATABASE_URL": "ours", "N8N_OUTBOUND_WEBHOOK_URL": "also ours"}'
     )
     assert len(running) >= 5
-    assert group(dagster.pid) == []
+    assert living(dagster.pid) == []
     assert time.monotonic() - began < 10
