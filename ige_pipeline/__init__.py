@@ -7,6 +7,7 @@ The map, in the order a message travels:
     safeguards/  whether they may be contacted, and whether the text is fit to send
     delivery/    the outbox, and the webhook that empties it
     inbound/     what comes back: replies, opt-outs, receipts, outcomes
+    console/     what a person sees of all this in a browser, and may change there
 
 serve/ answers over HTTP; watch/ holds what a person should look at: the checks, and who is told. Beneath them all lie
 ledger/ (what was decided and why) and postgres/ (connections, queries, migrations).

@@ -27,6 +27,11 @@ from ige_pipeline.settings import Settings
 EXECUTORS = ("in_process", "multiprocess")
 _KNOWN = frozenset(
     {
+        "IGE_CONSOLE_PROXY_FROM",
+        "IGE_CONSOLE_PROXY_HEADER",
+        "IGE_CONSOLE_PROXY_SECRET",
+        "IGE_CONSOLE_ROLES",
+        "IGE_CONSOLE_TOKENS",
         "IGE_DATABASE_URL",
         "IGE_EXECUTOR",
         "IGE_INBOUND_SECRET",

@@ -1,0 +1,156 @@
+"""The gate: who a request is from, whether they may ask that, and what is said when something is wrong."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from urllib.parse import parse_qs, quote, urlsplit
+
+import psycopg
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from ige_pipeline.console.ask import Ask, Malformed, Missing
+from ige_pipeline.console.desk import CHANGE_WITHIN_MS, READ_WITHIN_MS, Desk
+from ige_pipeline.console.render import HEADERS, HOME, bare
+from ige_pipeline.console.session import COOKIE, Session, Visitor, is_form_mark, new_session, opened, sealed
+from ige_pipeline.loopback import is_loopback
+from ige_pipeline.postgres.refused import refused_sentence
+from ige_pipeline.refusal import Refusal
+
+log = logging.getLogger(__name__)
+
+View = Callable[[Desk, Ask], Response]
+Endpoint = Callable[[Request], Awaitable[Response]]
+_LARGEST_FORM = 64 * 1024
+_MOST_FIELDS = 1_000
+
+
+def guarded(desk: Desk, view: View) -> Endpoint:
+    """Make an endpoint of a view: only for visitors, changes only by those who may, from our own forms."""
+
+    async def endpoint(request: Request) -> Response:
+        visitor, cookie = visitor_of(desk, request)
+        if visitor is None:
+            return _to_login(request)
+        try:
+            response = await _let_in(desk, view, request, visitor)
+        except Malformed as wrong:
+            response = _sorry(400, "That cannot be read", str(wrong))
+        if cookie is not None:
+            set_cookie(response, cookie, desk, request)
+        return response
+
+    return endpoint
+
+
+async def _let_in(desk: Desk, view: View, request: Request, visitor: Visitor) -> Response:
+    form = await read_form(request) if request.method == "POST" else {}
+    if request.method == "POST":
+        if not from_here(request) or not is_form_mark((form.get("mark") or [""])[0], visitor, desk.access.key):
+            return _sorry(403, "This form is not one of ours", "Go back, load the page again, and send it once more.")
+        if not visitor.may_change:
+            return _sorry(403, "You may look, not change", "Your role is viewer: ask an operator.")
+    asked = partial(
+        Ask,
+        visitor=visitor,
+        path=request.url.path,
+        parts=request.path_params,
+        query=_fields(request.url.query),
+        form=form,
+        fragment=request.headers.get("hx-request") == "true",
+    )
+    return await run_in_threadpool(_answer, desk, view, asked, changing=request.method == "POST")
+
+
+def _answer(desk: Desk, view: View, asked: Callable[..., Ask], *, changing: bool) -> Response:
+    """Open a connection in the thread that uses it, and say what is wrong in one sentence."""
+    try:
+        with desk.connect(within_ms=CHANGE_WITHIN_MS if changing else READ_WITHIN_MS) as conn:
+            return view(desk, asked(conn=conn))
+    except Missing:
+        return _sorry(404, "That is not here", "It may never have been, or it is no longer kept.")
+    except Refusal as refusal:
+        return _sorry(409, "That was refused", str(refusal))
+    except psycopg.errors.QueryCanceled:
+        return _sorry(503, "That took too long", "Ask for less: a person, a message, a shorter time.")
+    except psycopg.Error as error:
+        log.warning("A page of the console failed: %s", type(error).__name__)
+        return _sorry(503, "Postgres said no", refused_sentence(error))
+
+
+def visitor_of(desk: Desk, request: Request) -> tuple[Visitor | None, Session | None]:
+    """Return who a request is from, and a session that must be kept for them where they have none yet."""
+    now, access = datetime.now(UTC), desk.access
+    session = opened(request.cookies.get(COOKIE, ""), access.key, now=now)
+    if access.proxy is not None:
+        known = access.proxy.user(request.headers, request.client.host if request.client else None)
+        if known is not None:
+            name, role = known
+            if session is not None and (session.name, session.by) == (name, "proxy"):
+                return Visitor(name, role, session.mark), None
+            fresh = new_session(name, "proxy", now=now)
+            return Visitor(name, role, fresh.mark), fresh
+    token = access.by_mark(session.name, session.by) if session is not None else None
+    if session is None or token is None:
+        return None, None
+    return Visitor(token.name, token.role, session.mark), None
+
+
+def set_cookie(response: Response, session: Session, desk: Desk, request: Request) -> None:
+    """Keep a session: out of reach of scripts and of other sites, and never in the clear except on this machine."""
+    response.set_cookie(
+        COOKIE,
+        sealed(session, desk.access.key),
+        path=HOME,
+        httponly=True,
+        samesite="strict",
+        secure=not is_loopback(request.headers.get("host")),
+    )
+
+
+async def read_form(request: Request) -> Mapping[str, list[str]]:
+    """Read a form as browsers send it; Malformed where it is something else, or too long."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in {"application/x-www-form-urlencoded", ""}:
+        raise Malformed("A form is sent as application/x-www-form-urlencoded.")
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _LARGEST_FORM:
+            raise Malformed("This form is too long.")
+    return _fields(body.decode("utf-8", errors="replace"))
+
+
+def _fields(written: str) -> Mapping[str, list[str]]:
+    try:
+        return parse_qs(written, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError as error:
+        raise Malformed("There are too many fields.") from error
+
+
+def from_here(request: Request) -> bool:
+    """Whether a browser says that a form was sent from a page of ours; old ones say nothing."""
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "same-origin")
+    return site in {"same-origin", "none"} and (origin is None or _host_of(origin) == request.headers.get("host"))
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
+def _to_login(request: Request) -> Response:
+    """Send a browser to the login page; a piece of a page that asks again by itself makes the whole page go there."""
+    here = request.url.path if request.method == "GET" else f"{HOME}/"
+    where = f"{HOME}/login?next={quote(here)}"
+    if request.headers.get("hx-request") == "true":
+        return Response(status_code=401, headers=HEADERS | {"HX-Redirect": f"{HOME}/login"})
+    return RedirectResponse(where, status_code=303, headers=HEADERS)
+
+
+def _sorry(status: int, title: str, sentence: str) -> Response:
+    return bare("sorry.html", status=status, title=title, sentence=sentence)

@@ -1,0 +1,84 @@
+"""Which pages there are. `ige serve` puts them beside what it answers other programs."""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ige_pipeline.console import login, messages, overview, switches
+from ige_pipeline.console.desk import Desk
+from ige_pipeline.console.gate import View, guarded
+from ige_pipeline.console.render import HEADERS, HOME, bare
+
+_KEPT = "public, max-age=31536000, immutable"
+READ: dict[str, View] = {
+    "/": overview.page,
+    "/activity": overview.activity,
+    "/figures": overview.figures,
+    "/messages": messages.listing,
+    "/messages/{id:int}": messages.story,
+}
+CHANGE: dict[str, tuple[View, View]] = {
+    "/stop": (switches.ask_stop, switches.stop),
+    "/start": (switches.ask_start, switches.start),
+}
+"""Each change: the page that asks whether it is meant, and what does it."""
+
+
+def routes(desk: Desk) -> list[BaseRoute]:
+    """Return the console's routes, everything under /console; the bare address leads there."""
+    return [Mount(HOME, app=_Headers(application(desk))), Route("/", _home)]
+
+
+def application(desk: Desk) -> Starlette:
+    """Return the console by itself; its addresses begin behind /console."""
+    pages: list[BaseRoute] = [Route(path, guarded(desk, view)) for path, view in READ.items()]
+    for path, (asks, does) in CHANGE.items():
+        pages += [Route(path, guarded(desk, asks), methods=["GET"]), Route(path, guarded(desk, does), methods=["POST"])]
+    return Starlette(
+        routes=[
+            Mount("/static", app=StaticFiles(packages=[("ige_pipeline.console", "static")])),
+            Route("/login", login.login(desk), methods=["GET", "POST"]),
+            Route("/logout", login.logout(desk), methods=["POST"]),
+            *pages,
+        ],
+        exception_handlers={HTTPException: _nothing, 500: _broken},
+    )
+
+
+class _Headers:
+    """Put the headers that keep a page safe on whatever is answered; shipped files may be kept."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        static = scope.get("path", "").startswith(f"{HOME}/static/")
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                there = {name for name, _ in message["headers"]}
+                more = HEADERS | ({"Cache-Control": _KEPT} if static and message["status"] == 200 else {})  # noqa: PLR2004
+                message["headers"] = [
+                    *message["headers"],
+                    *((n.lower().encode(), v.encode()) for n, v in more.items() if n.lower().encode() not in there),
+                ]
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+async def _home(_: Request) -> Response:
+    return RedirectResponse(f"{HOME}/", status_code=303)
+
+
+async def _nothing(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    return bare("sorry.html", status=status, title="There is no such page", sentence="Look at the address again.")
+
+
+async def _broken(_: Request, __: Exception) -> Response:
+    return bare("sorry.html", status=500, title="Something is wrong with us", sentence="It was logged. Try it again.")

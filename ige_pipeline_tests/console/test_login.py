@@ -1,0 +1,149 @@
+"""Coming in, and what every answer carries: sessions, forms of our own, headers."""
+
+from collections.abc import Callable
+
+import pytest
+from starlette.testclient import TestClient
+
+from ige_pipeline.console.desk import Desk
+from ige_pipeline.console.routes import CHANGE, READ
+from ige_pipeline.console.session import COOKIE
+from ige_pipeline_tests.console.desks import TOKENS, enter, make_client, make_desk, mark_of
+from ige_pipeline_tests.factories import Conn
+
+PROXY = {
+    "IGE_CONSOLE_TOKENS": "",
+    "IGE_CONSOLE_PROXY_HEADER": "X-Forwarded-User",
+    "IGE_CONSOLE_PROXY_SECRET": "a-secret-of-the-proxy-0001",
+    "IGE_CONSOLE_ROLES": "ada@example.com:operator",
+}
+KNOWN = {"X-Forwarded-User": "ada@example.com", "X-Ige-Console-Secret": PROXY["IGE_CONSOLE_PROXY_SECRET"]}
+
+
+def paths() -> list[str]:
+    return [path.replace("{id:int}", "1").replace("{name}", "x") for path in (*READ, *CHANGE)]
+
+
+@pytest.mark.parametrize("path", paths())
+def test_no_page_opens_without_a_login(desk: Desk, path: str) -> None:
+    answer = make_client(desk).get(f"/console{path}")
+
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/console/login?next=")
+
+
+@pytest.mark.parametrize("path", [path.replace("{id:int}", "1") for path in CHANGE])
+def test_no_change_is_made_without_a_login_or_a_form_of_ours(desk: Desk, path: str) -> None:
+    operator = enter(desk, "operator")
+
+    assert make_client(desk).post(f"/console{path}", data={}).status_code == 303
+    assert operator.client.post(f"/console{path}", data={"mark": "0" * 64}).status_code == 403
+
+
+def test_a_token_opens_a_session_that_no_script_and_no_other_site_can_use(desk: Desk) -> None:
+    answer = make_client(desk, host="console.example.com").post(
+        "/console/login", data={"token": TOKENS["viewer"], "next": "/console/messages"}
+    )
+
+    cookie = answer.headers["set-cookie"].lower()
+    assert answer.headers["location"] == "/console/messages"
+    assert all(word in cookie for word in ("httponly", "samesite=strict", "secure", "path=/console"))
+    assert TOKENS["viewer"] not in cookie
+
+
+def test_a_token_that_there_is_not_opens_nothing(desk: Desk) -> None:
+    answer = make_client(desk).post("/console/login", data={"token": "x" * 30})
+
+    assert answer.status_code == 401
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "after", ["https://evil.example/", "//evil.example", "/console/../x", "/replies", "javascript:1"]
+)
+def test_the_login_leads_nowhere_else(desk: Desk, after: str) -> None:
+    answer = make_client(desk).post("/console/login", data={"token": TOKENS["viewer"], "next": after})
+
+    assert answer.headers["location"] == "/console/"
+
+
+@pytest.mark.parametrize(
+    "change", [lambda value: value[:-1] + "0", lambda value: "e30." + value.split(".")[1], lambda _: "x"]
+)
+def test_a_session_that_somebody_made_up_is_none(desk: Desk, change: Callable[[str], str]) -> None:
+    person = enter(desk, "viewer")
+    value = person.client.cookies[COOKIE]
+    other = make_client(desk)
+    other.cookies.set(COOKIE, change(value), path="/console")
+
+    assert other.get("/console/").status_code == 303
+
+
+def test_a_session_ends_with_its_token_and_the_others_go_on(conn: Conn, desk: Desk) -> None:
+    person = enter(desk, "viewer")
+    rotated = make_desk(conn, IGE_CONSOLE_TOKENS="viewer:viewer:another-token-of-theirs-01")
+    client = make_client(rotated)
+    client.cookies.set(COOKIE, person.client.cookies[COOKIE], path="/console")
+
+    assert client.get("/console/").status_code == 303
+
+
+def test_who_logs_out_is_out(desk: Desk) -> None:
+    person = enter(desk, "viewer")
+
+    person.client.post("/console/logout", data={"mark": mark_of(person.open("/"))})
+
+    assert person.client.get("/console/").status_code == 303
+
+
+def test_the_proxy_says_who_it_is_and_their_forms_are_theirs(conn: Conn) -> None:
+    behind = make_desk(conn, **PROXY)
+    client = make_client(behind)
+
+    assert client.get("/console/", headers=KNOWN | {"X-Ige-Console-Secret": "made-up"}).status_code == 303
+    page = client.get("/console/", headers=KNOWN)
+    assert page.status_code == 200
+    assert "ada@example.com" in page.text
+    assert mark_of(page.text) == mark_of(client.get("/console/", headers=KNOWN).text)
+    # The cookie alone is not a login.
+    assert client.get("/console/").status_code == 303
+
+
+def test_every_answer_forbids_frames_foreign_content_and_keeping(desk: Desk) -> None:
+    person = enter(desk, "viewer")
+
+    for path in (
+        "/console/",
+        "/console/login",
+        "/console/nowhere",
+        "/console/messages/999999",
+        "/console/messages?before=x",
+    ):
+        headers = person.client.get(path).headers
+        assert "default-src 'none'" in headers["content-security-policy"], path
+        assert "unsafe" not in headers["content-security-policy"], path
+        assert headers["x-frame-options"] == "DENY", path
+        assert headers["cache-control"] == "no-store", path
+
+
+def test_what_is_shipped_may_be_kept_and_pages_name_nothing_of_elsewhere(desk: Desk) -> None:
+    person = enter(desk, "viewer")
+    page = person.open("/")
+
+    style = page.split('rel="stylesheet" href="')[1].split('"')[0]
+    answer = person.client.get(style)
+    assert answer.status_code == 200
+    assert "immutable" in answer.headers["cache-control"]
+    assert "http://" not in page.replace("http://127.0.0.1", "")
+    assert "https://" not in page
+    assert " style=" not in page
+    assert " onclick=" not in page
+    assert "<script>" not in page
+
+
+def test_a_form_from_another_site_is_refused(desk: Desk) -> None:
+    client: TestClient = make_client(desk)
+
+    answer = client.post("/console/login", data={"token": TOKENS["viewer"]}, headers={"Origin": "https://evil.example"})
+
+    assert answer.status_code == 401

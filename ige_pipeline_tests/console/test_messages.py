@@ -1,0 +1,135 @@
+"""Finding a message, and reading its whole story."""
+
+import pytest
+
+from ige_pipeline.console import messages
+from ige_pipeline_tests.console.desks import Person
+from ige_pipeline_tests.factories import (
+    Conn,
+    ago,
+    insert,
+    make_batch,
+    make_contractor,
+    make_decision,
+    make_message,
+    make_sent_message,
+)
+
+NOBODY: dict[str, str | None] = {}
+
+
+def ids(found: messages.Listing) -> list[int]:
+    return [row["id"] for row in found.rows]
+
+
+def test_pages_follow_one_another_and_hold_every_message_once(conn: Conn) -> None:
+    ada = make_contractor(conn)
+    made = [make_message(conn, ada) for _ in range(messages.SHOWN + 3)]
+
+    first = messages.search(conn, NOBODY)
+    second = messages.search(conn, NOBODY, before=first.older)
+
+    assert ids(first) + ids(second) == made[::-1]
+    assert second.older is None
+
+
+def test_a_search_looks_through_so_many_and_says_how_far_it_came(conn: Conn, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = make_contractor(conn)
+    wanted = make_message(conn, ada, message_content="About the permit")
+    others = [make_message(conn, ada) for _ in range(4)]
+    monkeypatch.setattr(messages, "SCAN", 4)
+
+    first = messages.search(conn, {"q": "permit"})
+    second = messages.search(conn, {"q": "permit"}, before=first.older)
+
+    assert (ids(first), first.older, first.looked_through) == ([], others[0], 4)
+    assert ids(second) == [wanted]
+
+
+def test_each_state_is_found_by_its_name(conn: Conn) -> None:
+    ada = make_contractor(conn)
+    made = {
+        "waiting": make_message(conn, ada),
+        "answered": make_sent_message(conn, ada),
+        "dead": make_message(conn, ada, dead_at=ago(hours=1), dead_reason="http_400"),
+        "cancelled": make_message(conn, ada, cancelled_at=ago(hours=1), cancel_reason="by_hand"),
+        "expired": make_message(conn, ada, expired_at=ago(hours=1)),
+    }
+
+    assert {state: ids(messages.search(conn, {"state": state})) for state in made} == {
+        state: [message] for state, message in made.items()
+    }
+    assert ids(messages.of_contractor(conn, ada)) == sorted(made.values(), reverse=True)
+
+
+def test_a_search_means_a_number_a_word_or_a_person(conn: Conn, viewer: Person) -> None:
+    ada = make_contractor(conn, first_name="Zelda", last_name="Quimby", company_name="Quimby_Roofs")
+    one = make_message(conn, ada, message_content="50% of the bid")
+    make_message(conn, ada, message_content="500 of the bids")
+
+    assert ids(messages.search(conn, {"q": f"#{one}"})) == [one]
+    assert ids(messages.search(conn, {"q": "50% of"})) == [one]
+    for words in ("zelda q", "QUIMBY", "quimby_r", str(ada)):
+        assert [each["id"] for each in messages.people(conn, words)] == [ada], words
+    assert messages.people(conn, "quimbyxr") == []
+    assert f"/console/contractors/{ada}" in viewer.open("/messages?q=quimby")
+
+
+def test_the_story_goes_from_the_row_to_the_reply_with_a_sentence_why(conn: Conn, viewer: Person) -> None:
+    ada = make_contractor(conn, phone="+12125550142")
+    batch = make_batch(conn)
+    message = make_sent_message(
+        conn, ada, contractor_response="Sounds good", trigger_name="high_priority_goal", attempts=1
+    )
+    decision = make_decision(conn, batch, ada, verdict="scheduled", decided_at=ago(days=10), message_id=message)
+    conn.execute("UPDATE ai_proactive_messages SET decision_id = %s WHERE id = %s", [decision, message])
+    attempt = {"message_id": message, "run_id": "r", "attempt": 1, "lease_token": "0" * 32, "claimed_at": ago(days=10)}
+    answer = '{"sent to": "+1 (212) 555-0142"}'
+    more = {"posted_at": ago(days=10), "outcome": "Delivered", "status_code": 200, "response": answer, "duration_ms": 9}
+    insert(conn, "ige_delivery_attempts", attempt | more)
+
+    page = viewer.open(f"/messages/{message}")
+
+    for said in ("has priority 8 and an open checklist item", "was sent at", "Delivered HTTP 200", "Sounds good"):
+        assert said in page
+    assert "…0142" in page
+    assert "555-0142" not in page
+
+
+def test_a_message_of_another_program_is_told_as_well(conn: Conn, viewer: Person) -> None:
+    message = make_message(conn, make_contractor(conn))
+
+    assert "Another program put this message into the outbox" in viewer.open(f"/messages/{message}")
+
+
+def test_nothing_that_a_contractor_writes_becomes_html(conn: Conn, viewer: Person) -> None:
+    evil = '<script>alert(1)</script><img src=x onerror="alert(2)">'
+    ada = make_contractor(conn, first_name=evil, company_name=evil)
+    message = make_sent_message(conn, ada, message_content=evil, contractor_response=evil, ai_reasoning=evil)
+
+    pages = [viewer.open(path) for path in (f"/messages/{message}", "/messages", "/messages?q=%3Cscript", "/")]
+
+    for page in pages:
+        assert "<script>alert" not in page
+        assert "<img" not in page
+    assert "&lt;script&gt;" in pages[0]
+
+
+def test_numbers_are_shown_to_an_admin_alone(conn: Conn, viewer: Person, operator: Person, admin: Person) -> None:
+    message = make_message(conn, make_contractor(conn, phone="+12125550142"))
+
+    pages = {who: who.open(f"/messages/{message}") + who.open("/messages") for who in (viewer, operator, admin)}
+
+    assert ["+12125550142" in page for page in pages.values()] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    "query", ["state=gone", "trigger=x", "before=0", "before=x", "before=99999999999999999999", "message_type=sms"]
+)
+def test_what_no_form_of_ours_asks_is_refused_in_one_sentence(viewer: Person, query: str) -> None:
+    assert "That cannot be read" in viewer.open(f"/messages?{query}", status=400)
+
+
+def test_a_message_that_is_not_there_is_not_found(viewer: Person) -> None:
+    for number in ("999999", "0", "9" * 30):
+        assert "That is not here" in viewer.open(f"/messages/{number}", status=404)
