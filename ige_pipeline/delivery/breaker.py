@@ -1,11 +1,13 @@
 """The circuit of one endpoint as Postgres keeps it: count what came back, change it, take the one probe."""
 
+import copy
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
 from ige_pipeline.delivery.alert import end_alerts, raise_alert
 from ige_pipeline.delivery.circuit import Circuit, Seen, after, news
+from ige_pipeline.delivery.outbox import unflushed
 from ige_pipeline.delivery.switches import audit
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
@@ -22,10 +24,18 @@ class Breaker:
         self._values = {"endpoint": endpoint, "lease_seconds": lease_seconds}
         self._endpoint = endpoint
 
+    def over(self, conn: Connection) -> "Breaker":
+        """Return the same circuit seen over another connection."""
+        other = copy.copy(self)
+        other._conn = conn  # noqa: SLF001 - a copy of ourselves
+        return other
+
     def note(self, seen: Seen, *, accepted_at: datetime | None) -> Circuit:
         """Count what `seen` counted, and return how the endpoint stands now, the whole window taken into account."""
         counted = self._values | {"calls": seen.calls, "failures": seen.failures, "accepted_at": accepted_at}
-        row = self._conn.execute(_QUERIES["note_calls"], counted).fetchone() or {}
+        with unflushed(self._conn):
+            noted = self._conn.execute(_QUERIES["note_calls"], counted)
+        row = noted.fetchone() or {}
         while True:
             before = _circuit(row)
             whole = Seen(row["calls"], row["failures"], seen.last_failure, seen.fault, seen.probe)

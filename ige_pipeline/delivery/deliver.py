@@ -2,18 +2,22 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 
 from ige_pipeline.delivery.breaker import Breaker, forget_old_calls
+from ige_pipeline.delivery.circuit import Circuit
 from ige_pipeline.delivery.endpoint import Endpoint
 from ige_pipeline.delivery.lease import Lease
-from ige_pipeline.delivery.outbox import Standing, open_outbox, standing
+from ige_pipeline.delivery.marks import Marks, Write
+from ige_pipeline.delivery.outbox import Outbox, Standing, open_outbox, standing
 from ige_pipeline.delivery.outcome import Outcome
 from ige_pipeline.delivery.rescreen import rescreen
 from ige_pipeline.delivery.run import Progress, Run
+from ige_pipeline.delivery.settlement import Ended, Settled
 from ige_pipeline.delivery.slots import Slots
-from ige_pipeline.delivery.tally import DeliveryReport
+from ige_pipeline.delivery.tally import DeliveryReport, accepted_at, seen
 from ige_pipeline.loopback import is_loopback
-from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.connection import Connection, alongside
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
 
@@ -50,12 +54,23 @@ def deliver(
         return rescreen(conn, leases, settings, consent_needed=not is_loopback(endpoint.name))
 
     breaker = Breaker(conn, endpoint=endpoint.name, lease_seconds=settings.lease_seconds)
-    slots = Slots(endpoint, count=settings.delivery_concurrency)
-    try:
-        with open_outbox(conn, settings, run_id=run_id, adopted=now.adopted, endpoint=endpoint.name) as outbox:
-            run = Run(outbox, slots, breaker, screen=screen, settings=settings, report=report, progress=progress)
-            run.work()
-    finally:
-        slots.close()
+    with (
+        alongside(conn) as second,
+        open_outbox(conn, settings, run_id=run_id, adopted=now.adopted, endpoint=endpoint.name) as outbox,
+        closing(Slots(endpoint, count=settings.delivery_concurrency)) as slots,
+        closing(Marks(_writer(outbox.over(second), breaker.over(second)))) as marks,
+    ):
+        run = Run(outbox, slots, breaker, marks, screen=screen, settings=settings, report=report, progress=progress)
+        run.work()
     report.seconds = time.monotonic() - began
     return report
+
+
+def _writer(outbox: Outbox, breaker: Breaker) -> Write:
+    """Return what settles messages and counts their calls."""
+
+    def write(ended: Sequence[Ended]) -> tuple[dict[int, Settled], Circuit | None]:
+        settled, told = outbox.settle(ended), seen(ended)
+        return settled, breaker.note(told, accepted_at=accepted_at(ended)) if told.calls else None
+
+    return write

@@ -9,7 +9,7 @@ from uuid import UUID
 class Lease:
     """One message in our hands. `attempt` counts from 1 and includes this one; `rate_limited`: its 429s so far.
 
-    `suspect`: it found the endpoint wrong, and since then others were accepted.
+    `suspect`: it found the endpoint wrong, and since then others were accepted. `survivor`: the run that had it died.
     """
 
     message_id: int
@@ -27,3 +27,4 @@ class Lease:
     batch_hour: datetime
     rate_limited: int = 0
     suspect: bool = False
+    survivor: bool = False

@@ -1,5 +1,6 @@
 """The outbox in Postgres: claim with a lease, settle only with its token, recover what a dead run left behind."""
 
+import copy
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,6 +85,12 @@ class Outbox:
             "messages_per_second": settings.messages_per_second,
         }
 
+    def over(self, conn: Connection) -> "Outbox":
+        """Return the same run's hands over another connection; that it lives is still told by the first."""
+        other = copy.copy(self)
+        other._conn = conn  # noqa: SLF001 - a copy of ourselves
+        return other
+
     def recover(self) -> int:
         """Make due again what dead runs had leased; return how many rows."""
         return self._conn.execute(_QUERIES["release_orphans"], self._values).rowcount
@@ -91,7 +98,9 @@ class Outbox:
     def reserve_pace(self, moments: int = 1, *, probing: bool = False) -> float | None:
         """Take the endpoint's next free moments; return the seconds until the first, None while its circuit is open."""
         asked = self._values | {"moments": moments, "probing": probing}
-        row = self._conn.execute(_QUERIES["reserve_pace"], asked).fetchone()
+        with unflushed(self._conn):
+            reserved = self._conn.execute(_QUERIES["reserve_pace"], asked)
+        row = reserved.fetchone()
         return None if row is None else float(row["wait_s"])
 
     def claim(self, at_most: int = 1, *, probing: bool = False) -> list[Lease]:
@@ -114,7 +123,10 @@ class Outbox:
         asked = {"at_most": at_most, "probing": probing, "only": only}
         while True:
             try:
-                rows = self._conn.execute(_QUERIES["claim_due"], self._values | asked).fetchall()
+                with unflushed(self._conn):
+                    self._conn.execute(_QUERIES["read_in_order"])
+                    claimed = self._conn.execute(_QUERIES["claim_due"], self._values | asked)
+                rows = claimed.fetchall()
             except UniqueViolation as error:
                 if error.diag.constraint_name != "ige_one_lease_for_each_contractor":
                     raise
@@ -123,7 +135,10 @@ class Outbox:
                 return [Lease(**row) for row in rows]
 
     def _explain(self, message_ids: list[int]) -> None:
-        """Rows of another program have no decision yet; should we die before this, the next claim writes it."""
+        """Rows of another program have no decision yet; should we die before this, the next claim writes it.
+
+        They may have got their idempotency key by this claim: this commit flushes it before anything is posted.
+        """
         if message_ids:
             self._conn.execute(_QUERIES["prepare_decisions"])
             self._conn.execute(_QUERIES["explain_external"], {"message_ids": message_ids})
@@ -164,12 +179,20 @@ class Outbox:
 
 
 @contextmanager
+def unflushed(conn: Connection) -> Iterator[None]:
+    """Do what may be lost with the server in one transaction and one round trip; results are there after the block."""
+    with conn.pipeline(), conn.transaction():
+        conn.execute(_QUERIES["leave_unflushed"])
+        yield
+
+
+@contextmanager
 def open_outbox(conn: Connection, settings: Settings, *, run_id: str, adopted: bool, endpoint: str) -> Iterator[Outbox]:
     """Give one run an owner number that lives as long as its connection, and recover what others left."""
     row = conn.execute(_QUERIES["new_owner"]).fetchone()
     owner = int(row["owner"]) if row else 0
     conn.execute(_QUERIES["hold_owner"], {"lock_class": _LOCK_CLASS, "owner": owner})
-    conn.execute(_QUERIES["read_in_order"])
+    conn.execute(_QUERIES["plan_once"])
     outbox = Outbox(conn, settings, run_id=run_id, owner=owner, adopted=adopted, endpoint=endpoint)
     outbox.recover()
     yield outbox

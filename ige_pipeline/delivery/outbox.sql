@@ -42,10 +42,11 @@ SELECT s.id, %(run_id)s, s.attempts, gen_random_uuid(), now(), 'Expired',
 
 -- name: claim_due
 -- As many as may be posted now, in their turn: priority plus a point for each hour of waiting. Never one of somebody who
--- already has one leased, nor two of one person, nor any while the endpoint's circuit is open, but for the probe. The
--- claim spends an attempt.
+-- already has one leased, nor two of one person, nor any while the endpoint's circuit is open, but for the probe. One
+-- whose run died comes alone: it may be what killed it, and others beside it would pay. The claim spends an attempt.
 WITH due AS (
-    SELECT m.id, m.contractor_id, m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 AS turn
+    SELECT m.id, m.contractor_id, m.last_error IS NOT DISTINCT FROM 'run_died' AS survivor,
+           m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 AS turn
       FROM ai_proactive_messages m
      WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
        AND m.lease_token IS NULL
@@ -65,10 +66,15 @@ WITH due AS (
               COALESCE(GREATEST(m.not_before, m.next_attempt_at), '-infinity'), m.id
      LIMIT %(at_most)s
        FOR UPDATE OF m SKIP LOCKED
-), next AS (
-    SELECT DISTINCT ON (COALESCE(d.contractor_id::bigint, -d.id)) d.id
+), placed AS (
+    SELECT d.*, row_number() OVER (ORDER BY d.turn DESC NULLS LAST, d.id) AS place
       FROM due d
-     ORDER BY COALESCE(d.contractor_id::bigint, -d.id), d.turn DESC NULLS LAST, d.id
+), next AS (
+    SELECT DISTINCT ON (COALESCE(p.contractor_id::bigint, -p.id)) p.id
+      FROM placed p
+     WHERE (p.place = 1 AND p.survivor)
+        OR p.place < COALESCE((SELECT min(first.place) FROM placed first WHERE first.survivor), p.place + 1)
+     ORDER BY COALESCE(p.contractor_id::bigint, -p.id), p.place
 ), leased AS (
     UPDATE ai_proactive_messages m
        SET lease_owner = %(owner)s,
@@ -79,7 +85,7 @@ WITH due AS (
       FROM next
      WHERE m.id = next.id
     RETURNING m.id, m.contractor_id, m.message_type, m.message_content, m.ai_reasoning, m.attempts, m.lease_token,
-              m.idempotency_key, m.decision_id, m.source_message_type, m.created_at, m.priority,
+              m.idempotency_key, m.decision_id, m.source_message_type, m.created_at, m.last_error,
               m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 AS turn
 )
 SELECT m.id AS message_id, m.contractor_id, m.message_type, COALESCE(m.message_content, '') AS message,
@@ -96,6 +102,7 @@ SELECT m.id AS message_id, m.contractor_id, m.message_type, COALESCE(m.message_c
                 date_trunc('hour', CASE WHEN m.created_at BETWEEN '1970-01-01' AND '2200-01-01'
                                         THEN m.created_at::timestamptz ELSE now() END, 'UTC')) AS batch_hour,
        tried.rate_limited,
+       m.last_error IS NOT DISTINCT FROM 'run_died' AS survivor,
        -- Only while others are being accepted: what an outage made suspects must not die of the next one.
        COALESCE((SELECT tried.faulted_at < k.accepted_at AND k.accepted_at > now() - interval '5 minutes'
                    FROM ige_circuits k
@@ -155,9 +162,9 @@ UPDATE ai_proactive_messages m
 SELECT now() AS now,
        COALESCE((SELECT (s.value ->> 'on')::boolean FROM ige_switches s WHERE s.name = 'stop'), false) AS stopped,
        (SELECT array_agg(m.id)
-          FROM unnest(%(message_ids)s::bigint[], %(tokens)s::uuid[]) AS mine (id, token)
-          JOIN ai_proactive_messages m ON m.id = mine.id
-         WHERE m.lease_token = mine.token
+          FROM ai_proactive_messages m
+         WHERE m.id = ANY (%(message_ids)s::bigint[])
+           AND m.lease_token = ANY (%(tokens)s::uuid[])
            AND m.sent_at IS NULL
            AND m.lease_expires_at > now() + make_interval(secs => %(post_timeout_seconds)s::float8)) AS leased
 
@@ -231,9 +238,19 @@ RETURNING GREATEST(0, EXTRACT(EPOCH FROM p.next_at - now()) - %(moments)s / %(me
           AS wait_s
 
 -- name: read_in_order
--- What a delivery run asks is asked of indexes, in their order. Of an outbox that was filled a second ago there are no
+-- For the claim alone: the outbox is read by the index that holds its order. If it was filled a second ago there are no
 -- statistics, and planned for one row a hundred thousand would be sorted for each claim.
-SELECT set_config('enable_sort', 'off', false), set_config('enable_seqscan', 'off', false)
+SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
+       set_config('enable_bitmapscan', 'off', true)
+
+-- name: plan_once
+-- A run asks the same few questions again and again, always about a few rows: planning them anew costs more than they do.
+SELECT set_config('plan_cache_mode', 'force_generic_plan', false)
+
+-- name: leave_unflushed
+-- For one transaction whose loss repeats nothing: what is flushed after it flushes it, too. Should the server itself crash
+-- before that, a claim is undone as if its run had died, but for the attempt; marks are always flushed.
+SELECT set_config('synchronous_commit', 'off', true)
 
 -- name: standing
 -- What a delivery run must know before it touches a row.

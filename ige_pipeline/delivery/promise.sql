@@ -247,6 +247,8 @@ SELECT DISTINCT m.id, why.reason
        FROM ai_proactive_messages r
       WHERE m.source_message_type IS NULL
         AND r.contractor_id = m.contractor_id
+        -- Only what was sent is replied to; said so that an index finds it.
+        AND r.sent_at IS NOT NULL
         AND r.response_received_at > m.created_at
       LIMIT 1)) AS why
  WHERE m.id = ANY (%(message_ids)s::bigint[])

@@ -11,11 +11,12 @@ from datetime import timedelta
 from ige_pipeline.delivery.backoff import MAX_ATTEMPTS, Try, decide
 from ige_pipeline.delivery.breaker import Breaker
 from ige_pipeline.delivery.lease import Lease
+from ige_pipeline.delivery.marks import Marks
 from ige_pipeline.delivery.outbox import Outbox
 from ige_pipeline.delivery.outcome import Dead, Outcome, Postponed
 from ige_pipeline.delivery.settlement import Ended, Sent
 from ige_pipeline.delivery.slots import Landed, Slots
-from ige_pipeline.delivery.tally import DeliveryReport, accepted_at, seen
+from ige_pipeline.delivery.tally import DeliveryReport, is_failure
 from ige_pipeline.settings import Settings
 
 Screen = Callable[[Sequence[Lease]], list[Outcome | None]]
@@ -38,6 +39,7 @@ class Run:
         outbox: Outbox,
         slots: Slots,
         breaker: Breaker,
+        marks: Marks,
         *,
         screen: Screen,
         settings: Settings,
@@ -45,7 +47,7 @@ class Run:
         progress: Progress = lambda _lease, _outcome: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._outbox, self._slots, self._breaker = outbox, slots, breaker
+        self._outbox, self._slots, self._breaker, self._marks = outbox, slots, breaker, marks
         self._screen, self._settings, self._report, self._progress = screen, settings, report, progress
         self._clock = clock
         # Moments of the pace that are ours and not used yet: what ends without a POST uses none.
@@ -75,7 +77,7 @@ class Run:
         """Have at least one moment of the pace; False where the circuit is open and it is not for us to try."""
         while not self._moments and self._may_go_on():
             wanted = int(self._settings.messages_per_second * _AHEAD_S)
-            wait_s = self._reserve(max(1, min(wanted, self._slots.free, self._left)))
+            wait_s = self._reserve(max(1, min(wanted, self._left)))
             if wait_s is None and self._slots.busy:
                 self._settle(self._slots.landed(within_s=_LONG_S))
             elif wait_s is None and not self._take_the_probe():
@@ -110,9 +112,14 @@ class Run:
         at_most = min(len(self._moments), self._slots.free, self._left)
         leases = self._outbox.claim(at_most, probing=self._trying)
         going, ended = self._weigh(leases)
+        self._write(ended)
+        alone = any(lease.survivor for lease in going)
+        if alone:
+            self._drain_slots()
         if going:
             self._start(going)
-        self._write(ended)
+        if alone:
+            self._drain_slots()
         return bool(leases)
 
     def _weigh(self, leases: Sequence[Lease]) -> tuple[list[Lease], list[Ended]]:
@@ -139,44 +146,61 @@ class Run:
 
     def _wait_for_others(self) -> bool:
         """Nothing is due; but to whom something is being posted, something else may be due after it."""
-        if not self._slots.busy:
+        if self._slots.busy:
+            self._settle(self._slots.landed(within_s=_LONG_S))
+        elif self._marks.pending:
+            self._count(all_of_it=True)
+        else:
             return False
-        self._settle(self._slots.landed(within_s=_LONG_S))
         return True
 
     def _settle(self, landed: Sequence[Landed]) -> None:
-        """Write down what came back, at once, and what it says of the endpoint."""
-        ended = [_ended(each.lease, each.sent) for each in landed if each.sent is not None]
-        if ended:
-            self._write(ended)
-            told = seen(ended, probe=self._probe)
-            self._report.stands(self._breaker.note(told, accepted_at=accepted_at(ended)))
-            self._probe = self._probe if told.probe is None else None
-            if self._report.circuit.state != "closed":
-                self._moments.clear()
+        """Have written down what came back, at once; what it says of the endpoint is waited for where it matters."""
+        ended = [
+            _ended(each.lease, each.sent, probe=each.lease.message_id == self._probe)
+            for each in landed
+            if each.sent is not None
+        ]
+        telling = any(each.probe or (each.sent and is_failure(each.sent.reply)) for each in ended)
+        self._write(ended)
+        self._count(all_of_it=telling)
         for each in landed:
             if each.error is not None:
                 raise each.error
 
     def _write(self, ended: Sequence[Ended]) -> None:
-        settled = self._outbox.settle(ended)
-        for each in ended:
-            ours = settled.get(each.lease.message_id)
-            self._report.count(each, ours=ours is not None, expired=ours is not None and ours.expired)
-            self._progress(each.lease, each.outcome)
+        if ended:
+            self._marks.put(ended)
+
+    def _count(self, *, all_of_it: bool = False) -> None:
+        """Count what was written down since the last look, or all that is to be."""
+        for marked in self._marks.take(all_of_it=all_of_it):
+            for each in marked.ended:
+                ours = marked.settled.get(each.lease.message_id)
+                self._report.count(each, ours=ours is not None, expired=ours is not None and ours.expired)
+                self._progress(each.lease, each.outcome)
+            if marked.circuit is not None:
+                self._report.stands(marked.circuit)
+        if self._report.circuit.state != "closed" and not self._trying:
+            self._moments.clear()
 
     def _drain(self) -> None:
-        while self._slots.busy:
-            self._settle(self._slots.landed(within_s=_LONG_S))
+        self._drain_slots()
         if self._trying:
             self._breaker.return_probe()
 
+    def _drain_slots(self) -> None:
+        """Wait until nothing is under way and all of it is written down."""
+        while self._slots.busy:
+            self._settle(self._slots.landed(within_s=_LONG_S))
+        self._count(all_of_it=True)
 
-def _ended(lease: Lease, sent: Sent) -> Ended:
+
+def _ended(lease: Lease, sent: Sent, *, probe: bool) -> Ended:
     # Jitter only has to differ between messages; nothing secret hangs on it.
     jitter = random.random()  # noqa: S311
     this = Try(lease.attempt, sent.at, jitter, rate_limited=lease.rate_limited, suspect=lease.suspect)
-    return Ended(lease, decide(sent.reply, this), sent)
+    return Ended(lease, decide(sent.reply, this), sent, probe)
 
 
 def _unfit(lease: Lease) -> Outcome | None:

@@ -33,11 +33,15 @@ class Sent:
 
 @dataclass(frozen=True)
 class Ended:
-    """One claimed message and what became of it; `sent` is None where nothing was posted."""
+    """One claimed message and what became of it; `sent` is None where nothing was posted.
+
+    `probe`: it was posted to find out whether the endpoint can be posted to again.
+    """
 
     lease: Lease
     outcome: Outcome
     sent: Sent | None = None
+    probe: bool = False
 
 
 @dataclass(frozen=True)

@@ -42,15 +42,15 @@ class DeliveryReport:
         self.fault = None if circuit.state == "closed" else circuit.reason
 
 
-def seen(ended: Collection[Ended], *, probe: int | None) -> Seen:
-    """Say what these POSTs tell of the endpoint; `probe` is the message that was its probe.
+def seen(ended: Collection[Ended]) -> Seen:
+    """Say what these POSTs tell of the endpoint.
 
     A suspect that is answered once more as if the endpoint were wrong tells of itself alone.
     """
     posted = [(each, each.sent.reply) for each in ended if each.sent and not isinstance(each.sent.reply, Refused)]
     failed = [each for each, reply in posted if is_failure(reply) and not (each.lease.suspect and _is_wrong(reply))]
     faults = [each.outcome.reason for each in failed if isinstance(each.outcome, EndpointFault)]
-    probes = [not is_failure(reply) for each, reply in posted if each.lease.message_id == probe]
+    probes = [not is_failure(reply) for each, reply in posted if each.probe]
     return Seen(
         calls=len(posted),
         failures=len(failed),

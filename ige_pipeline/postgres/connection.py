@@ -22,6 +22,10 @@ _KIND: dict[str, Any] = {
 }
 
 _SCHEMES = ("postgresql+psycopg2://", "postgresql+psycopg://", "postgresql+asyncpg://", "postgres://")
+# What says where a connection leads and who we are; the rest is the same for all of ours.
+_WHERE = frozenset(
+    {"host", "hostaddr", "port", "dbname", "user", "options", "sslmode", "sslrootcert", "sslcert", "sslkey"}
+)
 _UNREADABLE = (
     "IGE_DATABASE_URL cannot be read: write it as postgresql://user:password@host:5432/name, with %40 for an @ and "
     "%2F for a / in the password."
@@ -97,6 +101,14 @@ def open_pool(url: str, *, size: int) -> Iterator[Pool]:
 def _prepare(conn: Connection) -> None:
     # The planner thinks our look-ups far dearer than they are, and would compile them for longer than they run.
     conn.execute("SET jit = off")
+
+
+@contextmanager
+def alongside(conn: Connection) -> Iterator[Connection]:
+    """Open a second connection to the same database, as the same role; Refusal when that is not possible."""
+    known: dict[str, Any] = {name: value for name, value in conn.info.get_parameters().items() if name in _WHERE}
+    with connect("postgresql://", **known, password=conn.info.password) as second:
+        yield second
 
 
 def _require_legible(url: str) -> None:

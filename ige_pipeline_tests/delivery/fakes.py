@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from ige_pipeline.delivery.breaker import Breaker
 from ige_pipeline.delivery.circuit import Circuit, Seen, after
 from ige_pipeline.delivery.lease import Lease
+from ige_pipeline.delivery.marks import Marked, Marks
 from ige_pipeline.delivery.outbox import LastLook, Outbox
 from ige_pipeline.delivery.outcome import Outcome
 from ige_pipeline.delivery.payload import Sendable
@@ -16,7 +17,7 @@ from ige_pipeline.delivery.reply import Answered, Reply
 from ige_pipeline.delivery.run import Run, Screen
 from ige_pipeline.delivery.settlement import Ended, Sent, Settled
 from ige_pipeline.delivery.slots import Landed, Slots
-from ige_pipeline.delivery.tally import DeliveryReport
+from ige_pipeline.delivery.tally import DeliveryReport, accepted_at, seen
 from ige_pipeline.settings import Settings
 
 NOON = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
@@ -106,6 +107,28 @@ class FakeBreaker(Breaker):
 
     def return_probe(self) -> None:
         self._outbox.circuit = replace(self._outbox.circuit, state="open", probe_at=NOON)
+
+
+class FakeMarks(Marks):
+    """Marks that are written at once, in the same thread."""
+
+    def __init__(self, outbox: Outbox, breaker: Breaker) -> None:
+        self._outbox, self._breaker = outbox, breaker
+        self._done: list[Marked] = []
+        self.pending = 0
+
+    def put(self, ended: Sequence[Ended]) -> None:
+        settled, told = self._outbox.settle(ended), seen(ended)
+        circuit = self._breaker.note(told, accepted_at=accepted_at(ended)) if told.calls else None
+        self._done.append(Marked(ended, settled, circuit))
+
+    def take(self, *, all_of_it: bool = False) -> list[Marked]:
+        del all_of_it
+        done, self._done = self._done, []
+        return done
+
+    def close(self) -> None:
+        """Nothing runs."""
 
 
 class FakeEndpoint:
@@ -205,7 +228,9 @@ def deliver_from(
     report, clock = DeliveryReport(), clock or FakeClock()
     settings = Settings(max_messages_per_run=limit)
     slots = slots or FakeSlots(endpoint, clock, count=1)
-    Run(outbox, slots, FakeBreaker(outbox), screen=screen, settings=settings, report=report, clock=clock).work()
+    breaker = FakeBreaker(outbox)
+    marks = FakeMarks(outbox, breaker)
+    Run(outbox, slots, breaker, marks, screen=screen, settings=settings, report=report, clock=clock).work()
     return report
 
 

@@ -98,6 +98,26 @@ def test_a_message_that_killed_its_run_seven_times_is_dead_without_another_post(
     assert last.posted == [bystander]
 
 
+def test_a_message_that_kills_its_runs_takes_none_of_those_beside_it_along(conn: Connection, database_url: str) -> None:
+    ids = [waiting(conn) for _ in range(12)]
+    killer = ids[5]
+
+    def dies(sendable: Sendable) -> None:
+        if sendable.message_id == killer:
+            # As a kill does: nothing is written down any more, on any connection.
+            conn.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                         "AND datname = current_database()")  # fmt: skip
+            raise MemoryError
+
+    for _ in range(MAX_ATTEMPTS):
+        with pytest.raises((MemoryError, psycopg.OperationalError)):
+            run(database_url, PickyEndpoint(before=dies), delivery_concurrency=10)
+    run(database_url, FakeEndpoint(), delivery_concurrency=10)
+
+    assert message(conn, killer)["dead_reason"] == "attempts_exhausted"
+    assert sent(conn) == [each for each in ids if each != killer]
+
+
 def test_seven_failures_with_their_waits_end_a_message(conn: Connection, database_url: str) -> None:
     message_id = waiting(conn, expires_at=in_minutes(10_000))
     endpoint = PickyEndpoint(fails_for={message_id})
@@ -306,7 +326,7 @@ def test_no_transaction_is_open_while_a_message_is_posted(conn: Connection, data
 
     run(database_url, PickyEndpoint(before=look))
 
-    assert states == ["idle"]
+    assert states == ["idle", "idle"]
 
 
 def test_when_postgres_goes_away_during_a_post_the_run_ends_and_the_next_one_carries_on(
