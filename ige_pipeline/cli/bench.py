@@ -8,6 +8,7 @@ import click
 from ige_pipeline.bench.evaluate import Report, run
 from ige_pipeline.cli.output import as_json, say, table
 from ige_pipeline.cli.run import json_option
+from ige_pipeline.refusal import Refusal
 
 
 @click.group()
@@ -65,6 +66,65 @@ def generate(messages: int, latency_ms: int, in_flight: int, *, json_wanted: boo
         f"Killed in the middle: {killed.kept} texts were kept, the second run asked {killed.asked_by_second} times, "
         f"{killed.repeats} questions were asked twice ({in_flight} were in flight)."
     )
+
+
+@bench.command()
+@click.option(
+    "--messages", type=click.IntRange(min=100), default=20_000, show_default=True, help="Posted in each turn."
+)
+@click.option("--due", type=click.IntRange(min=1100), default=100_000, show_default=True, help="Due rows in all.")
+@click.option("--in-flight", type=click.IntRange(1, 256), default=64, show_default=True, help="POSTs at once.")
+@json_option
+def deliver(messages: int, due: int, in_flight: int, *, json_wanted: bool) -> None:
+    """Empty an outbox through a webhook on this machine, at once and after 50 ms, beside a loop that only posts."""
+    from ige_pipeline.bench import deliver as posting  # noqa: PLC0415 - kept out of the others' start-up
+
+    if messages + 1000 > due:
+        raise Refusal("--due must be at least 1,000 more than --messages: the first thousand warm up.")
+    reports = []
+    for report in posting.run(latencies_s=(0.0, 0.05), messages=messages, due=due, at_once=in_flight):
+        reports.append(asdict(report))
+        if not json_wanted:
+            _show_posted(report, due=due)
+    if json_wanted:
+        as_json(reports)
+
+
+@bench.command()
+@click.option("--sent", type=click.IntRange(min=1), default=1_000_000, show_default=True, help="Sent rows behind.")
+@json_option
+def claim(sent: int, *, json_wanted: bool) -> None:
+    """Claim 64 of a thousand due rows with nothing behind them, and with so many sent ones; show the plan."""
+    from ige_pipeline.bench import deliver as posting  # noqa: PLC0415 - as above
+
+    found = list(posting.claiming(sent=sent))
+    if json_wanted:
+        as_json(found)
+        return
+    for each in found:
+        say(f"{each['sent']:>12,} sent rows behind: {each['milliseconds']:.2f} ms a claim of 64")
+    say("\n".join(found[-1]["plan"]))
+
+
+def _show_posted(report: Any, *, due: int) -> None:
+    share, thousands = report.share_of_ideal, report.ours.messages / 1000
+    rows = (
+        (
+            each.method,
+            f"{each.per_second:,.0f}",
+            f"{each.cpu_s / thousands:.3f}",
+            f"{each.postgres_cpu_s / thousands:.3f}",
+            f"{each.cpu_per_1000:.3f}",
+            f"{each.cpu_per_1000 / report.plain.cpu_per_1000:.1f}",
+        )
+        for each in (report.ours, report.plain)
+    )
+    posted = f"{report.ours.messages:,} of {due:,} due, {report.at_once} in flight"
+    heads = ("method", "messages/s", "CPU s per 1,000: own", "Postgres", "all", "times plain")
+    table(f"{posted}, {report.latency_s * 1000:.0f} ms latency", heads, rows)
+    before, after = report.peak_mb
+    ideal = "" if share is None else f"{share:.0%} of what the latency allows; "
+    say(f"{ideal}peak memory of this process {before:,.0f} MB before and {after:,.0f} MB after.")
 
 
 def _as_dict(report: Report) -> dict[str, Any]:
