@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 N8N    ?= $(or $(TMPDIR),/var/tmp)/ige-n8n
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test agreement machine check chaos test-n8n format clean help python
+.PHONY: run test agreement machine month check chaos test-n8n format clean help python
 
 help:           ## show this
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -34,6 +34,9 @@ check: $(VENV)/check.stamp ## what CI runs: lint, types, architecture, tests
 
 chaos: $(VENV)/run.stamp  ## kill 200 delivery runs, and Postgres 30 times, and count what is lost (about five minutes)
 	@exec $(BIN)/ige chaos
+
+month: $(VENV)/test.stamp  ## simulate a month of Dagster's history, and what housekeeping leaves of it
+	$(BIN)/python ige_pipeline_tests/housekeeping/month.py
 
 test-n8n: $(VENV)/test.stamp ## try the shipped workflow on a real n8n (3 GB from npm into $N8N, once)
 	bash ige_pipeline_tests/n8n/install.sh "$(N8N)"

@@ -7,6 +7,7 @@ import dagster as dg
 from ige_pipeline.delivery.ops import deliver_messages, expire_stale, schedule_messages
 from ige_pipeline.delivery.report import FIRST_HOUR
 from ige_pipeline.generation.ops import generate_messages
+from ige_pipeline.housekeeping.ops import prune_dagster, tidy_ledger
 from ige_pipeline.safeguards.ops import screen_content, screen_recipients
 from ige_pipeline.triggers.ops import evaluate_triggers
 from ige_pipeline.watch.ops import checks, report_backlog
@@ -125,3 +126,12 @@ def schedule_messages_job() -> None:
 def deliver_messages_job() -> None:
     """Three ops in order; any number of these may overlap."""
     report_backlog(deliver_messages(expire_stale()))
+
+
+@dg.job(
+    description="End what is older than it is kept, in our tables and in what Dagster writes down of its runs.",
+    tags={"ige/job": "housekeep", "dagster/max_runtime": "3000"},
+)
+def housekeep_job() -> None:
+    """Two ops that have nothing to do with one another but the hour."""
+    prune_dagster(tidy_ledger())

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from ige_pipeline.jobs import deliver_messages_job, hours, schedule_messages_job
+from ige_pipeline.jobs import deliver_messages_job, hours, housekeep_job, schedule_messages_job
 
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
@@ -13,7 +13,7 @@ UNDER_WAY = [
 
 
 def build_schedules(*, on: bool) -> list[dg.ScheduleDefinition]:
-    """Return both schedules, running from the start if `on`."""
+    """Return all schedules, running from the start if `on`."""
     status = dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED
 
     @dg.schedule(
@@ -42,4 +42,12 @@ def build_schedules(*, on: bool) -> list[dg.ScheduleDefinition]:
             return dg.SkipReason("A delivery run is queued or under way; it takes what is due now, too.")
         return dg.RunRequest(run_key=context.scheduled_execution_time.isoformat(timespec="seconds"))
 
-    return [hourly, every_5_minutes]
+    daily = dg.ScheduleDefinition(
+        name="housekeep_daily",
+        job=housekeep_job,
+        cron_schedule="40 3 * * *",
+        execution_timezone="UTC",
+        default_status=status,
+        description="Every night: end what is older than it is kept.",
+    )
+    return [hourly, every_5_minutes, daily]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
+from ige_pipeline.settings_keep import KeepSettings
 from ige_pipeline.settings_watch import WatchSettings
 
 Hours = Annotated[float, Field(ge=0, le=24 * 365)]
@@ -16,7 +17,7 @@ _WINDOW = r"(mon|tue|wed|thu|fri|sat|sun) (closed|([01]\d|2[0-3]):[0-5]\d-([01]\
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Settings(WatchSettings):
+class Settings(KeepSettings, WatchSettings):
     """What one run obeys: run config over environment (`IGE_` + the name) over the TOML file over these defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -185,10 +186,6 @@ class Settings(WatchSettings):
     )
     rejected_draft_days: float = Field(
         7, ge=0, le=60, description="Days in which nothing is written for what a draft was rejected for."
-    )
-
-    keep_decisions_days: int = Field(
-        90, ge=7, le=3650, description="Days that decisions are kept which led to no message."
     )
 
     # How it is sent

@@ -10,7 +10,7 @@ from ige_pipeline.delivery.deliver import deliver, require_permission
 from ige_pipeline.delivery.run import Progress
 from ige_pipeline.delivery.tally import DeliveryReport
 from ige_pipeline.environment import Environment
-from ige_pipeline.ledger.batch import Batch, close_batch, open_batch, retire_decisions
+from ige_pipeline.ledger.batch import Batch, close_batch, explain_left_behind, open_batch
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.lanes import lanes_of
 from ige_pipeline.run_request import require_sender
@@ -51,7 +51,7 @@ def schedule_batch(
             step(name)
             stage()
         closed = close_batch(conn, batch)
-        retire_decisions(conn, keep_days=settings.keep_decisions_days)
+        explain_left_behind(conn)
         drafts = count_of_batch(conn, batch)
     require_not_held(batch, closed["counts"], within_hours=settings.expire_after_hours, drafts=drafts)
     return batch, closed

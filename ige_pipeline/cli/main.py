@@ -25,6 +25,7 @@ _COMMANDS = {
     "doctor": "doctor",
     "endpoint": "endpoint",
     "eval": "eval",
+    "housekeep": "housekeep",
     "migrate": "database",
     "preview": "run",
     "redrive": "dead",
@@ -63,6 +64,7 @@ _SHOWN = (
     "stop",
     "start",
     "retire",
+    "housekeep",
     "bench",
     "chaos",
 )

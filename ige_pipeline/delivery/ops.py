@@ -5,7 +5,7 @@ import dagster as dg
 from ige_pipeline.delivery import outbox, report
 from ige_pipeline.delivery.circuit import fault_sentence
 from ige_pipeline.delivery.deliver import deliver, require_permission
-from ige_pipeline.ledger.batch import close_batch, retire_decisions
+from ige_pipeline.ledger.batch import close_batch, explain_left_behind
 from ige_pipeline.run_request import RunRequest
 from ige_pipeline.stage import DatabaseSource, EndpointSource, batch_of, counts_as_metadata, stage_op
 
@@ -24,15 +24,14 @@ def schedule_messages(
         batch = batch_of(conn, context)
         scheduled = schedule.schedule_messages(conn, batch, request.settings())
         closed = close_batch(conn, batch)
-        retired = retire_decisions(conn, keep_days=request.settings().keep_decisions_days)
+        explain_left_behind(conn)
         rows = schedule.preview(conn, batch)
         drafts, waiting = held.count_of_batch(conn, batch), held.count_waiting(conn)
         told = report.of_batch(conn, batch, closed, rows, run_id=context.run_id, settings=request.settings())
         for materialization in told:
             context.log_event(materialization)
     context.add_output_metadata(
-        {"scheduled": scheduled, "ledger_days_dropped": retired, "drafts_waiting": waiting}
-        | counts_as_metadata("verdict", closed["counts"])
+        {"scheduled": scheduled, "drafts_waiting": waiting} | counts_as_metadata("verdict", closed["counts"])
     )
     context.log.info("Batch %d: %s", batch.id, closed["counts"])
     within = request.settings().expire_after_hours

@@ -128,8 +128,7 @@ def retire_decisions(conn: Connection, *, keep_days: int) -> int:
     try:
         with conn.transaction():
             conn.execute("SET LOCAL lock_timeout = '3s'")
-            conn.execute(_QUERIES["close_left_behind"])
-            _explain_unfinished(conn)
+            explain_left_behind(conn)
             row = conn.execute(_QUERIES["retire_decisions"], {"keep_days": keep_days}).fetchone()
     except errors.LockNotAvailable:
         return 0
@@ -140,7 +139,9 @@ def retire_decisions(conn: Connection, *, keep_days: int) -> int:
     return days
 
 
-def _explain_unfinished(conn: Connection) -> None:
+def explain_left_behind(conn: Connection) -> None:
+    """Explain what batches that ended a day ago before their last stage left undecided."""
+    conn.execute(_QUERIES["close_left_behind"])
     for key in conn.execute(_QUERIES["unfinished"]).fetchall():
         conn.execute(_QUERIES["fail_undecided"], key)
         conn.execute(_QUERIES["count_unfinished"], key)

@@ -1,0 +1,25 @@
+"""Our own tables: end what is older than it is kept, and count what is left."""
+
+from typing import Any
+
+from ige_pipeline.ledger.batch import retire_decisions
+from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.queries import load
+from ige_pipeline.settings import Settings
+
+_QUERIES = load(__package__, "ours.sql")
+
+
+def tidy(conn: Connection, settings: Settings) -> dict[str, int]:
+    """Return how much went: days of the ledger, with what hangs on them, and rows of other tables."""
+    keep = {"keep_days": settings.keep_decisions_days}
+    return {
+        "ledger_days": retire_decisions(conn, keep_days=settings.keep_decisions_days),
+        "alerts": conn.execute(_QUERIES["retire_alerts"], keep).rowcount,
+        "spend_days": conn.execute(_QUERIES["retire_spend"], keep).rowcount,
+    }
+
+
+def sizes(conn: Connection) -> dict[str, Any]:
+    """Return how much is left: rows (those of great tables as Postgres estimates them) and bytes."""
+    return conn.execute(_QUERIES["sizes"]).fetchone() or {}

@@ -1,0 +1,18 @@
+-- name: retire_alerts
+-- What is over and was long ago.
+DELETE FROM ige_alerts WHERE ended_at < now() - make_interval(days => %(keep_days)s::int)
+
+-- name: retire_spend
+-- What earlier days' batches took for the model; the batches keep their own sums.
+DELETE FROM ige_model_spend WHERE day < (now() AT TIME ZONE 'UTC')::date - %(keep_days)s::int
+
+-- name: sizes
+-- What is kept in all, for the figures.
+SELECT (SELECT count(*) FROM ige_batches) AS batches,
+       (SELECT GREATEST(sum(c.reltuples), 0)::bigint
+          FROM pg_inherits i
+          JOIN pg_class c ON c.oid = i.inhrelid
+         WHERE i.inhparent = 'ige_decisions'::regclass) AS decisions,
+       (SELECT count(*) FROM pg_inherits WHERE inhparent = 'ige_decisions'::regclass) AS ledger_parts,
+       (SELECT GREATEST(reltuples, 0)::bigint FROM pg_class WHERE oid = 'ige_delivery_attempts'::regclass) AS attempts,
+       pg_database_size(current_database()) AS database_bytes
