@@ -1,25 +1,28 @@
 """The pipeline's own way, with nothing written and with the ledger written: the same functions that its ops call."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from uuid import uuid4
 
 import pandas as pd
+from psycopg import sql
 
 from ige_pipeline.bench.reference import Winners
 from ige_pipeline.ledger.batch import Batch, open_batch
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.lanes import side_by_side
 from ige_pipeline.postgres.queries import load
-from ige_pipeline.safeguards.batch_facts import fetch_frame, of_whole_contractors, with_facts
+from ige_pipeline.safeguards.batch_facts import fetch_frame
 from ige_pipeline.safeguards.judgement import blocked
-from ige_pipeline.safeguards.phonebook import look_up
+from ige_pipeline.safeguards.phonebook import look_up_batch
+from ige_pipeline.safeguards.piece import Piece, Screening, Sources, contractors_of, cut, pieces_of, take
 from ige_pipeline.safeguards.screen import decide, screen_recipients
 from ige_pipeline.settings import Settings
 from ige_pipeline.triggers.evaluate import evaluate, parameters, selection
 from ige_pipeline.triggers.trigger import Trigger, load_all
 
 _QUERIES = load(__package__, "ours.sql")
+_SLIM = Sources(candidates=sql.Identifier("ige_bench_candidates"))
 GOAL_TRIGGERS = ("high_priority_goal", "milestone_achieved", "stalled_goal")
 
 
@@ -42,32 +45,39 @@ def new_batch(conn: Connection, batch: Batch | None = None) -> Batch:
 def unwritten(
     lanes: Sequence[Connection], batch: Batch, triggers: Iterable[Trigger], settings: Settings
 ) -> pd.DataFrame:
-    """Return whom we would write to, with nothing written: contractor_id, trigger_name and subject_id."""
+    """Return whom we would write to, with nothing recorded: contractor_id, trigger_name and subject_id."""
+    conn = lanes[0]
+    for name in ("slim_candidates", "no_slim_candidates", "index_slim_candidates"):
+        conn.execute(_slim(name))
     chosen = [trigger for trigger in triggers if not trigger.promised]
-    found: dict[str, pd.DataFrame] = {}
 
     def select(lane: Connection, trigger: Trigger) -> None:
-        found[trigger.name] = fetch_frame(lane, selection(trigger), parameters(trigger, batch, settings))
+        keep = _slim("keep_slim", selection=selection(trigger))
+        lane.execute(keep, parameters(trigger, batch, settings) | batch.key, prepare=False)
 
     side_by_side(lanes, chosen, select)
-    frames = [found[trigger.name] for trigger in chosen]
-    candidates = pd.concat([frame for frame in frames if len(frame)]).reset_index(drop=True)
-    # In the ledger a decision's number says the same: which trigger came first, and then which subject.
-    candidates["id"] = candidates.index
-    return _free(lanes, candidates.sort_values("contractor_id", kind="stable"), settings)
+    return _free(lanes, batch, settings)
 
 
-def _free(lanes: Sequence[Connection], candidates: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    sharing = look_up(lanes[0], candidates["contractor_id"].unique().tolist(), region=settings.default_region)
+def _free(lanes: Sequence[Connection], batch: Batch, settings: Settings) -> pd.DataFrame:
+    ids = contractors_of(lanes[0], batch, sources=_SLIM)
+    sharing = look_up_batch(lanes[0], ids, region=settings.default_region)
+    asked = Screening(batch, settings, consent_needed=False, sharing=sharing)
     free: list[pd.DataFrame] = []
 
-    def screen(lane: Connection, piece: pd.DataFrame) -> None:
-        frame = with_facts(lane, piece, settings, consent_needed=False, sharing=sharing)
-        findings, _ = decide(frame, settings)
-        free.append(piece[~piece.index.isin(blocked(findings))])
+    def screen(lane: Connection, piece: Piece) -> None:
+        with lane.transaction():
+            frame = take(lane, piece, asked, sources=_SLIM)
+            findings, _ = decide(frame, settings)
+            passed = frame["id"][~frame.index.isin(blocked(findings))]
+            free.append(fetch_frame(lane, _slim("free"), {"free_ids": passed.tolist()}))
 
-    side_by_side(lanes, of_whole_contractors(candidates), screen)
-    return pd.concat(free)[["contractor_id", "trigger_name", "subject_id"]]
+    side_by_side(lanes, pieces_of(lanes[0], batch, cut(lanes[0], batch, sources=_SLIM)), screen)
+    return pd.concat(free)
+
+
+def _slim(name: str, **parts: sql.Composable) -> sql.Composed:
+    return sql.SQL(_QUERIES[name]).format(slim=_SLIM.candidates, piece=sql.Identifier("piece"), **parts)
 
 
 def written(lanes: Sequence[Connection], batch: Batch, triggers: Iterable[Trigger], settings: Settings) -> None:
@@ -75,6 +85,18 @@ def written(lanes: Sequence[Connection], batch: Batch, triggers: Iterable[Trigge
     conn, *beside = lanes
     evaluate(conn, batch, triggers, settings, beside=beside)
     screen_recipients(conn, batch, settings, consent_needed=False, beside=beside)
+
+
+def ledger_again(conn: Connection, measure: Callable[[Callable[[], object]], object]) -> None:
+    """Have the writing of the last batch's decisions measured by itself: what no way to decide can come under."""
+    keep, write, drop = (
+        sql.SQL(_QUERIES[name]).format(aside=sql.Identifier("ledger_aside"))
+        for name in ("keep_ledger", "write_ledger", "drop_ledger")
+    )
+    conn.execute(keep)
+    empty_ledger(conn)
+    measure(lambda: conn.execute(write))
+    conn.execute(drop)
 
 
 def empty_ledger(conn: Connection) -> None:

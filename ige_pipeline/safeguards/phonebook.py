@@ -18,6 +18,7 @@ from ige_pipeline.safeguards.phone import PhoneVerdict, place_of, read_phone
 _QUERIES = load(__package__, "phonebook.sql")
 _AT_ONCE = 50_000
 _A_FEW = 1_000
+_OTHERS_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,28 @@ def look_up(conn: Connection, contractor_ids: Collection[int | None], *, region:
     """
     ids = sorted({each for each in contractor_ids if each is not None})
     read_numbers(conn, ids, region=region)
-    asked = {"contractor_ids": ids, "region": region}
-    if len(ids) <= _A_FEW:
+    return _sharing(conn, ids, region=region)
+
+
+def look_up_batch(conn: Connection, contractor_ids: Collection[int], *, region: str) -> Sharing:
+    """Read some more of all numbers, those of these contractors in any case, and say who shares one."""
+    if read_others(conn, region=region) == _OTHERS_AT_ONCE:
+        read_numbers(conn, contractor_ids, region=region)
+    return _sharing(conn, contractor_ids, region=region)
+
+
+def _sharing(conn: Connection, contractor_ids: Collection[int], *, region: str) -> Sharing:
+    if len(contractor_ids) <= _A_FEW:
+        asked = {"contractor_ids": list(contractor_ids), "region": region}
         rows = conn.execute(_QUERIES["sharing_with"], asked).fetchall()
     else:
         with conn.transaction():
             conn.execute(_QUERIES["plan_for_all"])
-            rows = conn.execute(_QUERIES["all_sharing"], asked).fetchall()
+            rows = conn.execute(_QUERIES["all_sharing"], {"region": region}).fetchall()
     return Sharing({row["id"]: row["number"] for row in rows})
 
 
-def read_others(conn: Connection, *, region: str, at_most: int = 20_000) -> int:
+def read_others(conn: Connection, *, region: str, at_most: int = _OTHERS_AT_ONCE) -> int:
     """Read some more of the numbers that nobody has asked about yet, and return how many; a batch calls this.
 
     Until all are read, somebody who is stored twice may be known by one of their numbers only.

@@ -5,6 +5,9 @@ import pandas as pd
 from ige_pipeline.safeguards.finding import Finding
 from ige_pipeline.safeguards.reason import Reason
 
+ONE_MESSAGE = "one message per contractor and batch"
+"""What somebody was outranked by, in words; piece.sql says the same of those whom it decides about."""
+
 
 def outranked(frame: pd.DataFrame, *, blocked: set[int]) -> dict[int, list[Finding]]:
     """Return {index: why} for candidates that lose to another of the same contractor.
@@ -27,5 +30,5 @@ def _lost_to(trigger: str, decision: int) -> Finding:
     return Finding(
         Reason.OUTRANKED,
         observed=f"{trigger} (decision {decision})",
-        limit="one message per contractor and batch",
+        limit=ONE_MESSAGE,
     )

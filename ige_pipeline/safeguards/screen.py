@@ -1,10 +1,10 @@
 """Ask the safeguards about a batch's candidates, let the highest priority of each contractor win, and write it down.
 
-A batch may hold a million candidates: they are taken some ten thousand contractors at a time and kept in columns, and
-only rows against which something may speak cost Python anything.
+A batch may hold a million candidates: they are taken some ten thousand at a time, most are decided by Postgres alone
+(piece.py), and only rows against which something may speak come here.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -15,18 +15,28 @@ from ige_pipeline.ledger.batch import Batch, alone_with
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.lanes import side_by_side
 from ige_pipeline.postgres.queries import load
-from ige_pipeline.safeguards.batch_facts import AT_ONCE, fetch_frame, of_whole_contractors, with_facts
-from ige_pipeline.safeguards.finding import Finding, missing
+from ige_pipeline.safeguards.finding import Finding
 from ige_pipeline.safeguards.judgement import Columns, Findings, as_columns, blocked
-from ige_pipeline.safeguards.phonebook import Sharing, look_up, read_others
-from ige_pipeline.safeguards.plain import plain
+from ige_pipeline.safeguards.phonebook import look_up_batch
+from ige_pipeline.safeguards.piece import (
+    AT_ONCE,
+    NEVER,
+    OURS,
+    Piece,
+    Screening,
+    Sources,
+    contractors_of,
+    cut,
+    pieces_of,
+    take,
+    was_begun,
+)
 from ige_pipeline.safeguards.ranking import outranked
-from ige_pipeline.safeguards.recipient import FACTS, judge, quiet_at
+from ige_pipeline.safeguards.recipient import FACTS, judge
 from ige_pipeline.safeguards.record import record_candidates, record_decisions
 from ige_pipeline.settings import Settings
 
 _QUERIES = load(__package__, "screen.sql")
-_PLACE = ("timezone", "phone_zones", "phone_state")
 
 
 def screen_recipients(
@@ -44,47 +54,34 @@ def screen_recipients(
     connections to work on; each piece, of about `at_once` candidates, is a transaction of its own.
     """
     with alone_with(conn, batch):
-        undecided = fetch_frame(conn, _QUERIES["undecided"], batch.key)
-        read_others(conn, region=settings.default_region)
-        sharing = look_up(conn, undecided["contractor_id"].unique().tolist(), region=settings.default_region)
-        screen_piece = partial(
-            _screen_piece, batch=batch, settings=settings, consent_needed=consent_needed, sharing=sharing
-        )
-        side_by_side((conn, *beside), of_whole_contractors(undecided, at_once=at_once), screen_piece)
+        spans = cut(conn, batch, at_once=at_once)
+        sharing = look_up_batch(conn, contractors_of(conn, batch), region=settings.default_region)
+        asked = Screening(batch, settings, consent_needed, sharing, begun=was_begun(conn, batch))
+        side_by_side((conn, *beside), pieces_of(conn, batch, spans), partial(screen_piece, asked=asked))
         conn.execute(_QUERIES["forget_candidates"], batch.key)
 
 
-def _screen_piece(
-    conn: Connection,
-    candidates: pd.DataFrame,
-    *,
-    batch: Batch,
-    settings: Settings,
-    consent_needed: bool,
-    sharing: Sharing,
-) -> None:
+def screen_piece(conn: Connection, piece: Piece, *, asked: Screening, sources: Sources = OURS) -> None:
+    """Decide about a piece of a batch in one transaction."""
     with conn.transaction():
-        frame = with_facts(conn, candidates, settings, consent_needed=consent_needed, sharing=sharing, kept=True)
-        findings, now = decide(frame, settings)
-        _record(conn, batch, frame, findings, partial(as_columns, settings=settings, now=now))
+        frame = take(conn, piece, asked, sources=sources)
+        findings, now = decide(frame, asked.settings)
+        staged = frame["staged"].eq(other=True)
+        new, known = (_told(rows, findings, asked.settings, now=now) for rows in (frame[staged], frame[~staged]))
+        record_candidates(conn, asked.batch, piece, new)
+        if known["ids"]:
+            record_decisions(conn, asked.batch, frame[~staged], known)
 
 
-def _record(
-    conn: Connection, batch: Batch, frame: pd.DataFrame, findings: Findings, as_columns: Callable[[Findings], Columns]
-) -> None:
-    staged = frame["staged"].eq(other=True)
-    new, known = frame[staged], frame[~staged]
-    if len(new):
-        stopped = new[new.index.isin(findings)]
-        told = as_columns({index: findings[index] for index in stopped.index})
-        record_candidates(conn, batch, new, told | {"ids": stopped["id"].astype(str).tolist()})
-    if len(known):
-        told = as_columns({index: findings.get(index, ()) for index in known.index})
-        record_decisions(conn, batch, known, told | {"ids": known["id"].astype(str).tolist()})
+def _told(rows: pd.DataFrame, findings: Findings, settings: Settings, *, now: datetime) -> Columns:
+    said = as_columns({index: findings.get(index, ()) for index in rows.index}, settings, now=now)
+    return said | {"ids": rows["id"].astype(str).tolist()}
 
 
 def decide(frame: pd.DataFrame, settings: Settings) -> tuple[dict[int, Sequence[Finding]], datetime]:
     """Return {index: every finding} for rows of `with_facts` with any, outranked ones too, and the database's now."""
+    if frame.empty:
+        return {}, NEVER
     now = frame["asked_at"].iloc[0].to_pydatetime()
     findings = screen(frame, settings, now=now)
     for index, lost in outranked(frame, blocked=blocked(findings)).items():
@@ -94,29 +91,8 @@ def decide(frame: pd.DataFrame, settings: Settings) -> tuple[dict[int, Sequence[
 
 def screen(frame: pd.DataFrame, settings: Settings, *, now: datetime) -> dict[int, Sequence[Finding]]:
     """Ask every safeguard about every row of a frame; return {index: every finding} for rows with any."""
-    certain = plain(frame, settings, now=now)
-    rest = frame[~certain]
-    judged = judge(_rows(rest), settings, now=now, columns=frame.columns)
-    found: dict[int, Sequence[Finding]] = {
-        int(index): said for index, said in zip(rest.index, judged, strict=True) if said
-    }
-    return found | _asleep(frame[certain], settings, now)
-
-
-def _asleep(frame: pd.DataFrame, settings: Settings, now: datetime) -> dict[int, Sequence[Finding]]:
-    """Thousands live in a few hundred places: each place is asked about once."""
-    at: dict[tuple[str, ...], tuple[Finding, ...]] = {}
-    found: dict[int, Sequence[Finding]] = {}
-    if frame.empty:
-        return found
-    columns = [["" if missing(each) else each for each in frame[name].tolist()] for name in _PLACE]
-    for index, place in zip(frame.index.tolist(), zip(*columns, strict=True), strict=True):
-        if place not in at:
-            finding = quiet_at(*place, settings=settings, now=now)
-            at[place] = () if finding is None else (finding,)
-        if at[place]:
-            found[index] = at[place]
-    return found
+    judged = judge(_rows(frame), settings, now=now, columns=frame.columns)
+    return {int(index): said for index, said in zip(frame.index, judged, strict=True) if said}
 
 
 def _rows(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -17,7 +17,7 @@ def test_every_method_finds_the_same_winners_and_each_has_a_figure(server_url: s
     assert report.candidates > report.winners
     assert {figure.method: figure.sample for figure in report.figures}[OLD] == 50
     assert report.ratio(next(figure for figure in report.figures if figure.method == NAIVE)) == 1
-    assert len(report.figures) == 6
+    assert len(report.figures) == 7
 
 
 def test_the_database_is_gone_afterwards(server_url: str) -> None:

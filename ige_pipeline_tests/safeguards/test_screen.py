@@ -4,18 +4,18 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-import pandas as pd
 import psycopg
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import DictRow
 
 from ige_pipeline.ledger.batch import Batch, alone_with
 from ige_pipeline.postgres.connection import connect
 from ige_pipeline.postgres.queries import load
-from ige_pipeline.safeguards.batch_facts import of_whole_contractors, with_facts
+from ige_pipeline.safeguards.batch_facts import with_facts
 from ige_pipeline.safeguards.phonebook import look_up
+from ige_pipeline.safeguards.piece import EVERYBODY, cut, pieces_of
 from ige_pipeline.safeguards.screen import count_reasons, count_verdicts, screen_recipients
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.factories import (
@@ -374,16 +374,25 @@ def test_what_was_decided_in_this_batch_competes_with_nobody_when_it_is_found_ag
     assert conn.execute("SELECT FROM ige_candidates").rowcount == 0
 
 
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(counts=st.lists(st.integers(1, 5), max_size=12), at_once=st.integers(1, 7))
-def test_nobody_is_cut_in_two_and_nobody_left_out(counts: list[int], at_once: int) -> None:
-    contractors = [contractor for contractor, count in enumerate(counts) for _ in range(count)]
-    frame = pd.DataFrame({"contractor_id": pd.Series(contractors, dtype="int64")})
+def test_nobody_is_cut_in_two_and_nobody_left_out(conn: Conn, counts: list[int], at_once: int) -> None:
+    with conn.transaction(force_rollback=True):
+        batch = make_batch(conn)
+        for contractor, count in enumerate(counts, start=1):
+            make_decision(conn, batch, contractor, promised=True)
+            for _ in range(count - 1):
+                make_candidate(conn, batch, contractor)
 
-    pieces = [piece["contractor_id"].tolist() for piece in of_whole_contractors(frame, at_once=at_once)]
+        spans = cut(conn, batch, at_once=at_once)
+        pieces = list(pieces_of(conn, batch, spans))
 
-    assert [contractor for piece in pieces for contractor in piece] == contractors
-    assert all(set(one).isdisjoint(other) for one, other in pairwise(pieces))
-    assert all(len(piece) < at_once + 5 for piece in pieces)
+    assert bool(spans) is bool(counts)
+    assert all(one.last + 1 == other.first for one, other in pairwise(spans))
+    assert (not spans) or (spans[0].first, spans[-1].last) == (EVERYBODY.first, EVERYBODY.last)
+    assert sum(len(piece.promised_ids) for piece in pieces) == len(counts)
+    for span in spans:
+        assert 0 < sum(counts[max(span.first, 1) - 1 : max(min(span.last, len(counts)), 0)]) < at_once + 5
 
 
 def test_a_screening_that_broke_off_goes_on_where_it_was_on_several_connections(database_url: str) -> None:
