@@ -238,10 +238,12 @@ RETURNING GREATEST(0, EXTRACT(EPOCH FROM p.next_at - now()) - %(moments)s / %(me
           AS wait_s
 
 -- name: read_in_order
--- For the claim alone: the outbox is read by the index that holds its order. If it was filled a second ago there are no
--- statistics, and planned for one row a hundred thousand would be sorted for each claim.
+-- For the claim alone: the outbox is read by the index that holds its order, and what belongs to a row is looked up. If it
+-- was filled a second ago there are no statistics, and planned for one row a hundred thousand would be sorted for each
+-- claim; planned for any number of rows, everybody would be read to hash a few.
 SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
-       set_config('enable_bitmapscan', 'off', true)
+       set_config('enable_bitmapscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+       set_config('enable_mergejoin', 'off', true)
 
 -- name: plan_once
 -- A run asks the same few questions again and again, always about a few rows: planning them anew costs more than they do.
