@@ -21,6 +21,8 @@ from ige_pipeline.settings import Settings
 
 _QUERIES = load(__package__, "outbox.sql")
 _LOCK_CLASS = 0x16E
+LOOK_GOOD_FOR_S = 0.25
+"""Seconds for which a last look holds: what has not begun to be posted by then is looked at again."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Outbox:
             "lock_class": _LOCK_CLASS,
             "lease_seconds": settings.lease_seconds,
             "expire_after_hours": settings.expire_after_hours,
-            "post_timeout_seconds": settings.post_timeout_seconds,
+            "outlasts_seconds": settings.post_timeout_seconds + LOOK_GOOD_FOR_S,
             "messages_per_second": settings.messages_per_second,
         }
 
@@ -102,6 +104,11 @@ class Outbox:
             reserved = self._conn.execute(_QUERIES["reserve_pace"], asked)
         row = reserved.fetchone()
         return None if row is None else float(row["wait_s"])
+
+    def start_late(self, moments: int) -> None:
+        """Move on the endpoint's next free moment, so that it follows so many that begin only now."""
+        with unflushed(self._conn):
+            self._conn.execute(_QUERIES["start_late"], self._values | {"moments": moments})
 
     def claim(self, at_most: int = 1, *, probing: bool = False) -> list[Lease]:
         """Lease up to so many messages that are due, in their turn, each to somebody else; none: there are none.

@@ -166,7 +166,7 @@ SELECT now() AS now,
          WHERE m.id = ANY (%(message_ids)s::bigint[])
            AND m.lease_token = ANY (%(tokens)s::uuid[])
            AND m.sent_at IS NULL
-           AND m.lease_expires_at > now() + make_interval(secs => %(post_timeout_seconds)s::float8)) AS leased
+           AND m.lease_expires_at > now() + make_interval(secs => %(outlasts_seconds)s::float8)) AS leased
 
 -- name: settle
 -- Ends, or puts off, whatever has gathered; each row only for the run that holds it. The database adds delays to its own
@@ -236,6 +236,12 @@ ON CONFLICT (endpoint) DO UPDATE
    SET next_at = GREATEST(now(), p.next_at) + make_interval(secs => %(moments)s / %(messages_per_second)s::float8)
 RETURNING GREATEST(0, EXTRACT(EPOCH FROM p.next_at - now()) - %(moments)s / %(messages_per_second)s::float8)::float8
           AS wait_s
+
+-- name: start_late
+-- Moments that passed unused begin now: the next free one, for all runs, comes after them.
+UPDATE ige_pace
+   SET next_at = GREATEST(next_at, now() + make_interval(secs => %(moments)s / %(messages_per_second)s::float8))
+ WHERE endpoint = %(endpoint)s
 
 -- name: read_in_order
 -- For the claim alone: the outbox is read by the index that holds its order, and what belongs to a row is looked up. If it

@@ -4,7 +4,6 @@ It never waits for one message while another could be posted or written down.
 """
 
 import random
-import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -12,8 +11,9 @@ from ige_pipeline.delivery.backoff import MAX_ATTEMPTS, Try, decide
 from ige_pipeline.delivery.breaker import Breaker
 from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.marks import Marks
-from ige_pipeline.delivery.outbox import Outbox
+from ige_pipeline.delivery.outbox import LOOK_GOOD_FOR_S, Outbox
 from ige_pipeline.delivery.outcome import Dead, Outcome, Postponed
+from ige_pipeline.delivery.pace import Moments, elapsed
 from ige_pipeline.delivery.settlement import Ended, Sent
 from ige_pipeline.delivery.slots import Landed, Slots
 from ige_pipeline.delivery.tally import DeliveryReport, is_failure
@@ -26,7 +26,10 @@ _STOPPED = Postponed(
     ({"reason": "stopped", "observed": "all sending was stopped", "limit": "ige start"},), delay=timedelta(0)
 )
 _LEASE_LOST = Postponed(({"reason": "lease_lost", "observed": None, "limit": None},))
-# At a fast pace so much of it is taken at once that a claim is worth its while; at a slow one it is one moment.
+_CIRCUIT_OPENED = Postponed(({"reason": "endpoint_paused", "observed": None, "limit": None},), delay=timedelta(0))
+_HELD_UP = Postponed(({"reason": "held_up", "observed": None, "limit": None},), delay=timedelta(0))
+# A claim begins so long before its moment that the POST can start in it. At a fast pace so much of it is taken at once
+# that a claim is worth its while; at a slow one it is one moment.
 _AHEAD_S = 0.05
 _LONG_S = 60.0
 
@@ -45,13 +48,13 @@ class Run:
         settings: Settings,
         report: DeliveryReport,
         progress: Progress = lambda _lease, _outcome: None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = elapsed,
     ) -> None:
         self._outbox, self._slots, self._breaker, self._marks = outbox, slots, breaker, marks
         self._screen, self._settings, self._report, self._progress = screen, settings, report, progress
         self._clock = clock
         # Moments of the pace that are ours and not used yet: what ends without a POST uses none.
-        self._moments: list[float] = []
+        self._moments = Moments(1 / settings.messages_per_second)
         # Whether the one try of an open circuit is ours, and the message that was sent as it.
         self._trying = False
         self._probe: int | None = None
@@ -59,9 +62,9 @@ class Run:
     def work(self) -> None:
         """Post what is due; whatever ends the run, what left is waited for and written down."""
         try:
-            while self._may_go_on() and self._hold_a_moment():
+            while self._may_go_on() and self._have_a_slot() and self._hold_a_moment():
                 self._wait_for_it()
-                if self._moments and self._may_go_on() and not self._post_some() and not self._wait_for_others():
+                if self._moments.held and self._may_go_on() and not self._post_some() and not self._wait_for_others():
                     break
         finally:
             self._drain()
@@ -75,9 +78,12 @@ class Run:
 
     def _hold_a_moment(self) -> bool:
         """Have at least one moment of the pace; False where the circuit is open and it is not for us to try."""
-        while not self._moments and self._may_go_on():
+        if self._moments.late(self._clock()):
+            self._moments.drop()
+        while not self._moments.held and self._may_go_on():
             wanted = int(self._settings.messages_per_second * _AHEAD_S)
-            wait_s = self._reserve(max(1, min(wanted, self._left)))
+            usable = min(self._left, self._slots.free) if self._moments.matter else self._left
+            wait_s = self._reserve(max(1, min(wanted, usable)))
             if wait_s is None and self._slots.busy:
                 self._settle(self._slots.landed(within_s=_LONG_S))
             elif wait_s is None and not self._take_the_probe():
@@ -87,8 +93,7 @@ class Run:
     def _reserve(self, moments: int, *, probing: bool = False) -> float | None:
         wait_s = self._outbox.reserve_pace(moments, probing=probing)
         if wait_s is not None:
-            first, apart = self._clock() + wait_s, 1 / self._settings.messages_per_second
-            self._moments = [first + place * apart for place in range(moments)]
+            self._moments.hold(moments, first=self._clock() + wait_s)
         return wait_s
 
     def _take_the_probe(self) -> bool:
@@ -99,25 +104,30 @@ class Run:
         self._reserve(1, probing=True)
         return True
 
-    def _wait_for_it(self) -> None:
-        """Wait until the moment has come and a slot is free, and write down meanwhile what comes back."""
-        while self._moments:
-            left = self._moments[0] - self._clock()
-            self._settle(self._slots.landed(within_s=max(left, 0) if self._slots.free else _LONG_S))
-            if self._slots.free and self._moments and self._moments[0] <= self._clock():
+    def _have_a_slot(self) -> bool:
+        """Wait until a slot is free, before a moment is taken that would pass meanwhile."""
+        while not self._slots.free:
+            self._settle(self._slots.landed(within_s=_LONG_S))
+        return self._may_go_on()
+
+    def _wait_for_it(self, *, ahead_s: float = _AHEAD_S) -> None:
+        """Wait until so long before the moment, and write down meanwhile what comes back."""
+        while self._moments.held:
+            left = self._moments.first - ahead_s - self._clock()
+            self._settle(self._slots.landed(within_s=max(left, 0)))
+            if left <= 0:
                 return
 
     def _post_some(self) -> bool:
         """Claim for the moments and slots we have, and post what nothing speaks against; False where nothing is due."""
-        at_most = min(len(self._moments), self._slots.free, self._left)
+        at_most = min(self._moments.held, self._slots.free, self._left)
         leases = self._outbox.claim(at_most, probing=self._trying)
         going, ended = self._weigh(leases)
         self._write(ended)
         alone = any(lease.survivor for lease in going)
         if alone:
             self._drain_slots()
-        if going:
-            self._start(going)
+        self._start_in_turn(going)
         if alone:
             self._drain_slots()
         return bool(leases)
@@ -130,15 +140,32 @@ class Run:
         ended += [Ended(lease, found) for lease, found in zip(fit, verdicts, strict=True) if found is not None]
         return [lease for lease, found in zip(fit, verdicts, strict=True) if found is None], ended
 
+    def _start_in_turn(self, going: Sequence[Lease]) -> None:
+        """Let each go in its moment, or say why it does not."""
+        while going and not self._report.stopped and (come := self._moments_come()):
+            self._start(going[:come])
+            going = going[come:]
+        why = _STOPPED if self._report.stopped else _CIRCUIT_OPENED
+        self._write([Ended(lease, why) for lease in going])
+
+    def _moments_come(self) -> int:
+        """Wait for the next moment, and return how many have come; none: the circuit opened meanwhile."""
+        self._wait_for_it(ahead_s=0)
+        if self._moments.late(self._clock()):
+            # The claim took longer than it may. Nobody's next start, in any run, follows ours too soon.
+            self._outbox.start_late(self._moments.held)
+        return self._moments.come(self._clock())
+
     def _start(self, going: Sequence[Lease]) -> None:
-        """Look a last time, and let go what may."""
+        """Look a last time, and let go what may, before that look is old."""
+        looked_at = self._clock()
         look = self._outbox.may_post(going)
         self._report.stopped |= look.stopped
         mine = [] if look.stopped else [lease for lease in going if lease.message_id in look.leased]
         if mine:
-            self._slots.start(mine, now=look.now, apart_s=1 / self._settings.messages_per_second)
+            self._slots.start(mine, now=look.now, until=looked_at + LOOK_GOOD_FOR_S)
             self._report.posted += len(mine)
-            del self._moments[: len(mine)]
+            self._moments.use(len(mine))
             if self._trying:
                 self._probe, self._trying = mine[0].message_id, False
         outcome = _STOPPED if look.stopped else _LEASE_LOST
@@ -163,10 +190,19 @@ class Run:
         ]
         telling = any(each.probe or (each.sent and is_failure(each.sent.reply)) for each in ended)
         self._write(ended)
+        self._take_back([each.lease for each in landed if each.sent is None and each.error is None])
         self._count(all_of_it=telling)
         for each in landed:
             if each.error is not None:
                 raise each.error
+
+    def _take_back(self, held_up: Sequence[Lease]) -> None:
+        """What we were suspended with after the last look has not left: whoever looks again may post it."""
+        self._report.posted -= len(held_up)
+        self._write([Ended(lease, _HELD_UP) for lease in held_up])
+        if any(lease.message_id == self._probe for lease in held_up):
+            self._breaker.return_probe()
+            self._probe = None
 
     def _write(self, ended: Sequence[Ended]) -> None:
         if ended:
@@ -182,7 +218,7 @@ class Run:
             if marked.circuit is not None:
                 self._report.stands(marked.circuit)
         if self._report.circuit.state != "closed" and not self._trying:
-            self._moments.clear()
+            self._moments.drop()
 
     def _drain(self) -> None:
         self._drain_slots()

@@ -7,21 +7,22 @@ import asyncio
 import contextlib
 import queue
 import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ige_pipeline.delivery.endpoint import Endpoint
 from ige_pipeline.delivery.lease import Lease
+from ige_pipeline.delivery.pace import elapsed
 from ige_pipeline.delivery.settlement import Sent
-
-_WORTH_WAITING_S = 0.001
 
 
 @dataclass(frozen=True)
 class Landed:
-    """A message whose POST is over. `error`: what no reply can express, to be raised in the run."""
+    """A message whose POST is over. `error`: what no reply can express, to be raised in the run.
+
+    Neither sent nor in error: it was too late to post it.
+    """
 
     lease: Lease
     sent: Sent | None
@@ -31,8 +32,8 @@ class Landed:
 class Slots:
     """So many slots to one endpoint. Used by one thread; `close` waits for nobody."""
 
-    def __init__(self, endpoint: Endpoint, *, count: int) -> None:
-        self._endpoint, self._count = endpoint, count
+    def __init__(self, endpoint: Endpoint, *, count: int, clock: Callable[[], float] = elapsed) -> None:
+        self._endpoint, self._count, self._clock = endpoint, count, clock
         self._landed: queue.SimpleQueue[Landed] = queue.SimpleQueue()
         self._under_way: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
@@ -45,10 +46,10 @@ class Slots:
         """How many more may be started."""
         return self._count - self.busy
 
-    def start(self, leases: Sequence[Lease], *, now: datetime, apart_s: float) -> None:
-        """Begin to post these, the first now, each so many seconds after the one before."""
+    def start(self, leases: Sequence[Lease], *, now: datetime, until: float) -> None:
+        """Begin to post these now; what has not begun by `until`, for we were suspended, comes back as it is."""
         self.busy += len(leases)
-        self._loop.call_soon_threadsafe(self._begin, leases, now, apart_s)
+        self._loop.call_soon_threadsafe(self._begin, leases, now, until)
 
     def landed(self, *, within_s: float) -> list[Landed]:
         """Return all that is over; if nothing is yet, wait so many seconds for the first."""
@@ -67,19 +68,20 @@ class Slots:
         self._thread.join()
         self._loop.close()
 
-    def _begin(self, leases: Sequence[Lease], now: datetime, apart_s: float) -> None:
-        for place, lease in enumerate(leases):
-            task = self._loop.create_task(self._fly(lease, now, after_s=place * apart_s))
+    def _begin(self, leases: Sequence[Lease], now: datetime, until: float) -> None:
+        for lease in leases:
+            task = self._loop.create_task(self._fly(lease, now, until))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
 
-    async def _fly(self, lease: Lease, now: datetime, *, after_s: float) -> None:
+    async def _fly(self, lease: Lease, now: datetime, until: float) -> None:
+        began = self._clock()
+        if began > until:
+            self._landed.put(Landed(lease, None))
+            return
         try:
-            if after_s > _WORTH_WAITING_S:
-                await asyncio.sleep(after_s)
-            at, began = now + timedelta(seconds=after_s), time.monotonic()
-            reply = await self._endpoint.post(lease, key=str(lease.idempotency_key), now=at)
-            sent = Sent(at=at, duration_ms=round((time.monotonic() - began) * 1000), reply=reply)
+            reply = await self._endpoint.post(lease, key=str(lease.idempotency_key), now=now)
+            sent = Sent(at=now, duration_ms=round((self._clock() - began) * 1000), reply=reply)
         except BaseException as error:  # noqa: BLE001 - it is raised where the run can see it
             self._landed.put(Landed(lease, None, error))
         else:

@@ -57,12 +57,16 @@ class FakeOutbox(Outbox):
         self.settled: list[tuple[int, Outcome]] = []
         self.claims: list[int] = []
         self.lost: set[int] = set()
+        self.late: list[int] = []
         self.circuit = Circuit()
         self._wait_s, self._stop_after, self._looks = wait_s, stop_after, 0
 
     def reserve_pace(self, moments: int = 1, *, probing: bool = False) -> float | None:
         del moments
         return self._wait_s if probing or self.circuit.state == "closed" else None
+
+    def start_late(self, moments: int) -> None:
+        self.late.append(moments)
 
     def claim(self, at_most: int = 1, *, probing: bool = False) -> list[Lease]:
         if self.circuit.state != "closed" and not probing:
@@ -173,26 +177,28 @@ class FakeSlots(Slots):
     """Slots whose POSTs take so long by a clock of their own."""
 
     def __init__(self, endpoint: FakeEndpoint, clock: FakeClock, *, count: int, takes_s: float = 0) -> None:
-        self._fake, self._clock, self._count, self._takes_s = endpoint, clock, count, takes_s
+        self._fake, self._watch, self._count, self._takes_s = endpoint, clock, count, takes_s
+        self.started: list[float] = []
         self._back: list[tuple[float, Landed]] = []
         self.busy = 0
         self.most = 0
 
-    def start(self, leases: Sequence[Lease], *, now: datetime, apart_s: float) -> None:
-        del apart_s
+    def start(self, leases: Sequence[Lease], *, now: datetime, until: float) -> None:
+        del until
+        self.started += [self._watch()] * len(leases)
         for lease in leases:
             sent = Sent(now, 5, self._fake.answer(lease, key=str(lease.idempotency_key)))
-            self._back.append((self._clock() + self._takes_s, Landed(lease, sent)))
+            self._back.append((self._watch() + self._takes_s, Landed(lease, sent)))
         self.busy += len(leases)
         self.most = max(self.most, self.busy)
 
     def landed(self, *, within_s: float) -> list[Landed]:
-        first = min((at for at, _ in self._back), default=self._clock() + within_s)
-        wait = min(within_s, max(first - self._clock(), 0))
+        first = min((at for at, _ in self._back), default=self._watch() + within_s)
+        wait = min(within_s, max(first - self._watch(), 0))
         if wait > 0:
-            self._clock.nap(wait)
-        over = [landed for at, landed in self._back if at <= self._clock()]
-        self._back = [each for each in self._back if each[0] > self._clock()]
+            self._watch.nap(wait)
+        over = [landed for at, landed in self._back if at <= self._watch()]
+        self._back = [each for each in self._back if each[0] > self._watch()]
         self.busy -= len(over)
         return over
 
@@ -223,10 +229,11 @@ def deliver_from(
     limit: int = 20,
     clock: FakeClock | None = None,
     slots: FakeSlots | None = None,
+    per_second: float = 0.5,
 ) -> DeliveryReport:
     """Run the loop over fakes, one POST at a time unless `slots` are given, and return its report."""
     report, clock = DeliveryReport(), clock or FakeClock()
-    settings = Settings(max_messages_per_run=limit)
+    settings = Settings(max_messages_per_run=limit, messages_per_second=per_second)
     slots = slots or FakeSlots(endpoint, clock, count=1)
     breaker = FakeBreaker(outbox)
     marks = FakeMarks(outbox, breaker)

@@ -1,7 +1,7 @@
 """The loop, over fakes: pace, claim, screen, last look, post, settle, count."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -68,21 +68,22 @@ def test_each_post_waits_for_its_moment_and_what_is_not_posted_uses_none_up() ->
 
     deliver_from(FakeOutbox(leases(7), wait_s=2), FakeEndpoint(), screen=first_ones_wait, clock=clock)
 
-    assert clock.naps == [2, 2, 2], "One for each of two POSTs, and one before it is known that nothing is left."
+    waits = [round(seconds, 3) for seconds in clock.naps]
+    assert waits == [1.95, 0.05, 1.95, 0.05, 1.95], "Two for each of two POSTs, and one until nothing is left."
 
 
-def test_the_moment_is_waited_for_before_the_claim_so_that_no_lease_grows_old() -> None:
-    seen: list[int] = []
+def test_the_moment_is_waited_for_before_the_claim_but_for_what_a_claim_takes_so_that_no_lease_grows_old() -> None:
+    seen: list[tuple[int, float]] = []
     outbox = FakeOutbox(leases(1), wait_s=2)
 
     class LookingClock(FakeClock):
         def nap(self, seconds: float) -> None:
-            seen.append(len(outbox.due))
+            seen.append((len(outbox.due), round(seconds, 3)))
             super().nap(seconds)
 
     deliver_from(outbox, FakeEndpoint(), clock=LookingClock())
 
-    assert seen == [1, 0]
+    assert seen == [(1, 1.95), (0, 0.05), (0, 1.95)]
 
 
 @pytest.mark.parametrize("reply", [Broken("dns_error"), Answered(404), Answered(302), Answered(401)])
@@ -139,6 +140,49 @@ def test_a_stop_is_seen_before_every_post_ends_the_run_and_gives_the_message_bac
     assert isinstance(outcome, Postponed)
     assert outcome.delay == timedelta(0)
     assert len(outbox.due) == 2, "A stop of a minute must not touch the whole backlog."
+
+
+@pytest.mark.parametrize("per_second", [0.5, 50, 400])
+def test_a_stop_is_seen_before_every_post_whatever_the_pace_and_the_slots(per_second: float) -> None:
+    outbox, endpoint, clock = FakeOutbox(leases(9), stop_after=3), FakeEndpoint(), FakeClock()
+
+    deliver_from(
+        outbox, endpoint, per_second=per_second, clock=clock, slots=FakeSlots(endpoint, clock, count=9, takes_s=1)
+    )
+
+    assert endpoint.posted == [1, 2, 3]
+    given_back = [outcome for _, outcome in outbox.settled if isinstance(outcome, Postponed)]
+    assert {outcome.reasons[0]["reason"] for outcome in given_back} == {"stopped"}
+    assert len(given_back) + len(outbox.due) == 6
+
+
+def test_what_could_not_begin_before_its_last_look_was_old_is_given_back_and_does_not_count_as_posted() -> None:
+    outbox, endpoint, clock = FakeOutbox(leases(2)), FakeEndpoint(), FakeClock()
+
+    class Suspended(FakeSlots):
+        def start(self, leases: Sequence[Lease], *, now: datetime, until: float) -> None:
+            del now, until
+            self.busy += len(leases)
+            self._back += [(self._watch(), Landed(lease, None)) for lease in leases]
+
+    report = deliver_from(outbox, endpoint, clock=clock, slots=Suspended(endpoint, clock, count=2))
+
+    assert (endpoint.posted, report.posted) == ([], 0)
+    reasons = [outcome.reasons[0]["reason"] for _, outcome in outbox.settled if isinstance(outcome, Postponed)]
+    assert reasons == ["held_up", "held_up"]
+
+
+def test_what_was_claimed_when_the_circuit_opened_is_not_posted() -> None:
+    outbox, endpoint, clock = FakeOutbox(leases(3)), FakeEndpoint(Answered(404)), FakeClock()
+    slots = FakeSlots(endpoint, clock, count=3, takes_s=0.01)
+
+    report = deliver_from(outbox, endpoint, per_second=50, clock=clock, slots=slots)
+
+    assert endpoint.posted == [1]
+    assert report.fault == "http_404"
+    assert [outcome.reasons[0]["reason"] for _, outcome in outbox.settled if isinstance(outcome, Postponed)] == [
+        "endpoint_paused"
+    ]
 
 
 def test_a_lease_that_was_lost_while_we_looked_is_not_posted_and_counted_apart() -> None:
