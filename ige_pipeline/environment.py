@@ -3,7 +3,7 @@
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -22,6 +22,7 @@ from ige_pipeline.postgres.connection import Database, connect, normalise_url
 from ige_pipeline.postgres.migrate import migrate, require_schema
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.safeguards.quiet_rules import holidays_of
+from ige_pipeline.secret_files import FILES, value_of
 from ige_pipeline.settings import Settings
 
 EXECUTORS = ("in_process", "multiprocess")
@@ -55,7 +56,7 @@ _DEFAULT_MODEL = "gpt-4o-mini"
 class Environment:
     """What the surroundings say. Secrets are read where they are used and never kept in a name of their own."""
 
-    values: Mapping[str, str]
+    values: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def of_process(cls) -> "Environment":
@@ -63,8 +64,8 @@ class Environment:
         return cls(dict(os.environ))
 
     def get(self, name: str) -> str | None:
-        """Return a variable's value; one that is empty counts as not set."""
-        return self.values.get(name, "").strip() or None
+        """Return a variable's value, or what the file named by its `_FILE` twin holds; empty counts as not set."""
+        return value_of(name, self.values)
 
     def settings(self, overrides: Mapping[str, Any] | None = None) -> Settings:
         """Return what a run obeys: overrides, then `IGE_…`, then the TOML file, then defaults; Refusal if malformed."""
@@ -85,7 +86,7 @@ class Environment:
 
     def _require_known_names(self) -> None:
         """A mistyped safeguard must not quietly stay at its default."""
-        known = {f"IGE_{name.upper()}" for name in Settings.model_fields} | _KNOWN
+        known = {f"IGE_{name.upper()}" for name in Settings.model_fields} | _KNOWN | FILES
         for name in sorted(
             name
             for name in self.values

@@ -12,7 +12,7 @@ import pytest
 from dotenv import dotenv_values
 from psycopg.rows import DictRow
 
-from ige_pipeline import environment
+from ige_pipeline import environment, secret_files
 from ige_pipeline.cli.main import ige
 from ige_pipeline.ledger.sentence import _REASONS
 from ige_pipeline.local import up
@@ -142,8 +142,9 @@ def test_the_statements_for_an_operator_fit_the_schema(conn: psycopg.Connection[
 
 
 def test_the_example_of_an_environment_names_what_is_read_and_sets_nothing() -> None:
-    code = Path(environment.__file__).read_text(encoding="utf-8") + Path(up.__file__).read_text(encoding="utf-8")
+    code = "".join(Path(str(each.__file__)).read_text(encoding="utf-8") for each in (environment, up, secret_files))
     read = set(re.findall(r'"((?:IGE|N8N|OPENAI|DAGSTER)_[A-Z0-9_]+)"', code))
+    read |= secret_files.FILES
     named = set(re.findall(r"^#([A-Z0-9_]+)=", text(".env.example"), re.MULTILINE))
 
     assert read - named == set()
