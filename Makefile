@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 N8N    ?= $(or $(TMPDIR),/var/tmp)/ige-n8n
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test agreement machine month check chaos test-n8n format clean help python
+.PHONY: run test agreement machine month check chaos audit test-deploy test-n8n format clean help python
 
 help:           ## show this
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -30,6 +30,9 @@ check: $(VENV)/check.stamp ## what CI runs: lint, types, architecture, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/hadolint deploy/Dockerfile
+	.ci/audit $(BIN)
 	$(BIN)/pytest -n 2 -q || $(BIN)/pytest -q --last-failed --last-failed-no-failures none
 
 chaos: $(VENV)/run.stamp  ## kill 200 delivery runs, and Postgres 30 times, and count what is lost (about five minutes)
@@ -37,6 +40,12 @@ chaos: $(VENV)/run.stamp  ## kill 200 delivery runs, and Postgres 30 times, and 
 
 month: $(VENV)/test.stamp  ## simulate a month of Dagster's history, and what housekeeping leaves of it
 	$(BIN)/python ige_pipeline_tests/housekeeping/month.py
+
+test-deploy: $(VENV)/test.stamp ## start everything that deploy/compose.yaml starts, as processes of this machine, and send a message
+	IGE_TEST_DEPLOY=1 $(BIN)/pytest -q ige_pipeline_tests/deploy
+
+audit: $(VENV)/check.stamp ## look every dependency up in the advisory database, where it can be reached
+	.ci/audit $(BIN)
 
 test-n8n: $(VENV)/test.stamp ## try the shipped workflow on a real n8n (3 GB from npm into $N8N, once)
 	bash ige_pipeline_tests/n8n/install.sh "$(N8N)"

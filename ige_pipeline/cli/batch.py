@@ -11,6 +11,7 @@ from ige_pipeline.delivery.run import Progress
 from ige_pipeline.delivery.tally import DeliveryReport
 from ige_pipeline.environment import Environment
 from ige_pipeline.ledger.batch import Batch, close_batch, explain_left_behind, open_batch
+from ige_pipeline.ledger.home import require_home
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.lanes import lanes_of
 from ige_pipeline.run_request import require_sender
@@ -100,6 +101,7 @@ def deliver_once(
     endpoint = environment.endpoint(settings)
     run_id = f"cli-{uuid4()}"
     with environment.checked_database().connect() as conn:
+        require_home(conn)
         now = outbox.standing(conn)
         require_permission(now, settings)
         expired = outbox.expire_stale(conn, settings, run_id=run_id, adopted=now.adopted)

@@ -2,8 +2,10 @@
 
 import click
 
+from ige_pipeline.cli.asking import who
 from ige_pipeline.cli.output import say
 from ige_pipeline.environment import Environment
+from ige_pipeline.ledger.home import at_home, settle_in
 from ige_pipeline.postgres.connection import connect, describe
 from ige_pipeline.postgres.migrate import current
 from ige_pipeline.postgres.migrate import migrate as bring_up_to_date
@@ -16,6 +18,9 @@ def migrate() -> None:
     bring_up_to_date(database.url)
     with connect(database.url) as conn:
         say(f"The database {describe(database.url)} is at schema {current(conn)}.")
+        settle_in(conn, who=who())
+        if not at_home(conn):
+            say("It was restored or copied from another one: nothing is decided or sent before `ige restored`.")
         row = conn.execute("SELECT value FROM ige_switches WHERE name = 'adoption'").fetchone()
     if row and row["value"]["state"] == "pending":
         say("It holds work of the old system, which stays held until `ige adopt` has shown it to you.")

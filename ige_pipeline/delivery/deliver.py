@@ -16,6 +16,7 @@ from ige_pipeline.delivery.run import Progress, Run
 from ige_pipeline.delivery.settlement import Ended, Settled
 from ige_pipeline.delivery.slots import Slots
 from ige_pipeline.delivery.tally import DeliveryReport, accepted_at, seen
+from ige_pipeline.ledger.home import require_home
 from ige_pipeline.loopback import is_loopback
 from ige_pipeline.postgres.connection import Connection, alongside
 from ige_pipeline.refusal import Refusal
@@ -45,6 +46,7 @@ def deliver(
 
     Raises Refusal before any row is touched while sending is not allowed. No transaction is open while we post.
     """
+    require_home(conn)
     now = standing(conn)
     require_permission(now, settings)
     forget_old_calls(conn)

@@ -6,6 +6,7 @@ from ige_pipeline.delivery import outbox, report
 from ige_pipeline.delivery.circuit import fault_sentence
 from ige_pipeline.delivery.deliver import deliver, require_permission
 from ige_pipeline.ledger.batch import close_batch, explain_left_behind
+from ige_pipeline.ledger.home import require_home
 from ige_pipeline.run_request import RunRequest
 from ige_pipeline.stage import DatabaseSource, EndpointSource, batch_of, counts_as_metadata, stage_op
 
@@ -52,6 +53,7 @@ def expire_stale(
     settings = request.settings()
     endpoint(settings)
     with database().connect() as conn:
+        require_home(conn)
         now = outbox.standing(conn)
         require_permission(now, settings)
         stale = 0

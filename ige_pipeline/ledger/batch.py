@@ -10,6 +10,7 @@ from psycopg import errors
 from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 
+from ige_pipeline.ledger.home import require_home
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.refusal import Refusal
@@ -69,7 +70,8 @@ def open_batch(
 
 
 def require_in_service(conn: Connection) -> None:
-    """Refuse to schedule or send anything after `ige retire`: the old system's worker would send it as well."""
+    """Refuse to schedule or send anything after `ige retire`, and in a copy: another system sends the same."""
+    require_home(conn)
     row = conn.execute(_QUERIES["retired"]).fetchone()
     if row is not None:
         raise Refusal(f"This system is retired ({row['reason']}): `ige retire --undo` brings it back.")

@@ -28,6 +28,7 @@ def migrate(url: str, *, patience: Patience = _PATIENCE) -> None:
     with connect(url) as conn:
         conn.execute("SELECT pg_advisory_lock(%s)", [_ONE_AT_A_TIME])
         _require_version_13(conn)
+        _require_encoding(conn)
         _require_known(conn)
         _upgrade(url, patience)
 
@@ -64,6 +65,14 @@ def head_revision() -> str:
 def _require_version_13(conn: Connection) -> None:
     if conn.info.server_version < 130000:  # noqa: PLR2004 - Postgres numbers 13.0 so
         raise Refusal(f"Postgres 13 or newer is needed; this server is {conn.info.server_version // 10000}.")
+
+
+def _require_encoding(conn: Connection) -> None:
+    if conn.info.parameter_status("server_encoding") == "SQL_ASCII":
+        raise Refusal(
+            "The database has the encoding SQL_ASCII, which does not say what its bytes mean: make one with ENCODING "
+            "'UTF8' (dump, createdb --encoding=UTF8 --template=template0, restore); nothing was changed."
+        )
 
 
 def _require_known(conn: Connection) -> None:

@@ -182,6 +182,17 @@ def test_a_database_that_is_newer_than_the_code_is_refused_in_one_sentence(datab
         require_schema(conn)
 
 
+def test_a_database_whose_bytes_mean_nothing_is_refused_in_one_sentence(server_url: str) -> None:
+    name = f"ige_test_{secrets.token_hex(6)}"
+    with psycopg.connect(server_url, autocommit=True) as conn:
+        conn.execute(f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0".encode())
+        try:
+            with pytest.raises(Refusal, match="SQL_ASCII"):
+                migrate(urlsplit(server_url)._replace(path=f"/{name}").geturl())
+        finally:
+            conn.execute(f"DROP DATABASE {name}".encode())
+
+
 def test_a_database_that_was_never_migrated_is_told_what_to_run(empty_database_url: str) -> None:
     with connected(empty_database_url) as conn, pytest.raises(Refusal, match="never been migrated: run `ige migrate`"):
         require_schema(conn)

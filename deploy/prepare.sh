@@ -1,0 +1,38 @@
+#!/bin/sh
+# Makes what the compose file needs and git must not hold: passwords, a certificate to begin with, logins, settings.
+# What exists stays as it is, so it may be run again. Needs openssl.
+set -eu
+umask 077
+cd "$(dirname "$0")"
+mkdir -p secrets/nginx
+once() { [ -s "$1" ] || cat > "$1"; }
+for role in postgres owner app viewer dagster; do
+  openssl rand -hex 24 | once "secrets/${role}_password"
+done
+printf 'postgresql://ige_owner:%s@postgres:5432/app\n' "$(cat secrets/owner_password)" | once secrets/owner_url
+printf 'postgresql://ige_app:%s@postgres:5432/app\n' "$(cat secrets/app_password)" | once secrets/app_url
+printf 'postgresql://dagster:%s@postgres:5432/dagster\n' "$(cat secrets/dagster_password)" | once secrets/dagster_url
+printf 'whsec_%s\n' "$(openssl rand -base64 32)" | once secrets/webhook_secret
+# Yours to fill. Without a webhook, delivery refuses and touches no row; without a key the built-in templates write.
+for empty in webhook_url openai_api_key; do [ -e "secrets/$empty" ] || : > "secrets/$empty"; done
+[ -e production.env ] || cp production.env.example production.env
+[ -e ige.toml ] || cp ../ige.toml.example ige.toml
+
+# operator may launch and stop runs; viewer may look. More: `printf 'NAME:%s\n' "$(openssl passwd -6)" >> secrets/nginx/logins`.
+if [ ! -s secrets/nginx/logins ]; then
+  for name in operator viewer; do
+    word="$(openssl rand -hex 12)"
+    printf '%s:%s\n' "$name" "$(openssl passwd -6 "$word")" >> secrets/nginx/logins
+    echo "Login of $name, shown once: $word"
+  done
+fi
+printf 'operator operator;\n' | once secrets/nginx/operators.conf
+# A certificate that browsers warn of. Put your own in its place.
+[ -s secrets/nginx/tls.key ] || openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj "/CN=${IGE_HOST:-localhost}" \
+  -keyout secrets/nginx/tls.key -out secrets/nginx/tls.crt 2> /dev/null
+# Containers read these as users of their own: the image's is 10001, nginx's 101, Postgres's 999. A folder that only you
+# can enter keeps everybody else of this machine out.
+chmod 700 secrets
+find secrets -type f -exec chmod 644 {} +
+chmod 755 secrets/nginx
+chmod 644 ige.toml production.env

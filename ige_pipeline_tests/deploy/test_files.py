@@ -1,0 +1,197 @@
+"""The production files name only what exists: variables, secrets, commands, files, and each other."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+from dagster._cli import cli as dagster_cli
+from dagster._daemon.cli import cli as dagster_daemon
+from dagster_webserver.cli import dagster_webserver
+from dotenv import dotenv_values
+
+from ige_pipeline.cli.main import ige
+from ige_pipeline.secret_files import FILES
+from ige_pipeline.settings import Settings
+from ige_pipeline_tests.dagster_instances import ROOT
+from ige_pipeline_tests.deploy.compose_file import DEPLOY, command_of, environment_of, ours, services
+
+PROGRAMS = {
+    "ige": ige,
+    "dagster": dagster_cli,
+    "dagster-daemon": dagster_daemon,
+    "dagster-webserver": dagster_webserver,
+}
+# What the image and the operator put there.
+HERE = {
+    "/opt/ige/workspace.yaml": str(DEPLOY / "workspace.yaml"),
+    "/etc/ige/workspace.yaml": str(DEPLOY / "systemd" / "workspace.yaml"),
+}
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+HELM = yaml.safe_load((DEPLOY / "helm" / "values.yaml").read_text(encoding="utf-8"))
+
+
+def known_variables() -> set[str]:
+    """What .env.example names, which is what the code reads, and each setting."""
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    return set(re.findall(r"^#([A-Z0-9_]+)=", example, re.MULTILINE)) | {
+        f"IGE_{name.upper()}" for name in Settings.model_fields
+    }
+
+
+def parsed(words: list[str]) -> click.Context:
+    """Let the program's own parser read its words; it raises for what it does not know."""
+    command: click.Command = PROGRAMS[Path(words[0]).name]
+    context = click.Context(command, info_name=words[0])
+    arguments = [HERE.get(word, word) for word in words[1:]]
+    while isinstance(command, click.Group):
+        found = command.get_command(context, arguments[0])
+        assert found is not None, words
+        command, arguments = found, arguments[1:]
+    return command.make_context(command.name or words[0], list(arguments), resilient_parsing=False)
+
+
+@pytest.mark.parametrize("name", sorted(ours()))
+def test_every_command_of_the_compose_file_is_one_that_its_program_understands(name: str) -> None:
+    assert parsed(command_of(name))
+    test = services()[name].get("healthcheck", {}).get("test", ["CMD", "ige", "status"])
+    if test[1] in PROGRAMS:
+        assert parsed([str(word) for word in test[1:]])
+
+
+def test_a_command_that_is_mistyped_is_noticed() -> None:
+    with pytest.raises(click.NoSuchOption):
+        parsed(["dagster-webserver", "--readonly"])
+
+
+@pytest.mark.parametrize("name", sorted(ours()))
+def test_every_variable_of_the_compose_file_is_one_of_ours(name: str) -> None:
+    named = environment_of(name)
+
+    assert set(named) - known_variables() == set()
+    files = {value for key, value in named.items() if key in FILES}
+    assert {f"/run/secrets/{secret}" for secret in services()[name]["secrets"]} == files
+
+
+def test_only_where_runs_start_are_the_secrets_of_the_application() -> None:
+    holders = {name for name in ours() if {"IGE_DATABASE_URL_FILE", "OPENAI_API_KEY_FILE"} & set(environment_of(name))}
+
+    assert holders == {"code", "migrate"}
+    assert environment_of("migrate").keys() == {"IGE_DATABASE_URL_FILE"}
+
+
+@pytest.mark.parametrize("name", sorted(ours()))
+def test_no_container_of_ours_can_change_itself_or_gain_rights(name: str) -> None:
+    service = services()[name]
+
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "ports" not in service
+
+
+def test_the_proxy_is_the_only_door_and_it_listens_on_loopback_unless_told_otherwise() -> None:
+    assert {name: service["ports"] for name, service in services().items() if "ports" in service} == {
+        "proxy": ["${IGE_LISTEN:-127.0.0.1}:8443:8443"],
+        "n8n": ["127.0.0.1:5678:5678"],
+    }
+
+
+def test_there_is_one_daemon() -> None:
+    assert [name for name in ours() if command_of(name)[0] == "dagster-daemon"] == ["daemon"]
+    assert "replicas" not in (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
+
+
+def test_every_secret_and_mounted_file_is_made_by_the_preparation_or_in_the_repository() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+    script = (DEPLOY / "prepare.sh").read_text(encoding="utf-8")
+    used = {secret for service in services().values() for secret in service.get("secrets", [])}
+
+    assert used == set(compose["secrets"])
+    for name in compose["secrets"]:
+        assert name in script or (name.endswith("_password") and f" {name.removesuffix('_password')}" in script), name
+    mounted = [each.split(":")[0] for service in services().values() for each in service.get("volumes", [])]
+    for path in (path for path in mounted if path.startswith("./")):
+        assert (DEPLOY / path).exists() or path.removeprefix("./").split("/")[0] in {"secrets", "ige.toml"}, path
+
+
+def test_the_example_of_production_sets_nothing_and_names_what_exists() -> None:
+    path = DEPLOY / "production.env.example"
+    named = set(re.findall(r"^#([A-Z0-9_]+)=", path.read_text(encoding="utf-8"), re.MULTILINE))
+
+    assert dotenv_values(path) == {}
+    assert named
+    assert named - known_variables() == set()
+
+
+def unit(path: Path) -> dict[str, list[str]]:
+    """A unit's keys with all their values."""
+    found: dict[str, list[str]] = {}
+    for key, value in re.findall(r"^(\w+)=(.*)$", path.read_text(encoding="utf-8"), re.MULTILINE):
+        found.setdefault(key, []).append(value)
+    return found
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+def test_a_unit_runs_what_its_program_understands_with_variables_of_ours(path: Path) -> None:
+    keys = unit(path)
+
+    assert parsed(keys["ExecStart"][0].split())
+    pairs = dict(pair.split("=", 1) for line in keys["Environment"] for pair in line.split())
+    assert set(pairs) - known_variables() - {"PYTHONUNBUFFERED"} == set()
+    handed = {credential.split(":")[0] for credential in keys["LoadCredential"]}
+    assert {value.removeprefix("%d/") for key, value in pairs.items() if key in FILES} == handed
+    assert keys["User"] == ["ige"]
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd on this machine")
+def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
+    for path in [*UNITS, DEPLOY / "systemd" / "ige.target"]:
+        text = path.read_text(encoding="utf-8").replace("/opt/ige/bin/", f"{shutil.which('true')} ")
+        (tmp_path / path.name).write_text(text)
+
+    said = subprocess.run(  # noqa: S603 - the units of this repository
+        [shutil.which("systemd-analyze") or "", "verify", *sorted(tmp_path.glob("ige*"))],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert [line for line in said.stderr.splitlines() if "ige" in line] == []
+
+
+def test_the_shell_scripts_are_scripts() -> None:
+    for path in (DEPLOY / "prepare.sh", *sorted((DEPLOY / "postgres").glob("*.sh"))):
+        subprocess.run(["sh", "-n", path], check=True)  # noqa: S603, S607 - scripts of this repository
+
+
+def test_helm_runs_dagster_as_the_other_places_do() -> None:
+    """The keys are those of chart 1.13's own schema, which no registry that we use carries."""
+    (deployment,) = HELM["dagster-user-deployments"]["deployments"]
+    local = yaml.safe_load((DEPLOY / "dagster.yaml").read_text(encoding="utf-8"))
+    queue = HELM["dagsterDaemon"]["runCoordinator"]["config"]["queuedRunCoordinator"]
+
+    assert set(HELM) == {
+        "dagsterWebserver", "dagsterDaemon", "dagster-user-deployments", "runLauncher", "postgresql",
+        "generatePostgresqlPasswordSecret", "retention", "telemetry", "ingress",
+    }  # fmt: skip
+    assert {each["name"] for each in deployment["env"]} - known_variables() == set()
+    assert parsed(["dagster", "code-server", "start", "--port", str(deployment["port"]), *deployment["codeServerArgs"]])
+    assert queue["maxConcurrentRuns"] == local["run_queue"]["max_concurrent_runs"]
+    assert queue["tagConcurrencyLimits"] == local["run_queue"]["tag_concurrency_limits"]
+    assert HELM["dagsterDaemon"]["runMonitoring"]["maxRuntimeSeconds"] == local["run_monitoring"]["max_runtime_seconds"]
+    assert snake(HELM["retention"]) == {"enabled": True, **local["retention"]}
+    assert HELM["postgresql"]["postgresqlScheme"] == "postgresql+psycopg2"
+
+
+def snake(values: Any) -> Any:
+    """The chart's camelCase as Dagster's own snake_case."""
+    if not isinstance(values, dict):
+        return values
+    return {
+        re.sub(r"([A-Z])", lambda found: f"_{found[1].lower()}", key): snake(value) for key, value in values.items()
+    }
