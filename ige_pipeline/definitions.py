@@ -31,7 +31,7 @@ def build_definitions(
         schedules=build_schedules(on=schedules_on),
         sensors=build_sensors(
             on=schedules_on,
-            database=database or Environment.of_process().checked_database,
+            database=database or Environment.of_process().database,
             settings=lambda: Environment.of_process().settings(),
         ),
         resources=default_resources() | dict(resources or {}),

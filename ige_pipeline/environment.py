@@ -153,6 +153,7 @@ class Environment:
                 variable=name,
                 url=url,
                 kind=settings.webhook_format,
+                e164_region=settings.default_region if settings.webhook_phone_format == "e164" else None,
                 auth_header=self.get("IGE_WEBHOOK_AUTH_HEADER"),
                 secrets=self.get("IGE_WEBHOOK_SECRET"),
                 timeout_s=settings.post_timeout_seconds,

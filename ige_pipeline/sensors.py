@@ -5,9 +5,10 @@ from collections.abc import Callable
 import dagster as dg
 import psycopg
 
-from ige_pipeline.delivery.due import Due, due_messages, due_promises, why_nothing_is_due
+from ige_pipeline.delivery.due import Due, due_messages, due_promises
 from ige_pipeline.jobs import deliver_messages_job, schedule_messages_job
 from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.migrate import require_schema
 from ige_pipeline.postgres.refused import refused_sentence
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.schedules import UNDER_WAY
@@ -64,10 +65,18 @@ def _look(
         return dg.SkipReason("Such a run is queued or under way.")
     try:
         with database().connect() as conn:
-            found = ask(conn)
-            idle = why_nothing_is_due(conn) if ask is due_messages else "Nothing is due."
+            found = _asked(conn, ask)
     except Refusal as refusal:
         return dg.SkipReason(str(refusal))
     except psycopg.Error as error:
         return dg.SkipReason(refused_sentence(error))
-    return found if found.due else dg.SkipReason(idle)
+    return found if found.due else dg.SkipReason(found.why_nothing)
+
+
+def _asked(conn: Connection, ask: Callable[[Connection], Due]) -> Due:
+    """Only a database that does not know the question is asked for its schema: each tick asks one thing."""
+    try:
+        return ask(conn)
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction):
+        require_schema(conn)
+        raise

@@ -206,6 +206,9 @@ class Settings(KeepSettings, WatchSettings):
         description="Deliver although a row became sent within the hour without us: the old worker may be running.",
     )
     webhook_format: Literal["flat", "ghl"] = Field("flat", description="The body: seven fields, or nested for GHL.")
+    webhook_phone_format: Literal["as_stored", "e164"] = Field(
+        "as_stored", description="The number in the body; with `e164` one without area code is dead (`no_e164`)."
+    )
 
     @field_validator("quiet_weekdays")
     @classmethod

@@ -1,15 +1,19 @@
 """What starts a job between its hours."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 import dagster as dg
+import psycopg
 import pytest
+from psycopg.rows import DictRow, dict_row
 
-from ige_pipeline.delivery.due import due_promises
+from ige_pipeline.delivery.breaker import resume
+from ige_pipeline.delivery.due import _QUERIES, due_promises
 from ige_pipeline.delivery.switches import set_stop
 from ige_pipeline.postgres.connection import Connection, Database
 from ige_pipeline.refusal import Refusal
@@ -70,6 +74,69 @@ def test_nothing_is_started_while_all_sending_is_stopped(conn: Connection, tick:
 
     assert isinstance(skipped, dg.SkipReason)
     assert "All sending is stopped (wrong texts)" in (skipped.skip_message or "")
+
+
+def test_what_a_stop_or_an_open_circuit_kept_gets_a_run_of_its_own_when_that_is_over(
+    conn: Connection, tick: Tick
+) -> None:
+    make_message(conn, make_contractor(conn))
+    conn.execute("INSERT INTO ige_circuits (endpoint) VALUES ('host:1')")
+    asked = [tick("unsent_messages_sensor")]
+    set_stop(conn, on=True, reason="wrong texts", who="test")
+    set_stop(conn, on=False, reason=None, who="test")
+    asked.append(tick("unsent_messages_sensor"))
+    conn.execute("UPDATE ige_circuits SET state = 'open', reason = 'http_404', opened_at = now(), "
+                 "probe_at = now() + interval '30 seconds'")  # fmt: skip
+    resume(conn, "host:1", who="test")
+    asked.append(tick("unsent_messages_sensor"))
+
+    assert all(isinstance(each, dg.RunRequest) for each in asked)
+    assert len({each.run_key for each in asked if isinstance(each, dg.RunRequest)}) == 3
+
+
+@pytest.mark.parametrize("name", ["unsent_messages_sensor", "due_messages_sensor"])
+def test_a_tick_that_finds_nothing_asks_one_question(database_url: str, name: str) -> None:
+    asked: list[str] = []
+
+    class Counting(psycopg.Connection[DictRow]):
+        def execute(self, query: Any, *args: Any, **kwargs: Any) -> psycopg.Cursor[DictRow]:
+            asked.append(str(query))
+            return super().execute(query, *args, **kwargs)
+
+    class Watched(Database):
+        @contextmanager
+        def connect(self) -> Iterator[Connection]:
+            with Counting.connect(self.url, autocommit=True, row_factory=dict_row) as conn:
+                yield conn
+
+    sensors = build_sensors(on=True, database=lambda: Watched(database_url), settings=Settings)
+    (sensor,) = [each for each in sensors if each.name == name]
+
+    skipped = sensor(dg.build_sensor_context(instance=dg.DagsterInstance.ephemeral()))
+
+    assert isinstance(skipped, dg.SkipReason)
+    assert len(asked) == 1
+
+
+def test_that_question_is_answered_by_the_index_of_what_is_due(conn: Connection) -> None:
+    conn.execute(
+        "INSERT INTO ai_proactive_messages (contractor_id, message_type, message_content, sent_at, sent_by_us) "
+        "SELECT 1, 'check_in', 'Hi', now(), true FROM generate_series(1, 5000)"
+    )
+    conn.execute("ANALYZE ai_proactive_messages")
+
+    (row,) = conn.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + _QUERIES["due_messages"]).fetchall()
+
+    assert "Index Scan" in str(row["QUERY PLAN"][0]["Plan"])
+    assert row["QUERY PLAN"][0]["Plan"]["Shared Hit Blocks"] < 30, "Five thousand that were sent are not looked at."
+
+
+def test_a_database_that_was_never_migrated_is_said_to_be_so(empty_database_url: str) -> None:
+    sensor = build_sensors(on=True, database=lambda: Database(empty_database_url), settings=Settings)[0]
+
+    skipped = sensor(dg.build_sensor_context(instance=dg.DagsterInstance.ephemeral()))
+
+    assert skipped == dg.SkipReason("The database has never been migrated: run `ige migrate`.")
 
 
 def test_a_promise_that_falls_due_starts_a_batch_of_the_promised_triggers_alone(conn: Connection, tick: Tick) -> None:

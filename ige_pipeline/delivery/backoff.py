@@ -19,6 +19,8 @@ _STEPS = (
 )
 _JITTER = 0.2
 _RATE_LIMITED_FIRST, _RATE_LIMITED_LAST = timedelta(seconds=30), timedelta(minutes=15)
+# No sooner than the circuit lets the next one be tried.
+_AFTER_A_PROBE = timedelta(seconds=30)
 _ENDPOINT_IS_WRONG = frozenset({401, 403, 404, 405, 410})
 _TRY_AGAIN = frozenset({408, 425})
 _TOO_MANY = 429
@@ -29,7 +31,8 @@ class Try:
     """Where in its life a message is: `attempt` counts from 1 and includes this one; `jitter` lies in [0, 1).
 
     `rate_limited` counts the 429s it met before: they give their attempt back, so that `attempt` does not tell. A
-    `suspect` found the endpoint wrong before, and since then others were accepted: then it is the message.
+    `suspect` found the endpoint wrong before, and since then others were accepted: then it is the message. A `probe`
+    asks how the endpoint is, so that its failure says nothing of the message and costs no attempt.
     """
 
     attempt: int
@@ -37,6 +40,7 @@ class Try:
     jitter: float
     rate_limited: int = 0
     suspect: bool = False
+    probe: bool = False
 
 
 def decide(reply: Reply, this: Try) -> Outcome:
@@ -47,7 +51,7 @@ def decide(reply: Reply, this: Try) -> Outcome:
         case Answered(status, headers) if status == _TOO_MANY:
             return Retry(_asked_for(headers, this) or _rate_limited(this), "http_429", spends_attempt=False)
         case Answered(status) if status < 400 or status in _ENDPOINT_IS_WRONG:  # noqa: PLR2004 - redirects included
-            return _again(f"http_{status}", this) if this.suspect else EndpointFault(f"http_{status}")
+            return _failed(f"http_{status}", this) if this.suspect else EndpointFault(f"http_{status}")
         case Answered(status, headers) if status >= 500 or status in _TRY_AGAIN:  # noqa: PLR2004 - RFC 9110
             return _again(f"http_{status}", this, at_least=_asked_for(headers, this))
         case Answered(status):
@@ -70,6 +74,12 @@ def backoff(this: Try) -> timedelta:
 
 
 def _again(reason: str, this: Try, *, at_least: timedelta | None = None) -> Outcome:
+    if this.probe:
+        return Retry(max(_AFTER_A_PROBE, at_least or timedelta(0)), reason, spends_attempt=False)
+    return _failed(reason, this, at_least=at_least)
+
+
+def _failed(reason: str, this: Try, *, at_least: timedelta | None = None) -> Outcome:
     if this.attempt >= MAX_ATTEMPTS:
         return Dead("attempts_exhausted")
     return Retry(max(backoff(this), at_least or timedelta(0)), reason)

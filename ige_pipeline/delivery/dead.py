@@ -92,6 +92,7 @@ def _redrive_one(conn: Connection, each: Letter, *, who: str, expires_in: timede
         with conn.transaction():
             conn.execute(_QUERIES["redrive"], values)
             conn.execute(_QUERIES["reopen_event_message"], values)
+            conn.execute(_QUERIES["reopen_follow_up"], values)
     except UniqueViolation as error:
         if error.diag.constraint_name != _ONE_OCCURRENCE:
             raise

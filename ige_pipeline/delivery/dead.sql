@@ -73,3 +73,24 @@ UPDATE event_messages e
    AND e.id = m.subject_id
    AND e.status = 'failed'
    AND e.error_message = %(dead_reason)s
+
+-- name: reopen_follow_up
+-- Taken off the list because its message died and its time was over: it is planned again. One that a person cancelled
+-- stays so.
+WITH again AS (
+    UPDATE contractor_followup_schedules f
+       SET status = 'scheduled', updated_at = NOW()
+      FROM ai_proactive_messages m
+     WHERE m.id = %(message_id)s
+       AND m.trigger_name = 'follow_up_due'
+       AND m.subject_table = 'contractor_followup_schedules'
+       AND m.context_data ->> 'plan_closed' = 'true'
+       AND f.id = m.subject_id
+       AND f.status = 'cancelled'
+       AND m.occurrence = to_char(f.scheduled_time, 'YYYY-MM-DD"T"HH24:MI:SS')
+    RETURNING m.id
+)
+UPDATE ai_proactive_messages m
+   SET context_data = m.context_data - 'plan_closed'
+  FROM again
+ WHERE m.id = again.id

@@ -17,6 +17,14 @@ class Due:
     due: int
     fingerprint: str | None
     asked_at: datetime
+    stopped_because: str | None = None
+
+    @property
+    def why_nothing(self) -> str:
+        """Why no run is needed: nothing waits, or all sending is stopped."""
+        if self.stopped_because is not None:
+            return f"All sending is stopped ({self.stopped_because}): `ige start` lifts it."
+        return "Nothing is due."
 
     @property
     def again_in_a_while(self) -> str:
@@ -27,12 +35,6 @@ class Due:
 def due_messages(conn: Connection) -> Due:
     """Return what a delivery run could post now."""
     return Due(**conn.execute(_QUERIES["due_messages"]).fetchone() or {})
-
-
-def why_nothing_is_due(conn: Connection) -> str:
-    """Say why no delivery run is needed: nothing waits, or all sending is stopped."""
-    row = conn.execute(_QUERIES["stopped"]).fetchone()
-    return f"All sending is stopped ({row['reason']}): `ige start` lifts it." if row else "Nothing is due."
 
 
 def due_promises(conn: Connection) -> Due:

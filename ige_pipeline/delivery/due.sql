@@ -1,11 +1,14 @@
 -- name: due_messages
--- What a delivery run could post this moment, in a few words that change when it does: also when an endpoint that was
--- wrong or failing may be tried again. One look at the partial index.
-SELECT count(*) AS due, md5(concat(string_agg(due.id || ':' || due.attempts, ',' ORDER BY due.id),
-                                   (SELECT string_agg(k.endpoint || k.probe_at, ',' ORDER BY k.endpoint)
+-- What a delivery run could post this moment, in a few words that change when it does: also when somebody lifted a stop,
+-- and when an endpoint that was wrong or failing may be tried again or was resumed. One look at the partial index.
+SELECT count(*) AS due, md5(concat(string_agg(due.id || ':' || due.attempts, ',' ORDER BY due.id), ' ',
+                                   (SELECT s.changed_at FROM ige_switches s WHERE s.name = 'stop'), ' ',
+                                   (SELECT string_agg(k.endpoint || COALESCE(k.probe_at::text, k.version::text), ','
+                                                      ORDER BY k.endpoint)
                                       FROM ige_circuits k
-                                     WHERE k.state <> 'closed' AND k.probe_at <= now()))) AS fingerprint,
-       now() AS asked_at
+                                     WHERE k.state = 'closed' OR k.probe_at <= now()))) AS fingerprint,
+       now() AS asked_at,
+       (SELECT s.reason FROM ige_switches s WHERE s.name = 'stop' AND (s.value ->> 'on')::boolean) AS stopped_because
   FROM (SELECT m.id, m.attempts
           FROM ai_proactive_messages m
          WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
@@ -17,10 +20,6 @@ SELECT count(*) AS due, md5(concat(string_agg(due.id || ':' || due.attempts, ','
          ORDER BY m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 DESC NULLS LAST,
                   COALESCE(GREATEST(m.not_before, m.next_attempt_at), '-infinity'), m.id
          LIMIT 100) AS due
-
--- name: stopped
--- Why nothing may leave, where somebody stopped all sending.
-SELECT reason FROM ige_switches WHERE name = 'stop' AND (value ->> 'on')::boolean
 
 -- name: due_promises
 -- Follow-ups and event messages whose time has come and about which something can be done now: no message waits or was

@@ -17,6 +17,7 @@ from ige_pipeline.delivery.payload import Sendable, body
 from ige_pipeline.delivery.reply import Answered, Broken, Lost, Refused, Reply, Unreached
 from ige_pipeline.delivery.signature import sign
 from ige_pipeline.refusal import Refusal
+from ige_pipeline.safeguards.phone import read_phone
 
 _KEPT_BYTES = 2048
 _AT_MOST_BYTES = 20_000
@@ -45,13 +46,17 @@ class Endpoint(Protocol):
 
 @dataclass(frozen=True)
 class Target:
-    """Where and how to post. `auth_header` is `Name: value`; `secrets` are space-separated `whsec_…`."""
+    """Where and how to post. `auth_header` is `Name: value`; `secrets` are space-separated `whsec_…`.
+
+    With `e164_region` numbers are written as E.164, one without a country code as of that region; else as stored.
+    """
 
     url: str = field(repr=False)
     kind: Literal["flat", "ghl"] = "flat"
     auth_header: str | None = field(default=None, repr=False)
     secrets: str | None = field(default=None, repr=False)
     timeout_s: float = 15.0
+    e164_region: str | None = None
     variable: str = "N8N_OUTBOUND_WEBHOOK_URL"
 
     @property
@@ -109,7 +114,10 @@ class WebhookEndpoint:
 
     async def post(self, sendable: Sendable, *, key: str, now: datetime) -> Reply:
         """Send one message under its idempotency key and say what came back; never raises for the network."""
-        content = json.dumps(body(sendable, kind=self._target.kind, now=now)).encode()
+        phone = self._phone(sendable.phone)
+        if phone is None:
+            return Refused("no_e164")
+        content = json.dumps(body(sendable, kind=self._target.kind, now=now, phone=phone)).encode()
         if len(content) >= _AT_MOST_BYTES:
             return Refused("payload_too_large")
         try:
@@ -124,6 +132,11 @@ class WebhookEndpoint:
             return self._not_connected(error)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             return Lost(type(error).__name__)
+
+    def _phone(self, stored: str) -> str | None:
+        """Write the number as the endpoint wants it; None where it has no such form."""
+        region = self._target.e164_region
+        return stored if region is None else read_phone(stored, region=region).e164
 
     async def _exchange(self, content: bytes, headers: dict[str, str]) -> Reply:
         deadline = asyncio.get_running_loop().time() + self._target.timeout_s

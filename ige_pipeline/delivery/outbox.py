@@ -62,10 +62,20 @@ def backlog(conn: Connection, *, adopted: bool) -> dict[str, Any]:
     return conn.execute(_QUERIES["backlog"], {"adopted": adopted}).fetchone() or {}
 
 
+def note_success(conn: Connection, *, run_id: str) -> None:
+    """Remember that a delivery run did what it could: of one that found nothing to do there is no other trace."""
+    conn.execute(_QUERIES["note_success"], {"run_id": run_id})
+
+
 def forecast(conn: Connection, settings: Settings, *, unsent: int) -> Forecast:
     """Say whether the pace keeps up with what arrived in the last day, and when `unsent` messages would be gone."""
+    return Forecast(unsent, arrivals_per_hour=arrivals_per_hour(conn), per_second=settings.messages_per_second)
+
+
+def arrivals_per_hour(conn: Connection) -> float:
+    """Return how many messages came into the outbox in an hour, on the average of the last day."""
     row = conn.execute(_QUERIES["arrivals"]).fetchone() or {}
-    return Forecast(unsent, arrivals_per_hour=row["in_a_day"] / 24, per_second=settings.messages_per_second)
+    return float(row["in_a_day"] / 24)
 
 
 class Outbox:

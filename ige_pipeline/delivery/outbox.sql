@@ -173,6 +173,7 @@ SELECT now() AS now,
 -- clock. What would come due only when it has expired expires now. What spent no attempt gets it back.
 UPDATE ai_proactive_messages m
    SET sent_at = CASE WHEN s.ends = 'sent' THEN NOW() END,
+       sent_by_us = s.ends = 'sent',
        updated_at = CASE WHEN s.ends = 'sent' THEN NOW() ELSE m.updated_at END,
        dead_at = CASE WHEN s.ends = 'dead' THEN now() END,
        dead_reason = CASE WHEN s.ends = 'dead' THEN s.reason END,
@@ -261,14 +262,24 @@ SELECT set_config('plan_cache_mode', 'force_generic_plan', false)
 SELECT set_config('synchronous_commit', 'off', true)
 
 -- name: standing
--- What a delivery run must know before it touches a row.
+-- What a delivery run must know before it touches a row. What we sent says so; a version of ours that did not yet say it
+-- left an attempt.
 SELECT COALESCE((SELECT value ->> 'state' = 'done' FROM ige_switches WHERE name = 'adoption'), false) AS adopted,
        COALESCE((SELECT (value ->> 'on')::boolean FROM ige_switches WHERE name = 'stop'), false) AS stopped,
        (SELECT reason FROM ige_switches WHERE name = 'stop') AS stop_reason,
        EXISTS (SELECT 1
                  FROM ai_proactive_messages m
                 WHERE m.sent_at > NOW() - interval '1 hour'
-                  AND m.attempts = 0) AS other_sender
+                  AND NOT m.sent_by_us
+                  AND NOT EXISTS (SELECT 1
+                                    FROM ige_delivery_attempts a
+                                   WHERE a.message_id = m.id
+                                     AND a.outcome = 'Delivered')) AS other_sender
+
+-- name: note_success
+-- One row, whoever was the last.
+INSERT INTO ige_last_success (job, at, run_id) VALUES ('delivery', now(), %(run_id)s)
+ON CONFLICT (job) DO UPDATE SET at = EXCLUDED.at, run_id = EXCLUDED.run_id
 
 -- name: backlog
 -- How the outbox stands now.

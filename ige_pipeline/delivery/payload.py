@@ -23,10 +23,15 @@ class Sendable(Protocol):
     def ai_reasoning(self) -> str: ...  # noqa: D102 - a field
 
 
-def body(sendable: Sendable, *, kind: Literal["flat", "ghl"], now: datetime) -> dict[str, Any]:
-    """Return the JSON body: `flat` has exactly seven fields, `ghl` nests them for GoHighLevel."""
+def body(
+    sendable: Sendable, *, kind: Literal["flat", "ghl"], now: datetime, phone: str | None = None
+) -> dict[str, Any]:
+    """Return the JSON body: `flat` has exactly seven fields, `ghl` nests them for GoHighLevel.
+
+    `phone` is the number to write, where that is not the one that is stored.
+    """
     flat = {
-        "phone": sendable.phone,
+        "phone": sendable.phone if phone is None else phone,
         "message": sendable.message,
         "contractor_id": sendable.contractor_id,
         "message_type": sendable.message_type,

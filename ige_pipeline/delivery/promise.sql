@@ -92,18 +92,27 @@ UPDATE contractor_followup_schedules f
 RETURNING f.id
 
 -- name: close_dead_follow_ups
--- One that died waits for a person as long as it may still be sent; then it is off the list, and its series goes on.
-UPDATE contractor_followup_schedules f
-   SET status = 'cancelled', updated_at = NOW()
-  FROM ai_proactive_messages m
- WHERE m.subject_table = 'contractor_followup_schedules'
-   AND m.subject_id = f.id
-   AND m.trigger_name = 'follow_up_due'
-   AND m.occurrence = to_char(f.scheduled_time, 'YYYY-MM-DD"T"HH24:MI:SS')
-   AND m.dead_at IS NOT NULL
-   AND m.expires_at <= now()
-   AND f.status = 'scheduled'
-RETURNING f.id
+-- One that died waits for a person as long as it may still be sent; then it is off the list, and its series goes on. The
+-- message remembers that it was us, so that a redrive can put it on the list again.
+WITH closed AS (
+    UPDATE contractor_followup_schedules f
+       SET status = 'cancelled', updated_at = NOW()
+      FROM ai_proactive_messages m
+     WHERE m.subject_table = 'contractor_followup_schedules'
+       AND m.subject_id = f.id
+       AND m.trigger_name = 'follow_up_due'
+       AND m.occurrence = to_char(f.scheduled_time, 'YYYY-MM-DD"T"HH24:MI:SS')
+       AND m.dead_at IS NOT NULL
+       AND m.expires_at <= now()
+       AND f.status = 'scheduled'
+    RETURNING f.id, m.id AS message_id
+), remembered AS (
+    UPDATE ai_proactive_messages m
+       SET context_data = COALESCE(m.context_data, '{}') || '{"plan_closed": true}'
+      FROM closed
+     WHERE m.id = closed.message_id
+)
+SELECT id FROM closed
 
 -- name: next_occurrence
 -- The next time on the same grid that still lies ahead, so that a late one is not followed by a burst. An interval that

@@ -35,13 +35,19 @@ def rescreen(
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
         if len(leases) == 1:
-            return [Postponed(({"reason": "unevaluated", "observed": type(error).__name__, "limit": "an answer"},))]
+            return [could_not_be_asked(error)]
         half = len(leases) // 2
         return [
             each
             for part in (leases[:half], leases[half:])
             for each in rescreen(conn, part, settings, consent_needed=consent_needed)
         ]
+
+
+def could_not_be_asked(error: BaseException) -> Postponed:
+    """What cannot be evaluated is not sent; it keeps its attempt and is looked at again in a quarter of an hour."""
+    reason = {"reason": "unevaluated", "observed": type(error).__name__, "limit": "an answer"}
+    return Postponed((reason,), delay=_LOOK_AGAIN)
 
 
 def _screen(

@@ -4,7 +4,8 @@ It never waits for one message while another could be posted or written down.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 
 from ige_pipeline.delivery.backoff import MAX_ATTEMPTS, Try, decide
@@ -14,6 +15,8 @@ from ige_pipeline.delivery.marks import Marks
 from ige_pipeline.delivery.outbox import LOOK_GOOD_FOR_S, Outbox
 from ige_pipeline.delivery.outcome import Dead, Outcome, Postponed
 from ige_pipeline.delivery.pace import Moments, elapsed
+from ige_pipeline.delivery.reply import Refused
+from ige_pipeline.delivery.rescreen import could_not_be_asked
 from ige_pipeline.delivery.settlement import Ended, Sent
 from ige_pipeline.delivery.slots import Landed, Slots
 from ige_pipeline.delivery.tally import DeliveryReport, is_failure
@@ -122,7 +125,8 @@ class Run:
         """Claim for the moments and slots we have, and post what nothing speaks against; False where nothing is due."""
         at_most = min(self._moments.held, self._slots.free, self._left)
         leases = self._outbox.claim(at_most, probing=self._trying)
-        going, ended = self._weigh(leases)
+        with self._keeping_their_attempts(leases):
+            going, ended = self._weigh(leases)
         self._write(ended)
         alone = any(lease.survivor for lease in going)
         if alone:
@@ -131,6 +135,15 @@ class Run:
         if alone:
             self._drain_slots()
         return bool(leases)
+
+    @contextmanager
+    def _keeping_their_attempts(self, leases: Sequence[Lease]) -> Iterator[None]:
+        """Give back what was claimed when the safeguards cannot be asked; nothing of it has left."""
+        try:
+            yield
+        except BaseException as error:
+            self._write([Ended(lease, could_not_be_asked(error)) for lease in leases])
+            raise
 
     def _weigh(self, leases: Sequence[Lease]) -> tuple[list[Lease], list[Ended]]:
         """Tell those that nothing speaks against from those that end here, each with its reason."""
@@ -192,6 +205,8 @@ class Run:
         self._write(ended)
         self._take_back([each.lease for each in landed if each.sent is None and each.error is None])
         self._count(all_of_it=telling)
+        if any(each.probe for each in ended):
+            self._end_the_probe(ended)
         for each in landed:
             if each.error is not None:
                 raise each.error
@@ -203,6 +218,12 @@ class Run:
         if any(lease.message_id == self._probe for lease in held_up):
             self._breaker.return_probe()
             self._probe = None
+
+    def _end_the_probe(self, ended: Sequence[Ended]) -> None:
+        """What did not leave told nothing of the endpoint: another message may be tried at once."""
+        self._probe = None
+        if any(each.probe and each.sent and isinstance(each.sent.reply, Refused) for each in ended):
+            self._breaker.return_probe()
 
     def _write(self, ended: Sequence[Ended]) -> None:
         if ended:
@@ -222,7 +243,7 @@ class Run:
 
     def _drain(self) -> None:
         self._drain_slots()
-        if self._trying:
+        if self._trying or self._probe is not None:
             self._breaker.return_probe()
 
     def _drain_slots(self) -> None:
@@ -235,7 +256,7 @@ class Run:
 def _ended(lease: Lease, sent: Sent, *, probe: bool) -> Ended:
     # Jitter only has to differ between messages; nothing secret hangs on it.
     jitter = random.random()  # noqa: S311
-    this = Try(lease.attempt, sent.at, jitter, rate_limited=lease.rate_limited, suspect=lease.suspect)
+    this = Try(lease.attempt, sent.at, jitter, rate_limited=lease.rate_limited, suspect=lease.suspect, probe=probe)
     return Ended(lease, decide(sent.reply, this), sent, probe)
 
 

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from ige_pipeline.delivery.outbox import standing
 from ige_pipeline.doctor.finding import Check, Finding, Surroundings
 from ige_pipeline.postgres.queries import load
+from ige_pipeline.watch.figures import read
+from ige_pipeline.watch.judge import judge
 
 _QUERIES = load(__package__, "checks.sql")
 _WEBHOOKS = ("N8N_OUTBOUND_WEBHOOK_URL", "N8N_WEBHOOK_URL")
@@ -105,6 +107,15 @@ def outbox(look: Surroundings) -> Iterator[Finding]:
         yield Finding(f"Messages that died within a day: {row['messages']}.", "`ige dead list` says of what.")
 
 
+def runs(look: Surroundings) -> Iterator[Finding]:
+    """Both jobs succeeded within twice their interval, by what they left in the database: the daemon may be dead."""
+    judged = judge(read(look.conn), look.settings)
+    for name in ("delivery_deadman", "scheduling_deadman"):
+        if not judged[name].passed:
+            what, _, todo = judged[name].sentence.partition(": ")
+            yield Finding(f"{what}.", todo[:1].upper() + todo[1:].partition("; `ige doctor`")[0] + ".")
+
+
 def answers(look: Surroundings) -> Iterator[Finding]:
     """The webhook's last answer did not say that the address is wrong."""
     row = look.conn.execute(_QUERIES["last_fault"]).fetchone()
@@ -116,7 +127,7 @@ def answers(look: Surroundings) -> Iterator[Finding]:
         )
 
 
-CHECKS: tuple[Check, ...] = (variables, database, webhook, sending, senders, consent, outbox, answers)
+CHECKS: tuple[Check, ...] = (variables, database, webhook, sending, senders, consent, outbox, runs, answers)
 
 
 def _shake_hands(url: str) -> None:

@@ -1,8 +1,9 @@
 -- name: sent_by_others
--- Marked as sent, and no attempt of ours delivered it: within the hour, or within a day since we began to deliver.
+-- Marked as sent, and neither by us nor, before we marked what we sent, by an attempt of ours: within the hour, or within a day since we began to deliver.
 SELECT count(*) AS messages, max(m.sent_at)::timestamptz AS last_at
   FROM ai_proactive_messages m
  WHERE m.sent_at > NOW() - interval '24 hours'
+   AND NOT m.sent_by_us
    AND (m.sent_at > NOW() - interval '1 hour'
         OR m.sent_at::timestamptz > (SELECT min(a.ended_at) FROM ige_delivery_attempts a WHERE a.outcome = 'Delivered'))
    AND NOT EXISTS (SELECT 1 FROM ige_delivery_attempts a WHERE a.message_id = m.id AND a.outcome = 'Delivered')

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from ige_pipeline.delivery.breaker import circuits
+from ige_pipeline.delivery.outbox import arrivals_per_hour
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.triggers.trigger import load_all
@@ -30,7 +32,8 @@ class BatchFigures:
 class Figures:
     """How everything stood at `asked_at`, by the database's clock.
 
-    `batches` are the newest first; `open_circuits` maps an endpoint to its reason.
+    `batches` are the newest first; `open_circuits` maps an endpoint to its reason. A job is silent since it last
+    succeeded, None where it never did.
     """
 
     asked_at: datetime
@@ -42,6 +45,11 @@ class Figures:
     spent_today_usd: float = 0.0
     open_circuits: dict[str, str] = field(default_factory=dict)
     batches: tuple[BatchFigures, ...] = ()
+    unsent: int = 0
+    arrivals_per_hour: float = 0.0
+    stopped: bool = False
+    delivery_silent_minutes: float | None = None
+    scheduling_silent_minutes: float | None = None
 
 
 def read(conn: Connection) -> Figures:
@@ -49,6 +57,7 @@ def read(conn: Connection) -> Figures:
     due, answers = _one(conn, "oldest_due"), _one(conn, "answers")
     promised = [trigger.name for trigger in load_all() if trigger.promised]
     batches = conn.execute(_QUERIES["batches"], {"promised": promised}).fetchall()
+    silence = conn.execute(_QUERIES["silence"], {"promised": promised}).fetchone() or {}
     return Figures(
         asked_at=due["asked_at"],
         due=due["messages"],
@@ -59,7 +68,16 @@ def read(conn: Connection) -> Figures:
         spent_today_usd=_one(conn, "spent_today")["usd"],
         open_circuits={each["endpoint"]: each["reason"] for each in circuits(conn) if each["state"] != "closed"},
         batches=tuple(BatchFigures(row["id"], row["candidates"], row["blocked"]) for row in batches),
+        unsent=_one(conn, "unsent")["messages"],
+        arrivals_per_hour=arrivals_per_hour(conn),
+        stopped=silence["stopped"],
+        delivery_silent_minutes=_minutes(silence["delivery_minutes"]),
+        scheduling_silent_minutes=_minutes(silence["scheduling_minutes"]),
     )
+
+
+def _minutes(counted: Decimal | None) -> float | None:
+    return None if counted is None else float(counted)
 
 
 def _one(conn: Connection, name: str) -> dict[str, Any]:

@@ -45,3 +45,27 @@ SELECT b.id, b.opened_at,
 SELECT COALESCE(sum(taken_usd), 0)::float8 AS usd
   FROM ige_model_spend
  WHERE day = (now() AT TIME ZONE 'UTC')::date
+
+-- name: unsent
+-- Everything that is still to leave.
+SELECT count(*) AS messages
+  FROM ai_proactive_messages
+ WHERE sent_at IS NULL AND dead_at IS NULL AND cancelled_at IS NULL AND expired_at IS NULL
+
+-- name: silence
+-- Minutes since either job last did what it is for, and whether a person stopped all sending. A long delivery run lives as
+-- long as it delivers, and after a stop the time counts from its end. Nothing is said where there never was a success.
+SELECT COALESCE((stop.value ->> 'on')::boolean, false) AS stopped,
+       EXTRACT(EPOCH FROM now() - GREATEST(success.at, delivered.at, stop.changed_at)) / 60 AS delivery_minutes,
+       EXTRACT(EPOCH FROM now() - batch.at) / 60 AS scheduling_minutes
+  FROM (SELECT 1) AS one
+  LEFT JOIN ige_last_success success ON success.job = 'delivery'
+  LEFT JOIN ige_switches stop ON stop.name = 'stop' AND success.at IS NOT NULL
+  LEFT JOIN LATERAL (SELECT max(a.ended_at) AS at
+                       FROM ige_delivery_attempts a
+                      WHERE a.ended_at > now() - interval '1 hour'
+                        AND a.outcome = 'Delivered') delivered ON success.at IS NOT NULL
+  LEFT JOIN LATERAL (SELECT COALESCE(max(b.closed_at), min(b.opened_at)) AS at
+                       FROM ige_batches b
+                      WHERE NOT b.dry_run
+                        AND NOT b.triggers <@ %(promised)s::text[]) batch ON true

@@ -6,6 +6,7 @@ To add one, write a function here and name it in CHECKS; Dagster, `ige status` a
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ige_pipeline.delivery.forecast import Forecast
 from ige_pipeline.settings import Settings
 from ige_pipeline.watch.figures import Figures
 from ige_pipeline.watch.usual import ENOUGH, is_unusual
@@ -13,6 +14,8 @@ from ige_pipeline.watch.usual import ENOUGH, is_unusual
 # Of fewer nothing can be said.
 _ENOUGH_POSTS = 10
 _ENOUGH_CANDIDATES = 20
+# Twice the interval of each job, in minutes.
+_TWO_RUNS, _TWO_HOURS = 10.0, 120.0
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,35 @@ def _model_spend(seen: Figures, limits: Settings) -> Judged:
     return Judged(passed=passed, value=seen.spent_today_usd, limit=limits.max_spend_share * day, sentence=sentence)
 
 
+def _pace(seen: Figures, limits: Settings) -> Judged:
+    coming = Forecast(seen.unsent, seen.arrivals_per_hour, limits.messages_per_second)
+    sentence = f"{coming}." if coming.keeps_up else f"{coming}. `ige status` shows both."
+    return Judged(passed=coming.keeps_up, value=seen.arrivals_per_hour, limit=coming.pace_per_hour, sentence=sentence)
+
+
+def _delivery_deadman(seen: Figures, _limits: Settings) -> Judged:
+    if seen.stopped:
+        return Judged(passed=True, value=0.0, limit=_TWO_RUNS, sentence="All sending is stopped, and no run expected.")
+    return _deadman("delivery run", seen.delivery_silent_minutes, limit=_TWO_RUNS)
+
+
+def _scheduling_deadman(seen: Figures, _limits: Settings) -> Judged:
+    return _deadman("hourly batch", seen.scheduling_silent_minutes, limit=_TWO_HOURS)
+
+
+def _deadman(what: str, silent: float | None, *, limit: float) -> Judged:
+    """A job that never ran is none that died; what waits for it is seen by `oldest_due`."""
+    if silent is None:
+        return Judged(passed=True, value=0.0, limit=limit, sentence=f"No {what} has been asked for yet.")
+    told = f"The last {what} that succeeded was {silent:.0f} min ago"
+    if silent <= limit:
+        return Judged(passed=True, value=silent, limit=limit, sentence=f"{told}.")
+    then = (
+        "see that Dagster's daemon is up and IGE_SCHEDULES is on, and look at the last run; `ige doctor` looks further"
+    )
+    return Judged(passed=False, value=silent, limit=limit, sentence=f"{told}: {then}.")
+
+
 CHECKS: tuple[Check, ...] = (
     Check("oldest_due", "outbox", "No message has been due for longer than max_due_minutes.", _oldest_due),
     Check("failure_share", "delivered_messages", "Few of the last hour's POSTs failed.", _failure_share),
@@ -108,6 +140,11 @@ CHECKS: tuple[Check, ...] = (
         "Safeguards blocked about as many as in the batches before.",
         _blocked_share,
         only_warns=True,
+    ),
+    Check("pace", "scheduled_messages", "No more arrives than the pace lets leave.", _pace, only_warns=True),
+    Check("delivery_deadman", "outbox", "A delivery run succeeded within twice its five minutes.", _delivery_deadman),
+    Check(
+        "scheduling_deadman", "trigger_decisions", "A batch came to its end within twice its hour.", _scheduling_deadman
     ),
     Check("model_spend", "trigger_decisions", "The limit of the day is not near.", _model_spend, only_warns=True),
 )

@@ -173,6 +173,33 @@ def test_an_event_message_that_died_is_planned_again(conn: Conn, terminal: Termi
     assert fetch(conn, "event_messages", event)["status"] == "sent"
 
 
+@pytest.mark.parametrize("cancelled_by", ["us", "a person"])
+def test_a_follow_up_that_died_and_whose_time_is_over_is_planned_again_unless_a_person_cancelled_it(
+    conn: Conn, terminal: Terminal, webhook: Receiver, cancelled_by: str
+) -> None:
+    planned = {"scheduled_time": ago(minutes=5), "followup_type": "check_in", "status": "scheduled"}
+    series = {"contractor_id": make_awake_contractor(conn), "is_recurring": True, "recurrence_interval_days": 7}
+    follow_up = insert(conn, "contractor_followup_schedules", planned | series)
+    terminal.type("run", "schedule")
+    webhook.answer = lambda _body: 422
+    terminal.type("run", "deliver")
+    webhook.answer = lambda _body: 200
+    conn.execute("UPDATE ai_proactive_messages SET expires_at = now()")
+    if cancelled_by == "a person":
+        conn.execute("UPDATE contractor_followup_schedules SET status = 'cancelled'")
+    terminal.type("run", "deliver")
+    closed = fetch(conn, "contractor_followup_schedules", follow_up)["status"]
+
+    terminal.type("redrive", str(webhook.message_ids[0]), "--yes", "--expires-in", "4h")
+    terminal.type("run", "deliver")
+
+    now = fetch(conn, "contractor_followup_schedules", follow_up)["status"]
+    assert closed == "cancelled"
+    assert (now, len(webhook.posts)) == (("sent", 2) if cancelled_by == "us" else ("cancelled", 1))
+    query = "SELECT id FROM contractor_followup_schedules WHERE status = 'scheduled'"
+    assert conn.execute(query).rowcount == (cancelled_by == "us"), "The series goes on once."
+
+
 @pytest.mark.parametrize("words", [[], ["1", "--since", "1h"], ["--since", "1h", "--expires-in", "9d"]], ids=" ".join)
 def test_an_unclear_redrive_is_refused(words: list[str]) -> None:
     Terminal().refused("redrive", *words)

@@ -40,7 +40,7 @@ def test_where_all_is_well_it_says_so_and_nothing_is_posted(terminal: Terminal, 
     assert result.exit_code == 0
     assert [line.split() for line in result.stdout.splitlines()] == [
         [f"{name}:", "good"]
-        for name in ("variables", "database", "webhook", "sending", "senders", "consent", "outbox", "answers")
+        for name in ("variables", "database", "webhook", "sending", "senders", "consent", "outbox", "runs", "answers")
     ]
     assert webhook.posts == []
 
@@ -94,6 +94,18 @@ def mended(conn: Conn) -> None:
     conn.execute("TRUNCATE ai_proactive_messages")
     turn_switch(conn, "stop", '{"on": false}')
     turn_switch(conn, "adoption", '{"state": "done"}')
+
+
+def test_a_job_that_fell_silent_is_a_finding_also_when_dagster_is_dead(
+    conn: Conn, terminal: Terminal, webhook: Receiver
+) -> None:
+    terminal.type("run", "deliver")
+    fine = findings(terminal, exit_code=0)
+    conn.execute("UPDATE ige_last_success SET at = now() - interval '11 minutes'")
+
+    assert (fine, webhook.posts) == ({}, [])
+    (finding,) = findings(terminal)["runs"]
+    assert finding.startswith("The last delivery run that succeeded was 11 min ago.")
 
 
 def test_what_the_old_worker_sent_before_we_came_and_what_we_sent_is_no_finding(

@@ -55,6 +55,29 @@ def test_what_never_was_an_answer_has_an_outcome_too(reply: Unreached | Lost | B
     assert decide(reply, a_try()) == outcome
 
 
+@pytest.mark.parametrize("attempt", [1, MAX_ATTEMPTS])
+@pytest.mark.parametrize("reply", [Answered(500), Answered(408), Unreached("ConnectError")])
+def test_a_probe_that_fails_says_nothing_of_its_message_and_gives_the_attempt_back(
+    reply: Answered | Unreached, attempt: int
+) -> None:
+    outcome = decide(reply, Try(attempt, NOON, 0.5, probe=True))
+
+    assert isinstance(outcome, Retry)
+    assert not outcome.spends_attempt
+    assert outcome.delay == timedelta(seconds=30)
+
+
+def test_a_probe_whose_answer_was_lost_may_have_arrived_and_counts() -> None:
+    assert decide(Lost("ReadTimeout"), Try(1, NOON, 0.5, probe=True)) == Ambiguous(STEPS[1], "ReadTimeout")
+    assert decide(Lost("ReadTimeout"), Try(MAX_ATTEMPTS, NOON, 0.5, probe=True)) == Dead("attempts_exhausted")
+
+
+def test_a_probe_waits_as_long_as_the_endpoint_asks() -> None:
+    busy = Answered(503, {"retry-after": "300"})
+
+    assert decide(busy, Try(1, NOON, 0.5, probe=True)) == Retry(timedelta(minutes=5), "http_503", spends_attempt=False)
+
+
 @pytest.mark.parametrize("reply", [Answered(500), Answered(408), Unreached("ConnectError"), Lost("ReadTimeout")])
 def test_the_seventh_failure_is_the_last(reply: Answered | Unreached | Lost) -> None:
     assert decide(reply, a_try(MAX_ATTEMPTS)) == Dead("attempts_exhausted")

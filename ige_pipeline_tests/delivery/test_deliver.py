@@ -1,8 +1,10 @@
 """The loop, over fakes: pace, claim, screen, last look, post, settle, count."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+import psycopg
 import pytest
 
 from ige_pipeline.delivery.backoff import MAX_ATTEMPTS
@@ -11,7 +13,7 @@ from ige_pipeline.delivery.deliver import require_permission
 from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.outbox import Standing
 from ige_pipeline.delivery.outcome import Dead, Delivered, EndpointFault, Outcome, Postponed, Retry
-from ige_pipeline.delivery.reply import Answered, Broken
+from ige_pipeline.delivery.reply import Answered, Broken, Refused, Unreached
 from ige_pipeline.delivery.slots import Landed
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
@@ -295,6 +297,72 @@ def test_a_probe_for_which_nothing_is_due_is_given_back() -> None:
     deliver_from(outbox, FakeEndpoint())
 
     assert (outbox.circuit.state, outbox.circuit.probe_at) == ("open", NOON)
+
+
+@pytest.mark.parametrize("reply", [Answered(503), Answered(408), Unreached("ConnectError")])
+def test_a_probe_that_fails_costs_its_message_no_attempt_however_many_it_had(reply: Answered | Unreached) -> None:
+    outbox = FakeOutbox([make_lease(attempt=MAX_ATTEMPTS)])
+    outbox.circuit = Circuit("open", "http_503", NOON, NOON)
+
+    report = deliver_from(outbox, FakeEndpoint(reply))
+
+    ((_, outcome),) = outbox.settled
+    assert isinstance(outcome, Retry)
+    assert not outcome.spends_attempt
+    assert report.circuit.state == "open"
+
+
+def test_a_probe_that_was_not_posted_lets_the_next_message_be_tried_at_once() -> None:
+    outbox = FakeOutbox(leases(3))
+    outbox.circuit = Circuit("open", "http_503", NOON, NOON)
+
+    report = deliver_from(outbox, FakeEndpoint(Refused("payload_too_large"), ACCEPTED))
+
+    assert [type(outcome) for _, outcome in outbox.settled] == [Dead, Delivered, Delivered]
+    assert report.circuit.state == "closed"
+
+
+def test_where_no_message_can_be_the_probe_another_run_may_look_at_once() -> None:
+    outbox = FakeOutbox(leases(2))
+    outbox.circuit = Circuit("open", "http_503", NOON, NOON)
+
+    deliver_from(outbox, FakeEndpoint(), screen=lambda leases: [GAP for _ in leases])
+
+    assert (outbox.circuit.state, outbox.circuit.probe_at) == ("open", NOON)
+
+
+def test_a_probe_whose_post_broke_our_own_loop_lets_another_run_look_at_once() -> None:
+    outbox, clock = FakeOutbox(leases(1)), FakeClock()
+    outbox.circuit = Circuit("open", "http_503", NOON, NOON)
+
+    class Breaking(FakeSlots):
+        def landed(self, *, within_s: float) -> list[Landed]:
+            return [replace(each, sent=None, error=MemoryError()) for each in super().landed(within_s=within_s)]
+
+    with pytest.raises(MemoryError):
+        deliver_from(outbox, FakeEndpoint(), clock=clock, slots=Breaking(FakeEndpoint(), clock, count=1))
+
+    assert outbox.circuit.state == "open"
+
+
+@pytest.mark.parametrize("error", [KeyError("a fact"), psycopg.OperationalError("timeout"), KeyboardInterrupt()])
+def test_when_the_safeguards_cannot_answer_the_run_ends_and_every_message_keeps_its_attempt(
+    error: BaseException,
+) -> None:
+    outbox, endpoint, clock = FakeOutbox(leases(3)), FakeEndpoint(), FakeClock()
+
+    def fails(_leases: Sequence[Lease]) -> list[Outcome | None]:
+        raise error
+
+    with pytest.raises(type(error)):
+        deliver_from(outbox, endpoint, screen=fails, slots=FakeSlots(endpoint, clock, count=3), clock=clock)
+
+    assert endpoint.posted == []
+    assert [message_id for message_id, _ in outbox.settled] == [1]
+    for _, outcome in outbox.settled:
+        assert isinstance(outcome, Postponed)
+        assert [reason["reason"] for reason in outcome.reasons] == ["unevaluated"]
+        assert outcome.delay == timedelta(minutes=15)
 
 
 def test_a_message_that_alone_finds_the_endpoint_wrong_dies_of_it_and_opens_nothing() -> None:

@@ -307,6 +307,42 @@ def test_an_attempt_that_cannot_be_written_down_does_not_send_the_text_again(
     assert len(endpoint.posted) == 1
 
 
+def test_when_the_database_cannot_answer_the_safeguards_the_message_keeps_its_attempt(
+    conn: Connection, database_url: str
+) -> None:
+    message_id = waiting(conn)
+    conn.execute("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET lock_timeout = 50', current_database()); END $$")
+    endpoint = FakeEndpoint()
+
+    with conn.transaction():
+        conn.execute("LOCK TABLE ige_suppressions IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            run(database_url, endpoint)
+
+    row = message(conn, message_id)
+    assert endpoint.posted == []
+    assert (row["attempts"], row["last_error"], row["lease_token"]) == (0, "unevaluated", None)
+    assert row["next_attempt_at"] > in_minutes(14)
+    assert [each["outcome"] for each in attempts(conn, message_id)] == ["Postponed"]
+
+
+def test_a_failing_endpoint_that_is_probed_for_hours_uses_up_no_attempt(conn: Connection, database_url: str) -> None:
+    message_id = waiting(conn)
+    conn.execute("INSERT INTO ige_circuits (endpoint, state, reason, opened_at, probe_at) "
+                 "VALUES (%s, 'open', 'http_503', now(), now())", [FakeEndpoint.name])  # fmt: skip
+
+    for _ in range(MAX_ATTEMPTS + 1):
+        endpoint = FakeEndpoint(Answered(503))
+        assert run(database_url, endpoint).fault == "http_503"
+        assert endpoint.posted == [message_id]
+        half_a_minute_passes(conn)
+        conn.execute("UPDATE ai_proactive_messages SET next_attempt_at = now()")
+
+    assert message(conn, message_id)["attempts"] == 0
+    run(database_url, FakeEndpoint())
+    assert sent(conn) == [message_id]
+
+
 def test_a_date_that_no_calendar_has_stops_nobody(conn: Connection, database_url: str) -> None:
     waiting(conn, created_at="294276-12-31", priority=99)
     others = [waiting(conn), waiting(conn)]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -237,6 +237,21 @@ def test_neither_secrets_nor_a_password_in_the_address_can_be_seen() -> None:
 def test_no_text_at_all_makes_the_check_fail_in_another_way(url: str) -> None:
     with suppress(Refusal):
         check_target(Target(url, auth_header=url, secrets=url))
+
+
+@pytest.mark.parametrize("kind", ["flat", "ghl"])
+def test_the_number_goes_out_as_stored_or_as_e164_and_one_that_has_no_such_form_does_not_go(
+    kind: Literal["flat", "ghl"],
+) -> None:
+    stored = [make_lease(phone=each) for each in ("(212) 555-0107", "+44 20 7900 0001", "555-0107")]
+    with receiving() as receiver:
+        as_stored = posts(receiver.url, stored, kind=kind)
+        e164 = posts(receiver.url, stored, kind=kind, e164_region="US")
+
+    bodies = [body.get("send_via_ghl", body) for _, body in receiver.posts]
+    assert [each["phone"] for each in bodies] == [each.phone for each in stored] + ["+12125550107", "+442079000001"]
+    assert all(isinstance(each, Answered) for each in [*as_stored, *e164[:2]])
+    assert e164[2] == Refused("no_e164")
 
 
 def test_a_payload_of_twenty_kilobytes_is_not_posted() -> None:

@@ -30,6 +30,7 @@ from hypothesis.stateful import (
 from ige_pipeline.delivery.backoff import MAX_ATTEMPTS
 from ige_pipeline.delivery.breaker import Breaker
 from ige_pipeline.delivery.cancel import cancel
+from ige_pipeline.delivery.circuit import Circuit
 from ige_pipeline.delivery.dead import redrive
 from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.outbox import LastLook, Outbox, expire_stale
@@ -115,6 +116,7 @@ class Known:
     holder: str | None = None
     accepted: bool = False
     occurrence: str | None = None
+    found_wrong: int = 0
 
 
 class Held(FakeOutbox):
@@ -151,6 +153,8 @@ class OutboxMachine(RuleBasedStateMachine):
         self.paused: set[int] = set()
         self.opted_out: set[int] = set()
         self.stopped = False
+        # Steps are counted: a message that found the endpoint wrong is suspected once others were accepted after it.
+        self.step, self.accepted = 0, 0
         set_stop(self.conn, on=False, reason=None, who="test")
         self.runs: dict[str, tuple[ExitStack, Outbox]] = {}
         for name in ("one", "two"):
@@ -222,6 +226,12 @@ class OutboxMachine(RuleBasedStateMachine):
             gives_back = isinstance(outcome, Postponed | Cancelled | EndpointFault)
             gives_back |= not getattr(outcome, "spends_attempt", True)
             known.state, known.holder, known.attempts = state, None, known.attempts - gives_back
+        if isinstance(outcome, EndpointFault):
+            self.model[lease.message_id].found_wrong = self._next_step()
+
+    def _next_step(self) -> int:
+        self.step += 1
+        return self.step
 
     @rule(lease=leases, end=st.sampled_from(OUTCOMES))
     def settle_with_a_stale_token(self, lease: Lease, end: tuple[Outcome, Sent | None, str]) -> None:
@@ -289,25 +299,51 @@ class OutboxMachine(RuleBasedStateMachine):
         if circuit.probe_at is not None and circuit.probe_at > datetime.now(UTC):
             assert not endpoint.posted, "Posted while the circuit was open."
         assert breaker.read().state != "half_open", "A run that ends gives its probe back."
-        self._take_over(endpoint.posted, reply)
+        self._take_over(endpoint.posted, reply, probe=endpoint.posted[0] if self._was_open(circuit, endpoint) else None)
 
-    def _take_over(self, posted: Sequence[int], reply: Answered) -> None:
-        """Let the model learn what the run did, if it is what may become of a message that was answered so."""
+    @rule(run=RUNS, reply=st.sampled_from([Answered(404), Answered(500)]), limit=st.integers(1, 3))
+    def a_run_while_the_endpoint_is_wrong_or_down(self, run: str, reply: Answered, limit: int) -> None:
+        """What `a_whole_run` rarely comes to: nothing is stopped, and half a minute lies behind the last probe."""
+        self.stop(on=False)
+        self.half_a_minute_passes()
+        self.a_whole_run(run, reply, limit)
+
+    def _was_open(self, circuit: Circuit, endpoint: FakeEndpoint) -> bool:
+        return circuit.state != "closed" and bool(endpoint.posted)
+
+    def _take_over(self, posted: Sequence[int], reply: Answered, *, probe: int | None) -> None:
+        """Let the model learn what the run did, if it is what must become of a message that was answered so."""
         # A first retry is due after five seconds, which a busy machine may take for a step.
         self.conn.execute("UPDATE ai_proactive_messages SET next_attempt_at = next_attempt_at + interval '1 hour' "
                           "WHERE next_attempt_at > now() AND sent_at IS NULL")  # fmt: skip
-        ends = {200: {"sent"}, 500: {"waits", "dead"}, 404: {"due", "waits", "dead"}, 422: {"dead"}}
-        for row in self.conn.execute(STATE).fetchall():
+        rows = self.conn.execute(STATE).fetchall()
+        reached = {row["contractor_id"] for row in rows if row["state"] == "sent"}
+        for row in rows:
             known = self.model[row["id"]]
             if row["id"] in posted:
-                assert row["state"] in ends[reply.status]
+                state, spent = self._must_become(known, reply, probe=row["id"] == probe)
+                assert (row["state"], row["attempts"] - known.attempts) == (state, spent), f"Answered {reply.status}."
                 assert not (reply == ACCEPTED and known.accepted), "Accepted twice without a death between."
                 known.accepted |= reply == ACCEPTED
-                assert row["attempts"] - known.attempts == (row["state"] != "due"), "A wrong endpoint costs no attempt."
             elif row["state"] != known.state:
                 assert known.state == "due"
-                assert row["state"] in {"waits", "cancelled"} or known.attempts >= MAX_ATTEMPTS
+                # Two days after the last message is later than a day after this one was written.
+                too_late = {"expired"} if known.contractor in reached else set()
+                assert row["state"] in {"waits", "cancelled"} | too_late or known.attempts >= MAX_ATTEMPTS
             known.state, known.attempts, known.key = row["state"], row["attempts"], row["idempotency_key"]
+        if posted and reply == ACCEPTED:
+            self.accepted = self._next_step()
+
+    def _must_become(self, known: Known, reply: Answered, *, probe: bool) -> tuple[str, int]:
+        """Say in which state a message that was posted must be, and how many of its attempts that cost."""
+        failed = ("dead" if known.attempts + 1 >= MAX_ATTEMPTS else "waits", 1)
+        suspect = 0 < known.found_wrong < self.accepted
+        if reply.status == 404 and not suspect:
+            known.found_wrong = self._next_step()
+            return "due", 0
+        if reply.status == 500 and probe:
+            return "waits", 0
+        return {200: ("sent", 1), 422: ("dead", 1)}.get(reply.status, failed)
 
     @rule()
     def half_a_minute_passes(self) -> None:
@@ -319,6 +355,13 @@ class OutboxMachine(RuleBasedStateMachine):
         known.holder, known.attempts = None, known.attempts - isinstance(outcome, Postponed | Cancelled)
         ends = {Delivered: "sent", Dead: "dead", Cancelled: "cancelled"}
         known.state = ends.get(type(outcome), "waits")
+        if isinstance(outcome, Postponed) and self._waits_too_long(known, outcome):
+            known.state = "expired"
+
+    def _waits_too_long(self, known: Known, outcome: Postponed) -> bool:
+        """Two days after the last message to somebody is later than a day after this one was written."""
+        reached = any(each.state == "sent" and each.contractor == known.contractor for each in self.model.values())
+        return reached and outcome.until is not None and outcome.until > datetime.now(UTC) + timedelta(days=1)
 
     @rule(run=RUNS)
     def kill(self, run: str) -> None:

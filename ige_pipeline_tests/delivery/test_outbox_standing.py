@@ -6,15 +6,20 @@ from typing import Any
 import pytest
 
 from ige_pipeline.delivery.outbox import _QUERIES, Standing, backlog, expire_stale, standing
+from ige_pipeline.delivery.outcome import Delivered, Retry
+from ige_pipeline.delivery.reply import Answered
+from ige_pipeline.delivery.settlement import Sent
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.settings import Settings
-from ige_pipeline_tests.delivery.fakes import in_minutes
+from ige_pipeline_tests.delivery.fakes import NOON, in_minutes
 from ige_pipeline_tests.delivery.outboxes import (
+    SENT,
     attempts,
     claim_all,
     claimed,
     message,
     outbox_on,
+    settle,
     turn_switch,
     two_outboxes,
     waiting,
@@ -43,7 +48,10 @@ def test_a_stop_is_seen_with_its_reason_and_so_is_its_end(conn: Connection) -> N
     [
         ({"sent_at": ago(minutes=30)}, True),
         ({"sent_at": ago(minutes=61)}, False),
-        ({"sent_at": ago(minutes=5), "attempts": 1}, False),
+        # Ours tried it and failed, and then the old worker sent it.
+        ({"sent_at": ago(minutes=5), "attempts": 1}, True),
+        # Ours sent it, and its attempts are not kept any more.
+        ({"sent_at": ago(minutes=5), "attempts": 1, "sent_by_us": True}, False),
         ({}, False),
     ],
 )
@@ -55,12 +63,43 @@ def test_a_row_that_became_sent_without_our_lease_gives_the_old_worker_away(
     assert standing(conn).other_sender is seen
 
 
+def test_what_a_run_of_ours_sent_gives_nobody_away(conn: Connection, database_url: str) -> None:
+    waiting(conn)
+    failed = waiting(conn, priority=1)
+    with outbox_on(database_url) as outbox:
+        settle(outbox, claimed(outbox), Delivered(), SENT)
+        settle(outbox, claimed(outbox), Retry(timedelta(0), "http_500"), Sent(NOON, 1, Answered(500)))
+    assert not standing(conn).other_sender
+
+    conn.execute("UPDATE ai_proactive_messages SET sent_at = now() WHERE id = %s", [failed])
+
+    assert standing(conn).other_sender
+
+
+def test_what_a_version_of_ours_sent_that_did_not_mark_it_yet_gives_nobody_away(conn: Connection) -> None:
+    message_id = waiting(conn, sent_at=ago(minutes=5), attempts=1)
+    conn.execute(
+        "INSERT INTO ige_delivery_attempts (message_id, run_id, attempt, lease_token, claimed_at, posted_at, outcome, "
+        "reasons) VALUES (%s, 'run', 1, gen_random_uuid(), now(), now(), 'Delivered', '[]')",
+        [message_id],
+    )
+
+    assert not standing(conn).other_sender
+
+
 def test_that_look_costs_the_same_however_many_messages_we_sent(conn: Connection) -> None:
-    conn.execute("SET enable_seqscan = off")
+    conn.execute(
+        "INSERT INTO ai_proactive_messages (contractor_id, message_type, message_content, sent_at, sent_by_us) "
+        "SELECT 1, 'check_in', 'Hi', now() - interval '1 minute' * (n % 50), true FROM generate_series(1, 20000) n"
+    )
+    conn.execute("ANALYZE ai_proactive_messages")
 
-    plan = conn.execute("EXPLAIN " + _QUERIES["standing"]).fetchall()
+    (row,) = conn.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + _QUERIES["standing"]).fetchall()
 
-    assert "ige_sent_without_us" in str(plan)
+    plan = str(row)
+    assert "ige_sent_by_others" in plan
+    assert "'Seq Scan', 'Parent Relationship': 'Outer'" not in plan
+    assert row["QUERY PLAN"][0]["Plan"]["Shared Hit Blocks"] < 30, "Twenty thousand that we sent are not looked at."
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ige_pipeline.delivery.outbox import note_success
 from ige_pipeline.delivery.switches import set_stop
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.watch.figures import BatchFigures, Figures, read
@@ -75,6 +76,48 @@ def test_of_the_last_hours_posts_those_failed_that_were_neither_accepted_nor_tol
     seen = read(conn)
 
     assert (seen.posted, seen.failed) == (5, 3)
+
+
+def test_delivery_is_silent_since_its_last_success_or_what_it_delivered_since_or_the_end_of_a_stop(
+    conn: Connection,
+) -> None:
+    note_success(conn, run_id="run")
+    conn.execute("UPDATE ige_last_success SET at = now() - interval '50 minutes'")
+    silent = [read(conn).delivery_silent_minutes]
+    attempt(conn, waiting(conn), "Delivered", ended_at=ago(minutes=30))
+    attempt(conn, waiting(conn), "Retry", ended_at=ago(minutes=2))
+    silent.append(read(conn).delivery_silent_minutes)
+    set_stop(conn, on=True, reason="a test", who="test")
+    stopped = read(conn).stopped
+    set_stop(conn, on=False, reason=None, who="test")
+    conn.execute("UPDATE ige_switches SET changed_at = now() - interval '20 minutes' WHERE name = 'stop'")
+    silent.append(read(conn).delivery_silent_minutes)
+
+    assert silent == pytest.approx([50, 30, 20], abs=0.5)
+    assert stopped
+    assert not read(conn).stopped
+
+
+def test_scheduling_is_silent_since_the_last_whole_batch_that_came_to_its_end(conn: Connection) -> None:
+    whole = ["high_priority_goal", "follow_up_due"]
+    made = [make_batch(conn, triggers=whole) for _ in range(2)]
+    made += [make_batch(conn, triggers=["follow_up_due"]), make_batch(conn, triggers=whole, dry_run=True)]
+    conn.execute("UPDATE ige_batches SET opened_at = now() - interval '5 hours'")
+    none_ended = read(conn).scheduling_silent_minutes
+    for batch, minutes in zip(made, (200, None, 3, 2), strict=True):
+        ended = None if minutes is None else ago(minutes=minutes)
+        conn.execute("UPDATE ige_batches SET closed_at = %s WHERE id = %s", [ended, batch.id])
+
+    assert (none_ended, read(conn).scheduling_silent_minutes) == pytest.approx((300, 200), abs=0.5)
+
+
+def test_arrivals_and_what_is_unsent_are_counted_for_the_pace(conn: Connection) -> None:
+    for _ in range(48):
+        waiting(conn)
+
+    seen = read(conn)
+
+    assert (seen.unsent, seen.arrivals_per_hour) == (48, 2.0)
 
 
 def test_whole_batches_are_compared_and_neither_dry_runs_nor_those_of_promised_triggers(conn: Connection) -> None:
