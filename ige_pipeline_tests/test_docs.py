@@ -136,7 +136,7 @@ def test_every_reason_has_its_line_and_says_what_it_does_at_sending() -> None:
 def test_the_statements_for_an_operator_fit_the_schema(conn: psycopg.Connection[DictRow]) -> None:
     statements = [*blocks("docs/operations.md", "sql"), *blocks("docs/explain.md", "sql")]
 
-    assert len(statements) > 3
+    assert len(statements) > 2
     for statement in statements:
         conn.execute(statement.encode())
 

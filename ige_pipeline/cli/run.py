@@ -4,8 +4,8 @@ from datetime import datetime
 
 import click
 
+from ige_pipeline.by_hand import deliver_once, schedule_batch, what_would_change
 from ige_pipeline.cli.asking import moment
-from ige_pipeline.cli.batch import deliver_once, schedule_batch, what_would_change
 from ige_pipeline.cli.output import as_json, counts, say
 from ige_pipeline.delivery.circuit import fault_sentence
 from ige_pipeline.environment import Environment

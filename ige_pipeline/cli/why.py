@@ -12,7 +12,7 @@ from ige_pipeline.environment import Environment
 from ige_pipeline.ledger import why as ledger
 from ige_pipeline.ledger.silence import silence
 from ige_pipeline.ledger.story import of_row
-from ige_pipeline.triggers.nearest import Nearest, nearest
+from ige_pipeline.triggers.nearest import Nearest, in_words, nearest
 from ige_pipeline.triggers.trigger import load_all
 
 
@@ -49,7 +49,7 @@ def why(
     if not rows:
         say(silence(who, at, triggers=[trigger.name for trigger in load_all()]))
     if at is None and message_id is None:
-        say(_now(close))
+        say(in_words(close))
     if left_out:
         say(f"Left out: {left_out} decisions of previews and dry runs; --previews shows them.")
     for row in rows:
@@ -58,14 +58,6 @@ def why(
 
 def _company(who: dict[str, Any]) -> str:
     return f", {who['company_name']}" if who["company_name"] else ""
-
-
-def _now(close: Nearest | None) -> str:
-    if close is None:
-        return "No trigger has anything to go by: they have no goals, items, follow-ups or event messages."
-    if close.missing:
-        return f"Now: no trigger fires; {close.trigger.name} comes nearest: {'; '.join(close.missing)}."
-    return f"Now: {close.trigger.name} fires; the next batch asks the safeguards."
 
 
 def _as_values(close: Nearest | None) -> dict[str, Any] | None:

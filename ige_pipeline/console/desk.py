@@ -3,9 +3,10 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ige_pipeline.console.access import Access
+from ige_pipeline.console.trial import Trials
 from ige_pipeline.environment import Environment
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.settings import Settings
@@ -30,6 +31,7 @@ class Desk:
     access: Access
     open_connection: Callable[[], AbstractContextManager[Connection]]
     beside: Callable[[Callable[[], object]], object] = in_a_thread
+    trials: Trials = field(default_factory=Trials)
 
     @contextmanager
     def connect(self, *, within_ms: int = READ_WITHIN_MS) -> Iterator[Connection]:

@@ -32,14 +32,28 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 _QUERIES = load(__package__, "console.sql")
-_NUMBER = re.compile(r"\+?\d(?:[\s().-]{0,2}\d){6,}")
+# A time is no phone number, however many digits it has.
+_NUMBER = re.compile(r"(\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?)|\+?\d(?:[\s().-]{0,2}\d){6,}")
 PLACES = (
     ("Overview", f"{HOME}/"),
     ("Messages", f"{HOME}/messages"),
+    ("Why not", f"{HOME}/why-not"),
+    ("Drafts", f"{HOME}/drafts"),
+    ("Dead letters", f"{HOME}/dead"),
+    ("Triggers", f"{HOME}/triggers"),
 )
 DONE = {
     "stopped": "All sending is stopped.",
     "started": "Sending is on.",
+    "paused": "Paused: nothing is sent to them.",
+    "resumed": "The pause is lifted.",
+    "opted_out": "They are opted out: nothing goes to this number any more.",
+    "cancelled": "The message is cancelled.",
+    "approved": "The draft is approved and scheduled.",
+    "edited": "The draft has its new text and goes on waiting.",
+    "rejected": "The draft is rejected.",
+    "released": "The batch is approved; its messages are scheduled.",
+    "redriven": "Sent on their way again: the next delivery run asks every safeguard and sends what may go.",
 }
 """What a page says after a change; the address holds only the word."""
 
@@ -66,7 +80,11 @@ def bare(template: str, *, status: int = 200, **values: Any) -> Response:
 def masked(text: Any, *, shown: bool) -> str:
     """Return a text in which every phone number is cut to its last four digits, unless it may be `shown`."""
     written = "" if text is None else str(text)
-    return written if shown else _NUMBER.sub(lambda found: f"…{re.sub(r'[^0-9]', '', found[0])[-4:]}", written)
+    return written if shown else _NUMBER.sub(_ending, written)
+
+
+def _ending(found: re.Match[str]) -> str:
+    return found[1] or f"…{re.sub(r'[^0-9]', '', found[0])[-4:]}"
 
 
 def phone(number: str | None, *, shown: bool) -> str:

@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ige_pipeline.console import login, messages, overview, switches
+from ige_pipeline.console import contractors, dead, drafts, login, messages, overview, switches, triggers, why_not
 from ige_pipeline.console.desk import Desk
 from ige_pipeline.console.gate import View, guarded
 from ige_pipeline.console.render import HEADERS, HOME, bare
@@ -20,10 +20,25 @@ READ: dict[str, View] = {
     "/figures": overview.figures,
     "/messages": messages.listing,
     "/messages/{id:int}": messages.story,
+    "/contractors/{id:int}": contractors.page,
+    "/why-not": why_not.page,
+    "/drafts": drafts.page,
+    "/dead": dead.page,
+    "/triggers": triggers.page,
+    "/triggers/{name}": triggers.one,
 }
 CHANGE: dict[str, tuple[View, View]] = {
     "/stop": (switches.ask_stop, switches.stop),
     "/start": (switches.ask_start, switches.start),
+    "/contractors/{id:int}/pause": (contractors.ask_pause, contractors.pause),
+    "/contractors/{id:int}/resume": (contractors.ask_resume, contractors.resume),
+    "/messages/{id:int}/cancel": (dead.ask_cancel, dead.cancel),
+    "/drafts/{id:int}/approve": (drafts.ask_approve, drafts.approve),
+    "/drafts/{id:int}/edit": (drafts.ask_edit, drafts.edit),
+    "/drafts/{id:int}/reject": (drafts.ask_reject, drafts.reject),
+    "/batches/{id:int}/approve": (drafts.ask_release, drafts.release),
+    "/dead/redrive": (dead.ask_redrive, dead.redrive),
+    "/what-if": (triggers.ask_trial, triggers.try_out),
 }
 """Each change: the page that asks whether it is meant, and what does it."""
 

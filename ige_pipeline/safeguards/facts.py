@@ -1,4 +1,4 @@
-"""What is known now of a few contractors who are about to be written to: a batch's facts, as plain rows."""
+"""What is known now of a few contractors: a batch's facts, as plain rows."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -26,4 +26,13 @@ def facts_at_sending(
     ids = list(contractor_ids)
     asked = settings.model_dump() | sharing.of(ids)
     asked |= {"contractor_ids": ids, "sending": True, "message_ids": list(message_ids)}
+    return {row["contractor_id"]: row for row in conn.execute(_FACTS["recipient_facts"], asked)}
+
+
+def facts_at_scheduling(
+    conn: Connection, contractor_ids: Iterable[int], settings: Settings, *, sharing: Sharing
+) -> dict[int | None, dict[str, Any]]:
+    """Return {contractor id: facts by column} as a batch would see them: what still waits counts, too."""
+    ids = list(contractor_ids)
+    asked = settings.model_dump() | sharing.of(ids) | {"contractor_ids": ids, "sending": False, "message_ids": []}
     return {row["contractor_id"]: row for row in conn.execute(_FACTS["recipient_facts"], asked)}

@@ -39,6 +39,15 @@ def nearest(conn: Connection, contractor_id: int, settings: Settings) -> Nearest
     return min(found, key=lambda each: (bool(each.missing), each.over, len(each.missing)), default=None)
 
 
+def in_words(close: Nearest | None) -> str:
+    """Say what would happen to somebody now, and what is missing where nothing would."""
+    if close is None:
+        return "No trigger has anything to go by: they have no goals, items, follow-ups or event messages."
+    if close.missing:
+        return f"Now: no trigger fires; {close.trigger.name} comes nearest: {'; '.join(close.missing)}."
+    return f"Now: {close.trigger.name} fires; the next batch asks the safeguards."
+
+
 def standings(
     conn: Connection,
     contractor_id: int,

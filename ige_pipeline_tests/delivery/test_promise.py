@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ige_pipeline.cli.batch import schedule_batch
+from ige_pipeline.by_hand import schedule_batch
 from ige_pipeline.delivery.deliver import deliver
 from ige_pipeline.delivery.due import due_promises
 from ige_pipeline.delivery.outbox import expire_stale

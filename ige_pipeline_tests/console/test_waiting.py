@@ -1,0 +1,114 @@
+"""What waits for a person: drafts, held batches, dead letters."""
+
+from psycopg.types.json import Jsonb
+
+from ige_pipeline_tests.cli.people import make_awake_contractor
+from ige_pipeline_tests.console.desks import Person
+from ige_pipeline_tests.console.test_changes import last_deed
+from ige_pipeline_tests.factories import (
+    Conn,
+    ago,
+    fetch,
+    make_batch,
+    make_contractor,
+    make_message,
+    make_reviewed_decision,
+    one,
+)
+
+WANTED = {"verdict": "held", "decided_at": ago(hours=1), "retry_at": ago(hours=-20)}
+
+
+def make_draft(conn: Conn, contractor_id: int, text: str = "Hi Ada, how did the call with the suppliers go?") -> int:
+    reasons = Jsonb([{"reason": "approval_wanted", "observed": "template", "limit": "ige drafts approve"}])
+    return make_reviewed_decision(conn, make_batch(conn), contractor_id, **WANTED, reasons=reasons, draft=text)
+
+
+def verdict(conn: Conn, decision: int) -> str:
+    row = one(conn.execute("SELECT verdict FROM ige_decisions WHERE id = %s", [decision]))
+    return str(row["verdict"])
+
+
+def test_a_draft_is_approved_and_scheduled_under_the_name_of_who_did(conn: Conn, operator: Person) -> None:
+    draft = make_draft(conn, make_awake_contractor(conn))
+
+    assert "how did the call with the suppliers go?" in operator.open("/drafts")
+    operator.send(f"/drafts/{draft}/approve")
+
+    assert verdict(conn, draft) == "scheduled"
+    assert last_deed(conn) == ("console (operator)", "approve draft")
+    assert "does not wait" in operator.open(f"/drafts/{draft}/approve", status=409)
+
+
+def test_a_draft_that_a_safeguard_stops_says_so(conn: Conn, operator: Person) -> None:
+    draft = make_draft(conn, make_awake_contractor(conn, ai_proactive_paused=True))
+
+    answer = operator.send(f"/drafts/{draft}/approve", status=409)
+
+    assert "is blocked: messages are paused until no end" in answer.text
+
+
+def test_a_draft_gets_another_text_that_is_checked(conn: Conn, operator: Person) -> None:
+    draft = make_draft(conn, make_awake_contractor(conn))
+
+    refused = operator.send(f"/drafts/{draft}/edit", text="See https://example.com for {offer}", status=409)
+    operator.send(f"/drafts/{draft}/edit", text="Hi Ada, did you call the suppliers yet?")
+
+    assert "This text cannot be sent" in refused.text
+    assert "did you call the suppliers yet?" in operator.open("/drafts")
+    assert verdict(conn, draft) == "held"
+
+
+def test_a_draft_is_rejected_with_a_reason(conn: Conn, operator: Person) -> None:
+    draft = make_draft(conn, make_awake_contractor(conn))
+
+    operator.send(f"/drafts/{draft}/reject", reason="Too soon")
+
+    assert verdict(conn, draft) == "rejected"
+
+
+def test_a_held_batch_is_shown_and_released(conn: Conn, operator: Person, viewer: Person) -> None:
+    batch = make_batch(conn)
+    reasons = Jsonb([{"reason": "blast_radius", "observed": "60 contractors", "limit": "50"}])
+    held = make_reviewed_decision(
+        conn, batch, make_awake_contractor(conn), verdict="held", decided_at=ago(minutes=5), reasons=reasons
+    )
+    conn.execute("""UPDATE ige_batches SET counts = '{"held": 1}', closed_at = now() WHERE id = %s""", [batch.id])
+
+    assert f"Batch {batch.id} would have reached 1 contractors at once" in viewer.open("/drafts")
+    operator.send(f"/batches/{batch.id}/approve")
+
+    assert verdict(conn, held) == "scheduled"
+    assert last_deed(conn) == ("console (operator)", "approve")
+
+
+def test_dead_letters_are_chosen_and_sent_again(conn: Conn, operator: Person) -> None:
+    ada = make_contractor(conn)
+    dead = {"dead_at": ago(hours=1), "dead_reason": "http_400", "attempts": 1}
+    first, second = (make_message(conn, ada, **dead) for _ in range(2))
+    kept = make_message(conn, make_contractor(conn), **dead)
+
+    assert f'value="{kept}"' in operator.open("/dead?reason=http_400")
+    operator.send(f"/dead/redrive?id={first}&id={second}", id=[str(first), str(second)])
+
+    revived = [fetch(conn, "ai_proactive_messages", each)["dead_at"] is None for each in (first, second, kept)]
+    assert revived == [True, True, False]
+    assert last_deed(conn) == ("console (operator)", "redrive")
+    assert "None of these is a dead letter" in operator.open(f"/dead/redrive?id={first}", status=409)
+
+
+def test_what_is_too_old_is_sent_again_only_with_more_time(conn: Conn, operator: Person) -> None:
+    stale = make_message(
+        conn, make_contractor(conn), dead_at=ago(hours=30), dead_reason="http_400", created_at=ago(hours=40)
+    )
+
+    refused = operator.send(f"/dead/redrive?id={stale}", id=str(stale), status=409)
+    operator.send(f"/dead/redrive?id={stale}", id=str(stale), expires_in="4h")
+
+    assert "its time is over" in refused.text
+    assert fetch(conn, "ai_proactive_messages", stale)["dead_at"] is None
+
+
+def test_nothing_chosen_changes_nothing(operator: Person) -> None:
+    assert "Choose at least one" in operator.open("/dead/redrive", status=400)
+    assert "is not a whole number" in operator.open("/dead/redrive?id=x", status=400)
