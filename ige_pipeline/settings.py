@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
+from ige_pipeline.settings_inbound import InboundSettings
 from ige_pipeline.settings_keep import KeepSettings
 from ige_pipeline.settings_watch import WatchSettings
 
@@ -17,7 +18,7 @@ _WINDOW = r"(mon|tue|wed|thu|fri|sat|sun) (closed|([01]\d|2[0-3]):[0-5]\d-([01]\
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Settings(KeepSettings, WatchSettings):
+class Settings(KeepSettings, WatchSettings, InboundSettings):
     """What one run obeys: run config over environment (`IGE_` + the name) over the TOML file over these defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -21,6 +21,7 @@ HEADINGS = {
     "min_characters": "What the message says",
     "keep_decisions_days": "What is kept",
     "max_messages_per_run": "How it is sent",
+    "opt_out_confirmation": "What comes back",
     "max_due_minutes": "What a person is told of",
 }
 """Each heading stands over the setting that it names, and those that follow it in `Settings`; in this order."""

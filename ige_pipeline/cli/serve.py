@@ -1,11 +1,10 @@
 """`ige serve`: what comes back, over HTTP, and the console."""
 
-from collections.abc import Iterator
-
 import click
 
 from ige_pipeline.cli.output import say
 from ige_pipeline.environment import Environment
+from ige_pipeline.inbound.proof import Credentials
 from ige_pipeline.loopback import is_loopback
 from ige_pipeline.refusal import Refusal
 
@@ -22,6 +21,8 @@ def serve(host: str, port: int) -> None:
     from ige_pipeline.console.access import of_environment  # noqa: PLC0415 - other commands have no use for it
     from ige_pipeline.console.desk import Desk  # noqa: PLC0415 - as above
     from ige_pipeline.console.routes import routes  # noqa: PLC0415 - as above
+    from ige_pipeline.inbound.described import DESCRIBED  # noqa: PLC0415 - as above
+    from ige_pipeline.inbound.routes import Inbound  # noqa: PLC0415 - as above
     from ige_pipeline.postgres.connection import open_pool  # noqa: PLC0415 - as above
     from ige_pipeline.serve import app, run  # noqa: PLC0415 - as above
 
@@ -29,10 +30,11 @@ def serve(host: str, port: int) -> None:
     environment.settings()
     access = of_environment(environment.get)
     console_shown = is_loopback(host) or not access.here_only
-    told = list(_told(environment, console_shown=console_shown))
+    credentials, told = _credentials(environment, console_shown=console_shown)
     database = environment.checked_database()
     with run.listen(host, port) as listening, open_pool(database.url, size=10) as pool:
         shown = routes(Desk(environment, access, pool.connection)) if console_shown else []
+        taken = Inbound(pool, credentials, environment.settings).routes() if credentials else []
 
         def ready(address: str) -> None:
             say(f"Listening on {address}")
@@ -43,19 +45,21 @@ def serve(host: str, port: int) -> None:
             if console_shown and access.here_only:
                 say(f"Token:    {access.tokens[0].secret}  (of this process; IGE_CONSOLE_TOKENS makes lasting ones)")
 
-        run.serve(app.application(pool, shown), listening, ready=ready)
+        serving = app.application(pool, [*taken, *shown], described=DESCRIBED if credentials else {})
+        run.serve(serving, listening, ready=ready)
 
 
-def _told(environment: Environment, *, console_shown: bool) -> Iterator[str]:
-    """Say which half is not served; Refusal where neither is."""
+def _credentials(environment: Environment, *, console_shown: bool) -> tuple[Credentials | None, list[str]]:
+    """Return what proves who sends replies, if anything does, and which half is not served; Refusal for both."""
+    told = (
+        [] if console_shown else ["The console is not shown: without IGE_CONSOLE_TOKENS it is for this machine alone."]
+    )
     try:
-        environment.inbound_credentials()
+        return environment.inbound_credentials(), told
     except Refusal as refusal:
         if not console_shown or any(environment.get(f"IGE_{name}") for name in _INBOUND):
             raise
-        yield f"Replies are not taken: {refusal}"
-    if not console_shown:
-        yield "The console is not shown: without IGE_CONSOLE_TOKENS it is for this machine alone."
+        return None, [f"Replies are not taken: {refusal}", *told]
 
 
 _INBOUND = ("INBOUND_TOKEN", "INBOUND_SECRET", "TWILIO_AUTH_TOKEN")

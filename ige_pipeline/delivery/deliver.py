@@ -6,6 +6,7 @@ from contextlib import closing
 
 from ige_pipeline.delivery.breaker import Breaker, forget_old_calls
 from ige_pipeline.delivery.circuit import Circuit
+from ige_pipeline.delivery.confirmation import confirm_first
 from ige_pipeline.delivery.endpoint import Endpoint
 from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.marks import Marks, Write
@@ -62,6 +63,7 @@ def deliver(
         closing(Slots(endpoint, count=settings.delivery_concurrency)) as slots,
         closing(Marks(_writer(outbox.over(second), breaker.over(second)))) as marks,
     ):
+        confirm_first(conn, outbox, slots, report, screen=screen)
         run = Run(outbox, slots, breaker, marks, screen=screen, settings=settings, report=report, progress=progress)
         run.work()
     report.seconds = time.monotonic() - began

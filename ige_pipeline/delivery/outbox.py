@@ -129,6 +129,10 @@ class Outbox:
         leases = find()
         return find() if not leases and self.recover() else leases
 
+    def claim_this(self, message_id: int) -> list[Lease]:
+        """Lease one message if it is due and nobody holds it, or another to the same person."""
+        return self._claim_unrivalled(1, only=message_id)
+
     def _claim_probe(self) -> list[Lease]:
         """Lease the last in line; if none can be had that did not find the endpoint wrong itself, the first."""
         row = self._conn.execute(_QUERIES["probe"], self._values).fetchone()

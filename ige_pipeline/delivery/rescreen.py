@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 
+from ige_pipeline.delivery.confirmation import OVER, confirmations, standing_against
 from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.outcome import Cancelled, Dead, Outcome, Postponed
 from ige_pipeline.delivery.promise import no_longer_wanted
@@ -56,7 +57,18 @@ def _screen(
     unwanted = no_longer_wanted(conn, [lease.message_id for lease in leases])
     rows = _facts(conn, leases, settings, consent_needed=consent_needed)
     judged = judge(rows, settings, now=rows[0]["asked_at"])
-    return [unwanted.get(lease.message_id) or weigh(found) for lease, found in zip(leases, judged, strict=True)]
+    confirming = confirmations(conn, leases, region=settings.default_region)
+    return [
+        unwanted.get(lease.message_id) or _weigh_one(found, confirms=confirming.get(lease.message_id))
+        for lease, found in zip(leases, judged, strict=True)
+    ]
+
+
+def _weigh_one(found: Sequence[Finding], *, confirms: bool | None) -> Outcome | None:
+    """Weigh what stands against a message; `confirms`: whether it is the confirmation that it says it is."""
+    if confirms is None:
+        return weigh(found)
+    return weigh(standing_against(found)) if confirms else OVER
 
 
 def _facts(

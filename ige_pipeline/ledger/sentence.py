@@ -26,6 +26,8 @@ _REASONS = {
     "no_longer_planned": "somebody took it off the plan",
     "goal_closed": "its goal is not active any more",
     "goal_updated": "its goal has moved since",
+    "confirmation_over": "the opt-out that it confirms was taken back, is over five minutes old, or of another number",
+    "unreachable": "the phone could not be reached ({observed}), so it goes once more",
     "replied": "they have written to us since",
     "blast_radius": "the batch would have reached {observed}, which needs a person's approval ({limit})",
     "backlog": "the outbox holds {observed}, and {limit} is what the pace clears in time",

@@ -1,4 +1,4 @@
-"""The application: routes of the rooms, behind one guard, over one pool.."""
+"""The application: routes of the rooms, behind one guard, over one pool."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

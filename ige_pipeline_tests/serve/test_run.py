@@ -31,8 +31,10 @@ def test_it_listens_answers_and_ends_cleanly_when_it_is_told_to(database_url: st
     assert (serving.returncode, errors) == (0, "")
 
 
-def test_without_a_proof_of_who_sends_it_refuses(database_url: str) -> None:
-    sentence = Terminal({"IGE_DATABASE_URL": database_url, "IGE_INBOUND_TOKEN": ""}).refused("serve", "--port", "0")
+def test_without_a_proof_of_who_sends_and_a_console_it_refuses(database_url: str) -> None:
+    terminal = Terminal({"IGE_DATABASE_URL": database_url, "IGE_INBOUND_TOKEN": "", "IGE_CONSOLE_TOKENS": ""})
+
+    sentence = terminal.refused("serve", "--host", "0.0.0.0", "--port", "0")  # noqa: S104 - it must not get that far
 
     assert "IGE_INBOUND_TOKEN" in sentence
 

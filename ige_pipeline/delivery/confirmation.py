@@ -1,0 +1,87 @@
+"""The one message that passes a suppression: to somebody who has just opted out, that they did, once.
+
+It passes quiet hours, a pause, the caps and the pace as well, and nothing else: what cannot be dialled or evaluated, a
+consent that was revoked, and a stop of all sending hold it like any other.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from ige_pipeline.delivery.backoff import Try, decide
+from ige_pipeline.delivery.lease import Lease
+from ige_pipeline.delivery.outbox import LOOK_GOOD_FOR_S, Outbox
+from ige_pipeline.delivery.outcome import Cancelled, Outcome, Postponed
+from ige_pipeline.delivery.pace import elapsed
+from ige_pipeline.delivery.settlement import Ended, Sent
+from ige_pipeline.delivery.slots import Slots
+from ige_pipeline.delivery.tally import DeliveryReport
+from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.queries import load
+from ige_pipeline.safeguards.finding import Finding
+from ige_pipeline.safeguards.reason import Reason
+
+_QUERIES = load(__package__, "confirmation.sql")
+
+PASSES = frozenset({Reason.SUPPRESSED, Reason.PAUSED, Reason.QUIET_HOURS, Reason.CAP_STATE})
+"""What is looked past for a confirmation that holds. As a promised message the other caps and gaps are not its own."""
+OVER = Cancelled(({"reason": "confirmation_over", "observed": None, "limit": "5 minutes"},))
+"""The opt-out was taken back, is older than five minutes, or is of another number than theirs."""
+_STOPPED = Postponed(({"reason": "stopped", "observed": "all sending was stopped", "limit": "ige start"},))
+# The look was old by then: it is taken anew with the next claim.
+_SUSPENDED = Postponed(({"reason": "lease_lost", "observed": None, "limit": None},), delay=timedelta(0))
+_LONG_S = 60.0
+
+
+def confirmations(conn: Connection, leases: Sequence[Lease], *, region: str) -> dict[int, bool]:
+    """Return {message: whether it holds} of those that are confirmations; nothing that is not promised is one."""
+    ids = [lease.message_id for lease in leases if lease.promised]
+    if not ids:
+        return {}
+    rows = conn.execute(_QUERIES["confirmations"], {"message_ids": ids, "region": region})
+    return {row["id"]: row["holds"] for row in rows}
+
+
+def standing_against(findings: Sequence[Finding]) -> list[Finding]:
+    """Return what holds even a confirmation."""
+    return [each for each in findings if each.reason not in PASSES]
+
+
+def confirm_first(
+    conn: Connection,
+    outbox: Outbox,
+    slots: Slots,
+    report: DeliveryReport,
+    *,
+    screen: Callable[[Sequence[Lease]], list[Outcome | None]],
+) -> None:
+    """Send what confirms opt-outs before anything else, without waiting for the pace; the next run tries the rest."""
+    for row in conn.execute(_QUERIES["due_confirmations"]).fetchall():
+        for lease in outbox.claim_this(row["id"]):
+            ended = _send(lease, outbox, slots, screen)
+            settled = outbox.settle([ended]).get(lease.message_id)
+            report.count(ended, ours=settled is not None, expired=settled is not None and settled.expired)
+
+
+def _send(
+    lease: Lease, outbox: Outbox, slots: Slots, screen: Callable[[Sequence[Lease]], list[Outcome | None]]
+) -> Ended:
+    (found,) = screen([lease])
+    if found is not None:
+        return Ended(lease, found)
+    looked_at = elapsed()
+    look = outbox.may_post([lease])
+    if look.stopped or lease.message_id not in look.leased:
+        return Ended(lease, _STOPPED)
+    slots.start([lease], now=look.now, until=looked_at + LOOK_GOOD_FOR_S)
+    (landed,) = slots.landed(within_s=_LONG_S)
+    if landed.error is not None:
+        raise landed.error
+    if landed.sent is None:
+        return Ended(lease, _SUSPENDED)
+    return Ended(lease, _outcome(lease, landed.sent), landed.sent)
+
+
+def _outcome(lease: Lease, sent: Sent) -> Outcome:
+    jitter = random.random()  # noqa: S311 - it only has to differ between messages
+    return decide(sent.reply, Try(lease.attempt, sent.at, jitter, rate_limited=lease.rate_limited))

@@ -1,0 +1,66 @@
+"""What `/openapi.json` says of this room's routes."""
+
+from typing import Any
+
+_TEXT = {"type": "string"}
+_REPLY = {
+    "type": "object",
+    "required": ["from", "text"],
+    "properties": {
+        "provider_id": _TEXT | {"description": "The provider's id of the text; the same id twice is one reply."},
+        "from": _TEXT | {"description": "The number that wrote, best as E.164."},
+        "to": _TEXT,
+        "text": _TEXT,
+        "media": {"type": "integer", "minimum": 0},
+        "opt_out_type": _TEXT
+        | {"description": "STOP, START or HELP where the provider has recognised and answered it."},
+    },
+}
+_TWILIO = {
+    "type": "object",
+    "properties": dict.fromkeys(("MessageSid", "From", "To", "Body", "NumMedia", "OptOutType"), _TEXT),
+}
+_TAKEN = {
+    "type": "object",
+    "required": ["id", "meaning", "repeat", "answer", "flag"],
+    "properties": {
+        "id": {"type": "integer"},
+        "meaning": {"enum": ["reply", "opt_out", "opt_in", "help", "unreadable"]},
+        "repeat": {"type": "boolean"},
+        "contractor_id": {"type": ["integer", "null"]},
+        "message_id": {"type": ["integer", "null"]},
+        "answer": {"type": ["string", "null"], "description": "Text this back, once."},
+        "cancelled": {"type": "integer"},
+        "flag": {"type": ["string", "null"], "description": "Why a person should look at it."},
+    },
+}
+_REFUSED = {
+    "401": {"description": "Nothing proves who sends this."},
+    "408": {"description": "The body did not come in time."},
+    "413": {"description": "The body is longer than 64 kB."},
+    "503": {"description": "The database does not answer: send it again."},
+}
+
+
+def body(json: dict[str, Any], form: dict[str, Any]) -> dict[str, Any]:
+    """Describe a body that may come as JSON or as a form."""
+    kinds = {"application/json": {"schema": json}, "application/x-www-form-urlencoded": {"schema": form}}
+    return {"required": True, "content": kinds}
+
+
+def answers(taken: dict[str, Any]) -> dict[str, Any]:
+    """Describe what is answered: JSON, and TwiML to a form."""
+    content = {"application/json": {"schema": taken}, "text/xml": {"schema": _TEXT}}
+    kept = {"200": {"description": "It is kept.", "content": content}}
+    return kept | {"422": {"description": "It is kept, but cannot be read.", "content": content}} | _REFUSED
+
+
+DESCRIBED = {
+    "/replies": {
+        "post": {
+            "summary": "A text that somebody sent us.",
+            "requestBody": body(_REPLY, _TWILIO),
+            "responses": answers(_TAKEN),
+        }
+    },
+}

@@ -1,0 +1,134 @@
+"""What a provider posts, as values: JSON from n8n, or the form that Twilio sends. Pure; nothing is too odd for it."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+from uuid import uuid4
+
+_FORM = "application/x-www-form-urlencoded"
+_MOST_FIELDS = 200
+_LONGEST_ID = 200
+_LONGEST_NUMBER = 100
+# Under which names providers send a thing; case, blanks and underscores do not count.
+_NAMES = {
+    "provider_id": ("providerid", "messagesid", "smssid", "smsmessagesid", "sid", "id"),
+    "sender": ("from", "sender", "phone"),
+    "recipient": ("to", "recipient"),
+    "text": ("text", "body", "message"),
+    "opt_out_type": ("optouttype",),
+    "media": ("nummedia", "media"),
+    "status": ("status", "messagestatus", "smsstatus"),
+    "code": ("code", "errorcode"),
+    "message_id": ("messageid",),
+    "key": ("key", "idempotencykey"),
+}
+
+
+@dataclass(frozen=True)
+class Fields:
+    """A body that could be read: its fields by our names, and as they came."""
+
+    named: Mapping[str, str]
+    given: Sequence[tuple[str, str]] = ()
+    form: bool = False
+
+    def get(self, name: str) -> str:
+        """Return a field's value without blanks around it; empty where there is none."""
+        return self.named.get(name, "").strip()
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A body that is neither a form nor a JSON object; `text` is as much of it as there are letters."""
+
+    why: str
+    text: str
+    provider_id: str
+    form: bool = False
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One text that somebody sent us."""
+
+    provider_id: str
+    sender: str
+    recipient: str
+    text: str
+    opt_out_type: str = ""
+    media: int = 0
+
+
+def read_body(body: bytes, *, content_type: str, query: str = "") -> Fields | Unreadable:
+    """Read a body by its type, what the address adds to it included."""
+    text, form = _letters(body), content_type.partition(";")[0].strip().lower() == _FORM
+    try:
+        if form:
+            given = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="replace")
+            return Fields(_named([*parse_qsl(query), *given]), given, form=True)
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return _unreadable("it is neither a form nor JSON", text, body, form=form)
+    if not isinstance(found, dict):
+        return _unreadable("it is JSON, but no object", text, body, form=form)
+    return Fields(_named([*parse_qsl(query), *((name, _word(value)) for name, value in found.items())]))
+
+
+def letter_of(fields: Fields, *, webhook_id: str = "") -> Letter:
+    """Return the text that somebody sent; without an id of the provider's or the webhook's it gets one of its own.
+
+    An id from its words would make of a second STOP, after a START, a repeat of the first.
+    """
+    media = fields.get("media")
+    return Letter(
+        provider_id=short_id(fields.get("provider_id") or webhook_id) or f"ours-{uuid4()}",
+        sender=fields.get("sender").rpartition(":")[2][:_LONGEST_NUMBER],
+        recipient=fields.get("recipient").rpartition(":")[2][:_LONGEST_NUMBER],
+        text=fields.named.get("text", ""),
+        opt_out_type=fields.get("opt_out_type").upper(),
+        media=min(int(media), 99) if media.isascii() and media.isdigit() and len(media) < 4 else 0,  # noqa: PLR2004 - a count
+    )
+
+
+def short_id(said: str) -> str:
+    """Return an id that fits into an index: a longer one by its digest."""
+    said = clean(said).strip()
+    return said if len(said) <= _LONGEST_ID else f"sha256-{_digest(said.encode())}"
+
+
+def clean(text: str) -> str:
+    """Return a text that Postgres can keep: no NUL, and no half of a character."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def _letters(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        # What an old gateway sends that does not know better.
+        return body.decode("cp1252", "replace")
+
+
+def _named(given: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Sort by our names; of several the first that is not empty counts."""
+    plain: dict[str, str] = {}
+    for name, value in given:
+        word = "".join(char for char in name.casefold() if char.isalnum())
+        plain[word] = plain.get(word) or clean(value)
+    return {ours: next((plain[word] for word in theirs if plain.get(word)), "") for ours, theirs in _NAMES.items()}
+
+
+def _word(value: object) -> str:
+    """Take words and figures; what is nested is nothing that we ask for."""
+    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+
+
+def _unreadable(why: str, text: str, body: bytes, *, form: bool) -> Unreadable:
+    # The same bytes are the same letter: whoever tries it again and again fills no table.
+    return Unreadable(why, clean(text), f"sha256-{_digest(body)}", form=form)
+
+
+def _digest(said: bytes) -> str:
+    return hashlib.sha256(said).hexdigest()

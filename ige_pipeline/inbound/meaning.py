@@ -1,0 +1,75 @@
+"""What a reply asks for: to be left alone, to be written to again, help, or nothing but to be heard. Pure."""
+
+from dataclasses import dataclass
+
+from ige_pipeline.inbound.feeling import Indicator, is_complaint, told
+from ige_pipeline.inbound.letter import Letter
+from ige_pipeline.inbound.opt_out_source import LIFTED_BY_YES, Source
+from ige_pipeline.inbound.opting_out import OptOut, opting_out
+from ige_pipeline.inbound.plain_words import whole
+
+_IN = frozenset({"start", "unstop"})
+_HELP = frozenset({"help", "info"})
+
+
+@dataclass(frozen=True)
+class OptIn:
+    """They want texts again."""
+
+    rule: str
+
+
+@dataclass(frozen=True)
+class Help:
+    """They ask what this is."""
+
+    rule: str
+
+
+@dataclass(frozen=True)
+class Reply:
+    """They answer."""
+
+    rule: str | None = None
+
+
+Meaning = OptOut | OptIn | Help | Reply
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a reply asks for and tells, whether it complains of us, and whether the provider answered it already."""
+
+    meaning: Meaning
+    indicator: Indicator | None
+    complaint: bool
+    answered: bool
+
+
+def hear(letter: Letter, *, suppressed_by: Source | None, our_words: str) -> Heard:
+    """Read a reply; `suppressed_by` is what holds its number back now, for YES means something only after a keyword."""
+    complaint = is_complaint(letter.text)
+    meaning = _meaning(letter, suppressed_by, our_words)
+    indicator = told(letter.text) if isinstance(meaning, Reply) else None
+    return Heard(
+        meaning,
+        indicator=Indicator.NEGATIVE_FEEDBACK if complaint else indicator,
+        complaint=complaint,
+        answered=letter.opt_out_type in {"STOP", "START", "HELP"},
+    )
+
+
+def _meaning(letter: Letter, suppressed_by: Source | None, our_words: str) -> Meaning:
+    said = whole(letter.text)
+    out = opting_out(letter.text, our_words=our_words)
+    if out is not None:
+        return out
+    if letter.opt_out_type == "STOP":
+        return OptOut("the provider says so", keyword=True)
+    if said in _IN or letter.opt_out_type == "START":
+        return OptIn(f"keyword {said}")
+    if said == "yes" and suppressed_by in LIFTED_BY_YES:
+        return OptIn("keyword yes")
+    if said in _HELP or letter.opt_out_type == "HELP":
+        return Help(f"keyword {said}")
+    return Reply()

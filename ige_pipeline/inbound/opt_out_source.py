@@ -1,0 +1,23 @@
+"""What made a suppression, and what may lift it. Pure."""
+
+from enum import StrEnum
+
+
+class Source(StrEnum):
+    """Who or what said that a number gets nothing more."""
+
+    KEYWORD = "keyword"
+    WORDS = "words"
+    PROVIDER = "provider"
+    UNREACHABLE = "unreachable"
+    BY_HAND = "by_hand"
+
+
+LIFTED_BY_START = (Source.KEYWORD, Source.WORDS, Source.PROVIDER)
+"""What the person behind the number made; what somebody of ours, or a dead line, made needs somebody of ours."""
+LIFTED_BY_YES = (Source.KEYWORD,)
+
+
+def source_of(word: str) -> Source:
+    """Read the word that is kept; one that somebody else wrote is by hand."""
+    return Source(word) if word in set(Source) else Source.BY_HAND

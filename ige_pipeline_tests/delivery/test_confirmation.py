@@ -1,0 +1,273 @@
+"""The one message that passes a suppression, and everything that would like to pass in its shadow."""
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.rows import DictRow
+
+from ige_pipeline.delivery.confirmation import PASSES, confirm_first, standing_against
+from ige_pipeline.delivery.deliver import deliver
+from ige_pipeline.delivery.reply import Answered, Lost
+from ige_pipeline.delivery.rescreen import rescreen
+from ige_pipeline.delivery.slots import Slots
+from ige_pipeline.delivery.tally import DeliveryReport
+from ige_pipeline.refusal import Refusal
+from ige_pipeline.safeguards.finding import Finding
+from ige_pipeline.safeguards.reason import Reason
+from ige_pipeline.settings import Settings
+from ige_pipeline_tests.delivery.fakes import FakeEndpoint, asleep
+from ige_pipeline_tests.delivery.outboxes import attempts, message, outbox_on
+from ige_pipeline_tests.factories import make_contractor, make_message, make_sent_message, one
+from ige_pipeline_tests.inbound.letters import NUMBER, due_message, reply, waiting_for_answer
+
+Conn = psycopg.Connection[DictRow]
+OURS = Settings(opt_out_confirmation="ours", sender_name="Acme", messages_per_second=1000)
+
+
+def run(conn: Conn, endpoint: FakeEndpoint, **over: Any) -> DeliveryReport:
+    return deliver(conn, endpoint, OURS.model_copy(update=over), run_id="run")
+
+
+def confirmation(conn: Conn) -> int:
+    query = "SELECT id FROM ai_proactive_messages WHERE confirms_opt_out IS NOT NULL"
+    return int(one(conn.execute(query))["id"])
+
+
+def opted_out(conn: Conn, text: str = "STOP") -> tuple[int, int]:
+    """Somebody whom we write to opts out; return them and the confirmation."""
+    ada, _ = waiting_for_answer(conn)
+    reply(conn, text, settings=OURS)
+    return ada, confirmation(conn)
+
+
+def test_a_confirmation_passes_suppression_quiet_hours_a_pause_and_every_cap(conn: Conn) -> None:
+    ada, confirming = opted_out(conn)
+    conn.execute(
+        "UPDATE contractors SET timezone = %s, ai_proactive_paused = true, ai_pause_until = NULL WHERE id = %s",
+        [asleep(), ada],
+    )
+    for _ in range(4):
+        make_sent_message(conn, ada, sent_at=message(conn, confirming)["created_at"])
+    endpoint = FakeEndpoint()
+
+    report = run(conn, endpoint, ignore_other_sender=True)
+
+    assert endpoint.posted == [confirming]
+    assert dict(report.counts) == {"Delivered": 1}
+    assert message(conn, confirming)["sent_at"] is not None
+
+
+def test_it_waits_for_no_pace(conn: Conn, database_url: str) -> None:
+    _, confirming = opted_out(conn)
+    conn.execute("INSERT INTO ige_pace (endpoint, next_at) VALUES ('host:1', now() + interval '1 hour')")
+    endpoint, report = FakeEndpoint(), DeliveryReport()
+
+    with outbox_on(database_url) as outbox, closing(Slots(endpoint, count=1)) as slots:
+        confirm_first(
+            conn, outbox, slots, report, screen=lambda leases: rescreen(conn, leases, OURS, consent_needed=False)
+        )
+
+    assert endpoint.posted == [confirming]
+    assert dict(report.counts) == {"Delivered": 1}
+
+
+def test_exactly_one_goes_out_however_often_they_say_it_and_however_often_we_run(conn: Conn) -> None:
+    _, confirming = opted_out(conn)
+    endpoint = FakeEndpoint()
+
+    for text in ("STOP", "stop it!", "unsubscribe"):
+        run(conn, endpoint)
+        reply(conn, text, settings=OURS)
+    run(conn, endpoint)
+
+    assert endpoint.posted == [confirming]
+
+
+def test_nothing_else_goes_to_a_number_that_opted_out(conn: Conn) -> None:
+    ada, confirming = opted_out(conn)
+    bob = make_contractor(conn, phone="212 555 0199")
+    plain = make_message(conn, ada)
+    ours = due_message(conn, bob)
+    promised = due_message(conn, ada, source_message_type="reminder")
+    disguised = make_message(
+        conn,
+        bob,
+        trigger_name="opt_out_confirmation",
+        source_message_type="opt_out_confirmation",
+        priority=1000,
+        message_content=message(conn, confirming)["message_content"],
+        context_data=message(conn, confirming)["context_data"],
+    )
+    endpoint = FakeEndpoint()
+
+    for _ in range(3):
+        run(conn, endpoint)
+
+    assert endpoint.posted == [confirming]
+    for each in (plain, ours, promised, disguised):
+        assert "suppressed" in message(conn, each)["cancel_reason"], each
+
+
+def other_text(conn: Conn, _ada: int, confirming: int) -> None:
+    conn.execute("UPDATE ai_proactive_messages SET message_content = 'Buy now' WHERE id = %s", [confirming])
+
+
+def another_number(conn: Conn, ada: int, _confirming: int) -> None:
+    conn.execute("UPDATE contractors SET phone = '+13055550111' WHERE id = %s", [ada])
+
+
+def another_number_that_opted_out(conn: Conn, ada: int, _confirming: int) -> None:
+    another_number(conn, ada, 0)
+    conn.execute("INSERT INTO ige_suppressions (phone_e164, reason, source) VALUES ('+13055550111', 'x', 'keyword')")
+
+
+def six_minutes_later(conn: Conn, _ada: int, _confirming: int) -> None:
+    conn.execute("UPDATE ige_inbound_messages SET received_at = received_at - interval '6 minutes'")
+
+
+def a_start_meanwhile(conn: Conn, _ada: int, _confirming: int) -> None:
+    reply(conn, "START", settings=OURS)
+
+
+def another_s_opt_out(conn: Conn, _ada: int, confirming: int) -> None:
+    taken = reply(conn, "STOP", sender="+13055550112")
+    conn.execute("UPDATE ai_proactive_messages SET confirms_opt_out = %s WHERE id = %s", [taken.id, confirming])
+
+
+def no_opt_out_at_all(conn: Conn, _ada: int, confirming: int) -> None:
+    taken = reply(conn, "Thanks!")
+    conn.execute("UPDATE ai_proactive_messages SET confirms_opt_out = %s WHERE id = %s", [taken.id, confirming])
+
+
+def an_opt_out_that_there_never_was(conn: Conn, _ada: int, confirming: int) -> None:
+    conn.execute("UPDATE ai_proactive_messages SET confirms_opt_out = 99999 WHERE id = %s", [confirming])
+
+
+def another_decision(conn: Conn, _ada: int, confirming: int) -> None:
+    conn.execute("UPDATE ai_proactive_messages SET decision_id = 99999 WHERE id = %s", [confirming])
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        other_text,
+        another_number,
+        another_number_that_opted_out,
+        six_minutes_later,
+        a_start_meanwhile,
+        another_s_opt_out,
+        no_opt_out_at_all,
+        an_opt_out_that_there_never_was,
+        another_decision,
+    ],
+)
+def test_what_is_not_that_confirmation_any_more_never_leaves(
+    conn: Conn, meanwhile: Callable[[Conn, int, int], None]
+) -> None:
+    ada, confirming = opted_out(conn)
+    meanwhile(conn, ada, confirming)
+    endpoint = FakeEndpoint()
+
+    run(conn, endpoint)
+
+    assert endpoint.posted == []
+    assert message(conn, confirming)["cancel_reason"] == "confirmation_over"
+
+
+def test_after_its_five_minutes_it_expires(conn: Conn) -> None:
+    _, confirming = opted_out(conn)
+    conn.execute("UPDATE ai_proactive_messages SET expires_at = now() WHERE id = %s", [confirming])
+    endpoint = FakeEndpoint()
+
+    run(conn, endpoint)
+
+    assert endpoint.posted == []
+    assert message(conn, confirming)["sent_at"] is None
+
+
+def test_a_stop_of_all_sending_holds_it_too(conn: Conn) -> None:
+    _, confirming = opted_out(conn)
+    endpoint = FakeEndpoint()
+
+    conn.execute(
+        "INSERT INTO ige_switches (name, value, reason, changed_by) VALUES ('stop', '{\"on\": true}', 'a test', 'me')"
+    )
+    with pytest.raises(Refusal, match="All sending is stopped"):
+        run(conn, endpoint)
+
+    assert endpoint.posted == []
+    assert message(conn, confirming)["sent_at"] is None
+
+
+def test_one_that_the_endpoint_did_not_take_is_tried_again_under_its_key(conn: Conn) -> None:
+    _, confirming = opted_out(conn)
+    endpoint = FakeEndpoint(Lost("timeout"), Answered(200))
+
+    first = run(conn, endpoint)
+    conn.execute("UPDATE ai_proactive_messages SET next_attempt_at = NULL WHERE id = %s", [confirming])
+    second = run(conn, endpoint)
+
+    assert (dict(first.counts), dict(second.counts)) == ({"Ambiguous": 1}, {"Delivered": 1})
+    assert len(endpoint.keys) == 2
+    assert len(set(endpoint.keys)) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"trigger_name": "high_priority_goal"},
+        {"source_message_type": None},
+        {"expires_at": None},
+        {"contractor_id": None},
+    ],
+)
+def test_the_table_refuses_a_confirmation_that_is_none(conn: Conn, change: dict[str, Any]) -> None:
+    _, confirming = opted_out(conn)
+    (name, value), *_ = change.items()
+
+    with pytest.raises(psycopg.errors.CheckViolation):
+        conn.execute(
+            sql.SQL("UPDATE ai_proactive_messages SET {} = %s WHERE id = %s").format(sql.Identifier(name)),
+            [value, confirming],
+        )
+
+
+def test_the_table_refuses_a_second_confirmation_of_one_opt_out(conn: Conn) -> None:
+    ada, confirming = opted_out(conn)
+    row = message(conn, confirming)
+
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        make_message(
+            conn,
+            ada,
+            **{name: row[name] for name in ("trigger_name", "source_message_type", "expires_at", "confirms_opt_out")},
+        )
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_only_four_reasons_are_looked_past(reason: Reason) -> None:
+    found = [Finding(reason, observed=None, limit=None)]
+
+    passed = standing_against(found) == []
+
+    assert passed is (reason in {Reason.SUPPRESSED, Reason.PAUSED, Reason.QUIET_HOURS, Reason.CAP_STATE})
+    assert len(PASSES) == 4
+
+
+def test_a_number_that_cannot_be_dialled_or_a_consent_taken_back_holds_even_a_confirmation(conn: Conn) -> None:
+    _, confirming = opted_out(conn)
+    conn.execute(
+        "INSERT INTO ige_consents (phone_e164, basis, source, revoked_at) VALUES (%s, 'a letter', 'us', now())",
+        [NUMBER],
+    )
+    endpoint = FakeEndpoint()
+
+    run(conn, endpoint)
+
+    assert endpoint.posted == []
+    assert message(conn, confirming)["cancel_reason"] == "consent_revoked"
+    assert attempts(conn, confirming)[-1]["outcome"] == "Cancelled"
