@@ -112,7 +112,7 @@ asset_checks = [checks]
 @dg.job(
     partitions_def=hours,
     description="Decide who should hear from the concierge this hour, write it, check it, and put it into the outbox.",
-    tags={"ige/job": "schedule", "dagster/max_runtime": "3000"},
+    tags={"ige/job": "schedule", "ige/batch": "whole", "dagster/max_runtime": "3000"},
 )
 def schedule_messages_job() -> None:
     """Five ops in order; each finds the batch in Postgres and can be run again alone."""

@@ -10,6 +10,8 @@ UNDER_WAY = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
+# What waits in the queue behind a backfill of many hours would come too late.
+BEFORE_BACKFILLS = {"dagster/priority": "1"}
 
 
 def build_schedules(*, on: bool) -> list[dg.ScheduleDefinition]:
@@ -26,7 +28,7 @@ def build_schedules(*, on: bool) -> list[dg.ScheduleDefinition]:
     )
     def hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         key = hours.get_partition_key_for_timestamp(context.scheduled_execution_time.timestamp())
-        return dg.RunRequest(run_key=key, partition_key=key)
+        return dg.RunRequest(run_key=key, partition_key=key, tags=BEFORE_BACKFILLS)
 
     @dg.schedule(
         name="deliver_messages_every_5_minutes",

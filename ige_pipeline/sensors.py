@@ -11,7 +11,7 @@ from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.migrate import require_schema
 from ige_pipeline.postgres.refused import refused_sentence
 from ige_pipeline.refusal import Refusal
-from ige_pipeline.schedules import UNDER_WAY
+from ige_pipeline.schedules import BEFORE_BACKFILLS, UNDER_WAY
 from ige_pipeline.settings import Settings
 from ige_pipeline.stage import DatabaseSource
 from ige_pipeline.triggers.trigger import load_all
@@ -49,7 +49,9 @@ def build_sensors(*, on: bool, database: DatabaseSource, settings: Callable[[], 
             return found
         only = [trigger.name for trigger in load_all() if trigger.promised]
         config = {"resources": {"request": {"config": {"triggers": only}}}}
-        return dg.RunRequest(run_key=f"promised-{found.again_in_a_while}", run_config=config, tags=PROMISED)
+        return dg.RunRequest(
+            run_key=f"promised-{found.again_in_a_while}", run_config=config, tags=PROMISED | BEFORE_BACKFILLS
+        )
 
     checks_sensor = build_checks_sensor(status=status, database=database, settings=settings)
     return [unsent_messages_sensor, due_messages_sensor, checks_sensor]

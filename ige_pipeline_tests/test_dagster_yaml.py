@@ -48,7 +48,11 @@ def test_one_delivery_run_at_a_time_and_no_long_wait_in_the_queue(tmp_path: Path
 
         assert coordinator.dequeue_interval_seconds == 1
         assert queue.max_concurrent_runs == 4
-        assert queue.tag_concurrency_limits == [{"key": "ige/job", "value": "deliver", "limit": 1}]
+        assert queue.tag_concurrency_limits == [
+            {"key": "ige/job", "value": "deliver", "limit": 1},
+            {"key": "ige/batch", "value": "whole", "limit": 1},
+            {"key": "ige/batch", "value": "promised", "limit": 1},
+        ]
 
 
 def test_the_limit_names_the_tag_that_the_delivery_job_carries_and_no_run_outlives_the_monitor() -> None:
@@ -56,6 +60,7 @@ def test_the_limit_names_the_tag_that_the_delivery_job_carries_and_no_run_outliv
 
     assert deliver_messages_job.tags["ige/job"] == "deliver"
     assert schedule_messages_job.tags["ige/job"] == "schedule"
+    assert schedule_messages_job.tags["ige/batch"] == "whole"
     for job in (deliver_messages_job, schedule_messages_job):
         assert int(job.tags["dagster/max_runtime"]) <= longest
 

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 import pytest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator
+from dagster._utils.tags import TagConcurrencyLimitsCounter
 
 from ige_pipeline.definitions import build_definitions
+from ige_pipeline.sensors import PROMISED
 from ige_pipeline_tests.dagster_instances import DELIVER, SCHEDULE, instance_at
 
 HOURLY, EVERY_5_MINUTES = "schedule_messages_hourly", "deliver_messages_every_5_minutes"
@@ -37,12 +41,21 @@ def tick(instance: dg.DagsterInstance, schedule: str, at: datetime = TWO) -> lis
     return list(ticked.run_requests or []) or ticked.skip_message or ""
 
 
-def make_run(instance: dg.DagsterInstance, job: str, status: str) -> None:
+def make_run(instance: dg.DagsterInstance, job: str, status: str, **tags: str) -> None:
     """Create a run that has come as far as `status`. Dagster wants to know of a queued one where its code lies."""
     code = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("ige_pipeline.definitions"), repository.name)
     instance.create_run_for_job(
-        repository.get_job(job), status=dg.DagsterRunStatus(status), remote_job_origin=RemoteJobOrigin(code, job)
+        repository.get_job(job),
+        status=dg.DagsterRunStatus(status),
+        remote_job_origin=RemoteJobOrigin(code, job),
+        tags=dict(repository.get_job(job).tags) | tags,
     )
+
+
+def read_limits(instance: dg.DagsterInstance) -> list[Any]:
+    coordinator = instance.run_coordinator
+    assert isinstance(coordinator, QueuedRunCoordinator)
+    return list(coordinator.get_run_queue_config().tag_concurrency_limits)
 
 
 def only(requests: list[dg.RunRequest] | str) -> dg.RunRequest:
@@ -94,6 +107,19 @@ def test_a_batch_under_way_holds_up_no_delivery(instance: dg.DagsterInstance) ->
     make_run(instance, SCHEDULE, "STARTED")
 
     assert only(tick(instance, EVERY_5_MINUTES))
+
+
+def test_a_batch_waits_in_the_queue_for_the_one_before_it_and_one_of_promises_for_neither(
+    instance: dg.DagsterInstance,
+) -> None:
+    for tags in ({"ige/batch": "whole"}, PROMISED):
+        make_run(instance, SCHEDULE, "STARTED", **tags)
+    under_way = [instance.get_runs()[1]]
+    queue = TagConcurrencyLimitsCounter(read_limits(instance), under_way)
+
+    waits = {kind: queue.is_blocked(run) for kind, run in zip(("promised", "whole"), instance.get_runs(), strict=True)}
+
+    assert waits == {"promised": False, "whole": True}
 
 
 @pytest.mark.parametrize("on", [True, False])

@@ -5,6 +5,7 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
@@ -22,10 +23,14 @@ WITHIN_S = 10.0
 
 @dataclass
 class Killed:
-    """What a row of kills did: how many at which moment, what was in the air at each, how long recovery took."""
+    """What a row of kills did: how many at which moment, what was in the air at each, how long recovery took.
+
+    `in_the_air` is what the table did not know to be sent, `in_reach` what the receiver had open, by its own watch.
+    """
 
     moments: list[Moment] = field(default_factory=list)
     in_the_air: list[list[int]] = field(default_factory=list)
+    in_reach: list[set[int]] = field(default_factory=list)
     recoveries_s: list[float] = field(default_factory=list)
 
 
@@ -39,6 +44,7 @@ class Murder:
     to_come: int
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _drawn: int | None = None
+    at: float = 0.0
 
     def before(self) -> None:
         """Count down; the run that waits for this answer dies, or is stopped so that it cannot read it."""
@@ -67,6 +73,8 @@ class Murder:
     def _send(self, sign: signal.Signals) -> None:
         pid = self.victim.pid
         if pid is not None and self.victim.is_alive():
+            # From the first signal on it does nothing any more.
+            self.at = self.at or time.monotonic()
             os.kill(pid, sign)
 
 
@@ -89,6 +97,7 @@ def kill(
         if code != -signal.SIGKILL:
             raise RuntimeError(f"A run that was to be killed ended by itself, with {code}: there was too little to do.")
         did.moments.append(moment)
+        did.in_reach.append(counted.in_reach(at=murder.at))
         did.in_the_air.append(world.unmarked({message_id for message_id, _ in counted.posts[since:]}))
 
 
@@ -101,6 +110,15 @@ def recover(world: World, counted: Counted, context: ForkServerContext, *, did: 
     if code != 0:
         raise RuntimeError(f"After a kill the next run did not finish within {WITHIN_S:.0f} s, it ended with {code}.")
     did.recoveries_s.append(time.monotonic() - began)
+
+
+def out_of_reach(counted: Counted, did: Killed) -> list[int]:
+    """Return the messages that arrived more often than the receiver had them open around a kill: there must be none.
+
+    This asks neither our table nor our report, only the receiver and its watch.
+    """
+    reached = Counter(message_id for reach in did.in_reach for message_id in reach)
+    return [message_id for message_id, times in counted.times.items() if times - 1 > reached[message_id]]
 
 
 def unexplained(counted: Counted, did: Killed) -> list[int]:

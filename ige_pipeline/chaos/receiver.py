@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,10 +18,14 @@ def _nothing() -> None:
 
 @dataclass
 class Counted:
-    """What arrived: message and key of every POST, in order. `before` and `after` are called around each answer."""
+    """What arrived: message and key of every POST, in order. `before` and `after` are called around each answer.
+
+    `over` says when (seconds, monotonic) the answer of each had left.
+    """
 
     url: str = ""
     posts: list[tuple[int, str]] = field(default_factory=list)
+    over: list[tuple[int, float]] = field(default_factory=list)
     before: Strike = _nothing
     after: Strike = _nothing
     at_work: int = 0
@@ -38,6 +43,11 @@ class Counted:
         for message_id, key in self.posts:
             found.setdefault(message_id, set()).add(key)
         return found
+
+    def in_reach(self, *, at: float, within_s: float = 1.0) -> set[int]:
+        """Return the messages that were open here at a moment, answered so shortly before it, or arrived after it."""
+        long_over = Counter(message_id for message_id, when in self.over if when < at - within_s)
+        return {message_id for message_id, times in self.times.items() if times > long_over[message_id]}
 
     def wait_until_quiet(self, *, seconds: float = 10) -> None:
         """Wait until everything that a dead run had written has been read."""
@@ -92,6 +102,7 @@ def _handler(counted: Counted) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.flush()
             counted.after()
+            counted.over.append((body["message_id"], time.monotonic()))
 
         def log_message(self, *_args: object) -> None:
             """Say nothing."""

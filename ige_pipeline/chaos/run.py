@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-from ige_pipeline.chaos.kill import Killed, kill, recover, unexplained
+from ige_pipeline.chaos.kill import Killed, kill, out_of_reach, recover, unexplained
 from ige_pipeline.chaos.outage import OUTAGES, Endured, endure
 from ige_pipeline.chaos.receiver import Counted, counting
 from ige_pipeline.chaos.victim import forks
@@ -32,6 +32,7 @@ class Report:
     posts: int = 0
     repeated: int = 0
     lost: list[int] = field(default_factory=list)
+    out_of_reach: list[int] = field(default_factory=list)
     cold_start_s: float = 0.0
     broken: list[str] = field(default_factory=list)
 
@@ -42,6 +43,7 @@ def run(*, kills: int, outages: int, seed: int, step: Step) -> Report:
     with own_world() as world, counting() as counted, tempfile.TemporaryDirectory() as folder:
         context = forks()
         _kill_in_turns(world, counted, context, chance, kills=kills, report=report, step=step)
+        report.out_of_reach = out_of_reach(counted, report.killed)
         _take_postgres_away(
             world, counted, context, chance, times=outages, folder=Path(folder), report=report, step=step
         )
@@ -116,6 +118,9 @@ def _count(world: World, counted: Counted, report: Report) -> None:
     promises = {
         "Every message arrived, and the table says so.": not report.lost,
         "Only what was in the air is repeated.": not unexplained(counted, flights),
+        "Only what the receiver had open at a kill, or had answered within the second before, is repeated.": (
+            not report.out_of_reach
+        ),
         "A message keeps its idempotency key.": all(len(keys) == 1 for keys in counted.keys.values()),
         "Without Postgres a run carries on or says why it ended.": not _ended_badly(report.endured.ends),
     }

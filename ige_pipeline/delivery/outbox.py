@@ -212,6 +212,7 @@ def open_outbox(conn: Connection, settings: Settings, *, run_id: str, adopted: b
     """Give one run an owner number that lives as long as its connection, and recover what others left."""
     row = conn.execute(_QUERIES["new_owner"]).fetchone()
     owner = int(row["owner"]) if row else 0
+    conn.execute(_QUERIES["notice_our_death"])
     conn.execute(_QUERIES["hold_owner"], {"lock_class": _LOCK_CLASS, "owner": owner})
     conn.execute(_QUERIES["plan_once"])
     outbox = Outbox(conn, settings, run_id=run_id, owner=owner, adopted=adopted, endpoint=endpoint)

@@ -1,16 +1,20 @@
 """kill -9 at every bad moment, and Postgres gone: nothing is lost, and only what was in flight is posted again."""
 
+import os
 import random
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
-from ige_pipeline.chaos.kill import MOMENTS, Killed, kill, recover, unexplained
+from ige_pipeline.chaos.kill import MOMENTS, Killed, kill, out_of_reach, recover, unexplained
 from ige_pipeline.chaos.outage import OUTAGES, Endured, crash, endure, restart
 from ige_pipeline.chaos.receiver import Counted, counting
 from ige_pipeline.chaos.victim import SAID_WHY, deliver_all, end_of, forks
@@ -18,9 +22,14 @@ from ige_pipeline.chaos.world import World, own_world, repeats, require_empty
 from ige_pipeline.delivery.switches import set_stop
 from ige_pipeline.postgres.connection import Connection, connect
 from ige_pipeline.refusal import Refusal
-from ige_pipeline_tests.factories import make_contractor
+from ige_pipeline_tests.factories import make_contractor, one
 
 KILLS, RUNS = 12, 4
+SLOTS = 10
+LEFT = """
+SELECT sum(attempts) AS spent, count(lease_token) AS leased,
+       count(*) FILTER (WHERE last_error = 'unevaluated') AS postponed, (SELECT state FROM ige_circuits) AS circuit
+  FROM ai_proactive_messages"""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +60,47 @@ def test_after_a_dozen_kills_nothing_is_lost_and_only_what_was_in_flight_is_repe
     assert sorted(counted.times) == world.messages()
     assert sum(repeats(counted).values()) >= KILLS // 2, "A kill around an answer always hits a message in flight."
     assert unexplained(counted, did) == []
+    assert out_of_reach(counted, did) == []
+    assert sum(repeats(counted).values()) <= KILLS * SLOTS, "No more than a run has slots, taking all kills together."
     assert all(len(keys) == 1 for keys in counted.keys.values())
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_hangs_and_is_ended_holds_nothing_any_more(
+    conn: Connection, database_url: str, counted: Counted, processes: ForkServerContext, sign: signal.Signals
+) -> None:
+    """Dagster ends a run that takes too long as ^C does, and a machine that dies as SIGKILL does."""
+    world = World(database_url)
+    world.fill(3)
+    conn.execute("INSERT INTO ige_circuits (endpoint, state, reason, opened_at, probe_at) "
+                 "VALUES (%s, 'open', 'http_503', now(), now())", [urlsplit(counted.url).netloc])  # fmt: skip
+    hung = processes.Process(target=deliver_all, args=(world.url, counted.url))
+    with conn.transaction():
+        conn.execute("LOCK TABLE ige_suppressions IN ACCESS EXCLUSIVE MODE")
+        hung.start()
+        with connect(database_url) as eye:
+            wait_for(eye, "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            os.kill(hung.pid or 0, sign)
+            assert end_of(hung, within_s=20) != 0
+            wait_for(eye, "SELECT WHERE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory')")
+            left = one(eye.execute(LEFT))
+
+    told, killed = {"spent": 0, "leased": 0, "postponed": 1}, {"spent": 1, "leased": 1, "postponed": 0}
+    assert left == (killed | {"circuit": "half_open"} if sign is signal.SIGKILL else told | {"circuit": "open"})
+    assert counted.posts == []
+    # What a dead run held of the circuit is free when its lease would be over.
+    conn.execute("UPDATE ige_circuits SET probe_at = probe_at - interval '60 seconds'")
+    conn.execute("UPDATE ai_proactive_messages SET next_attempt_at = NULL")
+    recover(world, counted, processes, did=Killed())
+    assert world.not_sent() == []
+
+
+def wait_for(conn: Connection, query: str) -> None:
+    for _ in range(2000):
+        if conn.execute(query).rowcount:
+            return
+        time.sleep(0.01)
+    raise AssertionError(query)
 
 
 def test_when_postgres_goes_away_under_a_run_it_says_so_and_the_next_one_carries_on(

@@ -21,9 +21,10 @@ from ige_pipeline_tests.dagster_instances import (
     this_hour,
     told,
 )
+from ige_pipeline_tests.delivery.fakes import awake
 from ige_pipeline_tests.delivery.loopback import Receiver
 from ige_pipeline_tests.delivery.outboxes import message, waiting
-from ige_pipeline_tests.factories import ago, one
+from ige_pipeline_tests.factories import ago, make_contractor, make_goal, make_item, one
 
 
 def test_who_is_due_is_decided_scheduled_and_delivered_and_each_hour_tells_it(
@@ -141,6 +142,22 @@ def test_a_backfill_of_three_hours_explains_each_and_schedules_nothing_twice(
     assert told_hours == set(hours)
     query = "SELECT as_of, partition_key FROM ige_batches ORDER BY id"
     assert [row["as_of"].strftime(KEY) for row in conn.execute(query)] == [*hours, hours[0]]
+
+
+def test_one_batch_finds_what_all_missed_hours_would_have_found_and_those_add_nothing(
+    conn: Connection, in_memory: dg.DagsterInstance
+) -> None:
+    """After downtime Dagster starts the newest hour alone: triggers read how things are, not what an hour brought."""
+    for hours_ago in (3, 2, 1):
+        person = make_contractor(conn, timezone=awake())
+        done = {"status": "completed", "completed_at": ago(hours=hours_ago), "updated_at": ago(hours=hours_ago)}
+        make_item(conn, make_goal(conn, person, priority_score=1), **done)
+
+    newest = run_job(SCHEDULE, in_memory, partition=this_hour())
+    missed = [run_job(SCHEDULE, in_memory, partition=this_hour(back)) for back in (2, 1)]
+
+    assert all(result.success for result in [newest, *missed])
+    assert [row["trigger_name"] for row in outbox(conn)] == ["milestone_achieved"] * 3
 
 
 def test_an_hour_of_long_ago_is_explained_and_not_sent(
