@@ -33,6 +33,7 @@ def build_definitions(
             on=schedules_on,
             database=database or Environment.of_process().database,
             settings=lambda: Environment.of_process().settings(),
+            alerts=lambda: Environment.of_process().alert_webhook,
         ),
         resources=default_resources() | dict(resources or {}),
         executor=EXECUTORS[executor],

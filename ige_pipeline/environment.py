@@ -33,6 +33,7 @@ _KNOWN = frozenset(
         "IGE_CONSOLE_PROXY_SECRET",
         "IGE_CONSOLE_ROLES",
         "IGE_CONSOLE_TOKENS",
+        "IGE_ALERT_WEBHOOK_URL",
         "IGE_DATABASE_URL",
         "IGE_EXECUTOR",
         "IGE_INBOUND_SECRET",
@@ -136,6 +137,14 @@ class Environment:
     def webhook(self) -> str | None:
         """Where messages are posted: the first of the webhook variables that is set."""
         return next((found for name in _WEBHOOK if (found := self.get(name))), None)
+
+    @property
+    def alert_webhook(self) -> str | None:
+        """Where alerts are posted: IGE_ALERT_WEBHOOK_URL; Refusal where that is no web address."""
+        url = self.get("IGE_ALERT_WEBHOOK_URL")
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise Refusal("IGE_ALERT_WEBHOOK_URL is not a web address: write it as https://host/path.")
+        return url
 
     @property
     def consent_needed(self) -> bool:

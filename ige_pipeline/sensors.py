@@ -15,13 +15,17 @@ from ige_pipeline.schedules import BEFORE_BACKFILLS, UNDER_WAY
 from ige_pipeline.settings import Settings
 from ige_pipeline.stage import DatabaseSource
 from ige_pipeline.triggers.trigger import load_all
+from ige_pipeline.watch.failure import build_failure_sensor
 from ige_pipeline.watch.sensor import build_checks_sensor
+from ige_pipeline.watch.tell import AlertTarget
 
 _EVERY_S = 30
 PROMISED = {"ige/batch": "promised"}
 
 
-def build_sensors(*, on: bool, database: DatabaseSource, settings: Callable[[], Settings]) -> list[dg.SensorDefinition]:
+def build_sensors(
+    *, on: bool, database: DatabaseSource, settings: Callable[[], Settings], alerts: AlertTarget = lambda: None
+) -> list[dg.SensorDefinition]:
     """Return all sensors, running from the start if `on`; a tick that finds nothing asks `database` one question."""
     status = dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED
 
@@ -53,8 +57,11 @@ def build_sensors(*, on: bool, database: DatabaseSource, settings: Callable[[], 
             run_key=f"promised-{found.again_in_a_while}", run_config=config, tags=PROMISED | BEFORE_BACKFILLS
         )
 
-    checks_sensor = build_checks_sensor(status=status, database=database, settings=settings)
-    return [unsent_messages_sensor, due_messages_sensor, checks_sensor]
+    watching = [
+        build(status=status, database=database, settings=settings, alerts=alerts)
+        for build in (build_checks_sensor, build_failure_sensor)
+    ]
+    return [unsent_messages_sensor, due_messages_sensor, *watching]
 
 
 def _look(

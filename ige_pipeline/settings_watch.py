@@ -20,6 +20,12 @@ class WatchSettings(BaseModel):
     max_spend_share: Share = Field(
         0.8, description="Share of the day's model spend that may be used before `model_spend` warns."
     )
+    alert_minutes: int = Field(
+        30,
+        ge=1,
+        le=1440,
+        description="Minutes between two posts of alerts; what happens meanwhile is told with the next.",
+    )
     dagster_url: str = Field(
         "", max_length=500, pattern=_ADDRESS, description="Where people open Dagster, for links in alerts and answers."
     )

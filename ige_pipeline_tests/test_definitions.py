@@ -69,6 +69,7 @@ def test_jobs_ops_schedules_and_sensors_keep_their_names() -> None:
         "unsent_messages_sensor",
         "due_messages_sensor",
         "checks_sensor",
+        "alert_on_failure",
     }
 
 

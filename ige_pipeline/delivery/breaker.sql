@@ -71,8 +71,16 @@ UPDATE ige_circuits
  WHERE endpoint = %(endpoint)s
 
 -- name: raise_alert
--- Kept until its cause is gone.
-INSERT INTO ige_alerts (kind, about, sentence) VALUES (%(kind)s, %(about)s, %(sentence)s)
+-- Kept until its cause is gone; what happens again meanwhile is counted.
+WITH again AS (
+    UPDATE ige_alerts
+       SET times = times + 1, last_at = now(), sentence = %(sentence)s
+     WHERE kind = %(kind)s AND about = %(about)s AND ended_at IS NULL
+    RETURNING id
+)
+INSERT INTO ige_alerts (kind, about, sentence)
+SELECT %(kind)s, %(about)s, %(sentence)s
+ WHERE NOT EXISTS (SELECT 1 FROM again)
 
 -- name: end_alerts
 -- The cause is gone.

@@ -37,6 +37,8 @@ class Check:
     about: str
     judge: Callable[[Figures, Settings], Judged]
     only_warns: bool = False
+    # Whether a failure is an alert that somebody is told; a warning is none, and a circuit raises its own.
+    alerts: bool = True
 
 
 def _oldest_due(seen: Figures, limits: Settings) -> Judged:
@@ -132,7 +134,13 @@ def _deadman(what: str, silent: float | None, *, limit: float) -> Judged:
 CHECKS: tuple[Check, ...] = (
     Check("oldest_due", "outbox", "No message has been due for longer than max_due_minutes.", _oldest_due),
     Check("failure_share", "delivered_messages", "Few of the last hour's POSTs failed.", _failure_share),
-    Check("circuit", "delivered_messages", "Sending is not paused because the webhook is wrong or fails.", _circuit),
+    Check(
+        "circuit",
+        "delivered_messages",
+        "Sending is not paused because the webhook is wrong or fails.",
+        _circuit,
+        alerts=False,
+    ),
     Check("candidates", "trigger_decisions", "The newest batch found somebody, if batches always do.", _candidates),
     Check(
         "blocked_share",

@@ -1,20 +1,24 @@
 """The checks every minute, whether jobs run or not: what changes is told at once, the rest every quarter of an hour."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import dagster as dg
 import psycopg
 
+from ige_pipeline.delivery.alert import end_alerts, open_alerts, raise_alert
+from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.refused import refused_sentence
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
 from ige_pipeline.stage import DatabaseSource
+from ige_pipeline.watch.failure import end_of_failures
 from ige_pipeline.watch.figures import read
 from ige_pipeline.watch.judge import CHECKS, Judged, judge
 from ige_pipeline.watch.ops import evaluation
+from ige_pipeline.watch.tell import AlertTarget, tell
 
 _EVERY_S = 60
 # Each evaluation is an event that Dagster keeps.
@@ -22,20 +26,23 @@ _AT_LEAST_EVERY_S = 900
 
 
 def build_checks_sensor(
-    *, status: dg.DefaultSensorStatus, database: DatabaseSource, settings: Callable[[], Settings]
+    *, status: dg.DefaultSensorStatus, database: DatabaseSource, settings: Callable[[], Settings], alerts: AlertTarget
 ) -> dg.SensorDefinition:
     """Return the sensor; it starts no run."""
 
     @dg.sensor(
         minimum_interval_seconds=_EVERY_S,
         default_status=status,
-        description="Asks every check each minute and shows what it finds on the assets; starts nothing.",
+        description="Asks every check each minute, shows what it finds on the assets, and tells alerts; starts no run.",
     )
     def checks_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         try:
             with database().connect() as conn:
-                seen = read(conn)
-            judged = judge(seen, settings())
+                seen, limits = read(conn), settings()
+                judged = judge(seen, limits)
+                raise_and_end(conn, judged)
+                end_of_failures(conn, context.instance)
+                said = tell(conn, alerts(), limits)
         except Refusal as refusal:
             return dg.SkipReason(str(refusal))
         except psycopg.Error as error:
@@ -47,10 +54,22 @@ def build_checks_sensor(
         return dg.SensorResult(
             asset_events=[evaluation(check, judged[check.name]) for check in due],
             cursor=json.dumps(told),
-            skip_reason=" ".join(failing) or "All checks pass.",
+            skip_reason=" ".join([*(failing or ["All checks pass."]), *([said] if said else [])]),
         )
 
     return checks_sensor
+
+
+def raise_and_end(conn: Connection, judged: Mapping[str, Judged]) -> None:
+    """Write down each check that begins to fail as an alert, and end it when the check passes again."""
+    failing = {row["about"] for row in open_alerts(conn) if row["kind"] == "check"}
+    for check in CHECKS:
+        if not check.alerts or check.only_warns:
+            continue
+        if judged[check.name].passed and check.name in failing:
+            end_alerts(conn, about=check.name)
+        if not judged[check.name].passed and check.name not in failing:
+            raise_alert(conn, kind="check", about=check.name, sentence=judged[check.name].sentence)
 
 
 def is_news(judged: Judged, told: Sequence[Any] | None, *, at: datetime) -> bool:
