@@ -59,8 +59,9 @@ def sentence_of(context: dg.RunFailureSensorContext) -> str:
     if not failed:
         return f"{job} failed outside of its steps, as when its process is lost or ended (run {run_id[:8]})."
     step, ours, error = failed[0]
-    why = ours.description if ours is not None and ours.description else (error.cls_name if error else "unknown")
-    return f"{job} failed in {step} (run {run_id[:8]}): {str(why).rstrip('.')}."
+    cause = (error.cause or error).cls_name if error is not None else "unknown"
+    why = ours.description if ours is not None and ours.description else str(cause)
+    return f"{job} failed in {step} (run {run_id[:8]}): {why.rstrip('.')}."
 
 
 def end_of_failures(conn: Connection, instance: dg.DagsterInstance) -> None:
