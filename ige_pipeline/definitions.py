@@ -7,6 +7,7 @@ import dagster as dg
 
 from ige_pipeline.environment import Environment
 from ige_pipeline.jobs import asset_checks, assets, deliver_messages_job, housekeep_job, schedule_messages_job
+from ige_pipeline.logs import configure
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.resources import default_resources
 from ige_pipeline.schedules import build_schedules
@@ -43,7 +44,11 @@ def build_definitions(
 def _of_surroundings() -> dg.Definitions:
     surroundings = Environment.of_process()
     try:
-        return build_definitions(schedules_on=surroundings.schedules_on, executor=surroundings.executor)
+        configure(surroundings.log_format)
+        return build_definitions(
+            schedules_on=surroundings.schedules_on,
+            executor=surroundings.executor,
+        )
     except Refusal as refusal:
         raise dg.DagsterInvalidDefinitionError(str(refusal)) from None
 

@@ -38,6 +38,7 @@ _KNOWN = frozenset(
         "IGE_EXECUTOR",
         "IGE_INBOUND_SECRET",
         "IGE_INBOUND_TOKEN",
+        "IGE_LOG_FORMAT",
         "IGE_OPENAI_MODEL",
         "IGE_PUBLIC_URL",
         "IGE_SCHEDULES",
@@ -184,12 +185,25 @@ class Environment:
             )
         )
 
+    @property
+    def model_name(self) -> str:
+        """Which model writes: IGE_OPENAI_MODEL."""
+        return self.get("IGE_OPENAI_MODEL") or _DEFAULT_MODEL
+
+    @property
+    def log_format(self) -> str:
+        """How logs look: IGE_LOG_FORMAT, lines for people unless it says `json`."""
+        said = (self.get("IGE_LOG_FORMAT") or "text").lower()
+        if said not in {"text", "json"}:
+            raise Refusal(f"IGE_LOG_FORMAT is {said!r}: write text or json.")
+        return said
+
     def model(self, settings: Settings) -> ModelWriter | None:
         """Return the model that writes, or None without OPENAI_API_KEY: then the built-in templates do."""
         key = self.get("OPENAI_API_KEY")
         if key is None:
             return None
-        name = self.get("IGE_OPENAI_MODEL") or _DEFAULT_MODEL
+        name = self.model_name
         return ModelWriter(
             model=name,
             api_key=key,

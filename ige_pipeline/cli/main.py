@@ -10,6 +10,7 @@ import click
 import psycopg
 from dotenv import load_dotenv
 
+from ige_pipeline.logs import configure
 from ige_pipeline.postgres.refused import refused_sentence
 from ige_pipeline.refusal import Refusal
 
@@ -20,12 +21,14 @@ _COMMANDS = {
     "batches": "batches",
     "cancel": "cancel",
     "chaos": "chaos",
+    "completion": "completion",
     "dead": "dead",
     "demo": "machine",
     "doctor": "doctor",
     "endpoint": "endpoint",
     "eval": "eval",
     "housekeep": "housekeep",
+    "metrics": "metrics",
     "migrate": "database",
     "pause": "pause",
     "preview": "run",
@@ -54,6 +57,8 @@ _SHOWN = (
     "preview",
     "status",
     "doctor",
+    "metrics",
+    "completion",
     "why",
     "triggers",
     "templates",
@@ -113,6 +118,9 @@ def ige() -> None:
     Settings come from the environment (and from .env in this folder, which never overrides it), then from ige.toml.
     Exit codes: 0 done, 1 something needs a look or was not confirmed, 2 refused.
     """
+    from ige_pipeline.environment import Environment  # noqa: PLC0415 - not for `--help`
+
+    configure(Environment.of_process().log_format)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

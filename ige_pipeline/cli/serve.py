@@ -24,7 +24,7 @@ def serve(host: str, port: int) -> None:
     from ige_pipeline.inbound.described import DESCRIBED  # noqa: PLC0415 - as above
     from ige_pipeline.inbound.routes import Inbound  # noqa: PLC0415 - as above
     from ige_pipeline.postgres.connection import open_pool  # noqa: PLC0415 - as above
-    from ige_pipeline.serve import app, run  # noqa: PLC0415 - as above
+    from ige_pipeline.serve import app, metrics, run  # noqa: PLC0415 - as above
 
     environment = Environment.of_process()
     environment.settings()
@@ -45,7 +45,8 @@ def serve(host: str, port: int) -> None:
             if console_shown and access.here_only:
                 say(f"Token:    {access.tokens[0].secret}  (of this process; IGE_CONSOLE_TOKENS makes lasting ones)")
 
-        serving = app.application(pool, [*taken, *shown], described=DESCRIBED if credentials else {})
+        always = metrics.routes(pool, environment.settings)
+        serving = app.application(pool, [*always, *taken, *shown], described=DESCRIBED if credentials else {})
         run.serve(serving, listening, ready=ready)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from ige_pipeline.delivery.outbox import standing
+from ige_pipeline.doctor.around import clocks, daemon, model, told
 from ige_pipeline.doctor.finding import Check, Finding, Surroundings
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.watch.figures import read
@@ -18,7 +19,7 @@ _CONNECT_S = 5.0
 
 def variables(look: Surroundings) -> Iterator[Finding]:
     """Every variable is known and well formed."""
-    _ = look.settings, look.environment.executor
+    _ = look.settings, look.environment.executor, look.environment.log_format, look.environment.alert_webhook
     if look.environment.schedules_on and look.environment.get("IGE_DATABASE_URL") is None:
         yield Finding(
             "Schedules are on and IGE_DATABASE_URL is not set: a server of this machine's own is used.",
@@ -123,11 +124,26 @@ def answers(look: Surroundings) -> Iterator[Finding]:
         yield Finding(
             f"The webhook last answered {row['reason']} at {row['ended_at']:%Y-%m-%d %H:%M %Z}: the endpoint is wrong, "
             "not the messages.",
-            "See that the n8n workflow is published and its path, method and token are those set here.",
+            "See that the n8n workflow is published and its path, method and token are those set here; after "
+            "http_401 or http_403 look at IGE_WEBHOOK_AUTH_HEADER, IGE_WEBHOOK_SECRET and the clocks.",
         )
 
 
-CHECKS: tuple[Check, ...] = (variables, database, webhook, sending, senders, consent, outbox, runs, answers)
+CHECKS: tuple[Check, ...] = (
+    variables,
+    database,
+    clocks,
+    webhook,
+    model,
+    daemon,
+    sending,
+    senders,
+    consent,
+    outbox,
+    runs,
+    answers,
+    told,
+)
 
 
 def _shake_hands(url: str) -> None:

@@ -40,7 +40,10 @@ def test_where_all_is_well_it_says_so_and_nothing_is_posted(terminal: Terminal, 
     assert result.exit_code == 0
     assert [line.split() for line in result.stdout.splitlines()] == [
         [f"{name}:", "good"]
-        for name in ("variables", "database", "webhook", "sending", "senders", "consent", "outbox", "runs", "answers")
+        for name in (
+            *("variables", "database", "clocks", "webhook", "model", "daemon"),
+            *("sending", "senders", "consent", "outbox", "runs", "answers", "told"),
+        )
     ]
     assert webhook.posts == []
 

@@ -1,10 +1,12 @@
 """Both jobs as Dagster runs them: what is decided, scheduled and delivered, and what each hour tells."""
 
 import json
+import re
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster_shared.yaml_utils import load_run_config_yaml
 
 from ige_pipeline.definitions import build_definitions
 from ige_pipeline.postgres.connection import Connection
@@ -25,6 +27,10 @@ from ige_pipeline_tests.delivery.fakes import awake
 from ige_pipeline_tests.delivery.loopback import Receiver
 from ige_pipeline_tests.delivery.outboxes import message, waiting
 from ige_pipeline_tests.factories import ago, make_contractor, make_goal, make_item, one
+
+# As docs/operations.md says it of dagster.yaml.
+(IN_YAML,) = re.findall(r"```yaml\n(python_logs:.*?)```", (ROOT / "docs/operations.md").read_text(), re.DOTALL)
+LOGS_AS_JSON = dict(load_run_config_yaml(IN_YAML))
 
 
 def test_who_is_due_is_decided_scheduled_and_delivered_and_each_hour_tells_it(
@@ -57,8 +63,9 @@ def test_who_is_due_is_decided_scheduled_and_delivered_and_each_hour_tells_it(
     assert materialized(delivered)["outbox", None]["unsent"] == 0
 
 
+@pytest.mark.filterwarnings("ignore:Handling yaml-defined logging configuration is currently in beta")
 def test_counts_are_numbers_and_neither_numbers_nor_texts_are_told_to_dagster(
-    conn: Connection, in_memory: dg.DagsterInstance, receiver: Receiver, capfd: pytest.CaptureFixture[str]
+    conn: Connection, receiver: Receiver, capfd: pytest.CaptureFixture[str]
 ) -> None:
     due_person(conn, phone="+12125550188")
     make_text = "A text of another program that nobody else may read"
@@ -66,10 +73,16 @@ def test_counts_are_numbers_and_neither_numbers_nor_texts_are_told_to_dagster(
     waiting(conn, message_content="Too bad, this number is none", priority=99)
     conn.execute("UPDATE contractors SET phone = '0188-5550-9' WHERE id = (SELECT max(id) FROM contractors)")
 
-    results = [run_job(SCHEDULE, in_memory), run_job(DELIVER, in_memory)]
+    with dg.DagsterInstance.ephemeral(settings=LOGS_AS_JSON) as instance:
+        results = [run_job(SCHEDULE, instance), run_job(DELIVER, instance)]
+        kept = "".join(told(instance, result.run_id) for result in results)
 
     said = capfd.readouterr()
-    everything = said.out + said.err + "".join(told(in_memory, result.run_id) for result in results)
+    lines = [json.loads(line) for line in said.err.splitlines() if line.startswith('{"at"')]
+    everything = said.out + said.err + kept
+    assert {"job": DELIVER, "run": results[1].run_id, "said": "Message 1, attempt 1: Delivered"}.items() <= next(
+        line.items() for line in lines if line["said"].startswith("Message 1,")
+    )
     texts = [row["message_content"] for row in outbox(conn)]
     phones = [row["phone"] for row in conn.execute("SELECT phone FROM contractors")]
     assert len(receiver.posts) == 2

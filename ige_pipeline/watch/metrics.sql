@@ -1,0 +1,18 @@
+-- name: last_batch
+-- The newest whole batch: when, and what became of its candidates.
+SELECT EXTRACT(EPOCH FROM closed_at)::float8 AS at, counts
+  FROM ige_batches
+ WHERE closed_at IS NOT NULL AND NOT dry_run
+ ORDER BY id DESC
+ LIMIT 1
+
+-- name: outcomes
+-- What came of the last day's attempts.
+SELECT outcome, count(*) AS attempts
+  FROM ige_delivery_attempts
+ WHERE ended_at > now() - interval '24 hours'
+ GROUP BY outcome
+ ORDER BY outcome
+
+-- name: alerts
+SELECT count(*) AS open, count(*) FILTER (WHERE told_times < times) AS untold FROM ige_alerts WHERE ended_at IS NULL
