@@ -5,8 +5,8 @@ Whoever tells others may only speak so often, on all machines: what it left out 
 
 from ige_pipeline.postgres.schema_change import execute
 
-revision = "0023"
-down_revision = "0022"
+revision = "0024"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
 
