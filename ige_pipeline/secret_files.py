@@ -12,7 +12,12 @@ from ige_pipeline.refusal import Refusal
 SECRETS = frozenset(
     {
         "DAGSTER_POSTGRES_URL",
+        "IGE_CONSOLE_PROXY_SECRET",
+        "IGE_CONSOLE_TOKENS",
         "IGE_DATABASE_URL",
+        "IGE_INBOUND_SECRET",
+        "IGE_INBOUND_TOKEN",
+        "IGE_TWILIO_AUTH_TOKEN",
         "IGE_WEBHOOK_AUTH_HEADER",
         "IGE_WEBHOOK_SECRET",
         "N8N_OUTBOUND_WEBHOOK_URL",

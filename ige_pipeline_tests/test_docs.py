@@ -16,6 +16,7 @@ from ige_pipeline import environment, secret_files
 from ige_pipeline.cli.main import ige
 from ige_pipeline.ledger.sentence import _REASONS
 from ige_pipeline.local import up
+from ige_pipeline.safeguards.quiet_rules import state_rules
 from ige_pipeline.safeguards.reason import RULES, Effect, Reason
 from ige_pipeline.settings import Settings
 from ige_pipeline.triggers.inspect import problems, selected
@@ -122,6 +123,21 @@ def test_the_example_of_a_trigger_works(conn: psycopg.Connection[DictRow]) -> No
 
     assert problems(conn, trigger, Settings()) == []
     assert [row["contractor_id"] for row in selected(conn, trigger, Settings())] == [ada]
+
+
+def test_every_state_with_a_law_of_its_own_has_its_line() -> None:
+    told = {row[0]: row[3] for row in rows("docs/compliance.md") if len(row) > 3}
+
+    assert {state: told.get(state) for state in state_rules()} == {
+        state: rule.statute for state, rule in state_rules().items()
+    }
+
+
+def test_every_test_that_the_page_on_security_names_exists() -> None:
+    named = re.findall(r"`((?:\w+/)?test_\w+\.py)`", text("docs/security.md"))
+
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / "ige_pipeline_tests" / name).exists()] == []
 
 
 def test_every_reason_has_its_line_and_says_what_it_does_at_sending() -> None:

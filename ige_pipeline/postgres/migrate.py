@@ -16,6 +16,8 @@ VERSION_TABLE = "ige_alembic_version"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ONE_AT_A_TIME = 0x1_6E_01  # advisory lock: two migrating processes take turns
 _PATIENCE = Patience()
+OLDEST_SERVED = "0018"
+"""The schema of the oldest code that runs beside this one; a migration that takes away what it needs raises this."""
 _NO_RIGHT = "This database role lacks a right ({}): use the owner of the tables, or let the owner grant it."
 
 
@@ -31,12 +33,13 @@ def migrate(url: str, *, patience: Patience = _PATIENCE) -> None:
         _require_encoding(conn)
         _require_known(conn)
         _upgrade(url, patience)
+        _say_whom_it_serves(conn)
 
 
 def require_schema(conn: Connection) -> None:
-    """Refuse a database that is not at this code's schema."""
+    """Refuse a database that is not at this code's schema, nor at a newer one that still serves this code."""
     at, head = current(conn), head_revision()
-    if at == head:
+    if at == head or _serves(conn, head):
         return
     _require_known(conn)
     was = "has never been migrated" if at is None else f"is at schema {at}, and this code needs {head}"
@@ -62,6 +65,29 @@ def head_revision() -> str:
     return head
 
 
+def _serves(conn: Connection, head: str) -> bool:
+    """Whether the schema is newer than this code, and says that it serves code as old as this."""
+    if (at := current(conn)) is None or at in _known():
+        return False
+    row = conn.execute("SELECT value ->> 'serves' AS oldest FROM ige_switches WHERE name = 'schema'").fetchone()
+    return row is not None and head >= row["oldest"]
+
+
+def _say_whom_it_serves(conn: Connection) -> None:
+    """Write down for older code, which does not know this schema, whether it may go on."""
+    conn.execute(
+        "INSERT INTO ige_switches (name, value, changed_by)"
+        " VALUES ('schema', jsonb_build_object('serves', %s::text), 'ige migrate')"
+        " ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value, changed_at = now()"
+        " WHERE ige_switches.value <> EXCLUDED.value",
+        [OLDEST_SERVED],
+    )
+
+
+def _known() -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 def _require_version_13(conn: Connection) -> None:
     if conn.info.server_version < 130000:  # noqa: PLR2004 - Postgres numbers 13.0 so
         raise Refusal(f"Postgres 13 or newer is needed; this server is {conn.info.server_version // 10000}.")
@@ -77,8 +103,7 @@ def _require_encoding(conn: Connection) -> None:
 
 def _require_known(conn: Connection) -> None:
     at = current(conn)
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if at is not None and at not in known:
+    if at is not None and at not in _known():
         raise Refusal(
             f"The database is at schema {at}, which is newer than this code (it knows {head_revision()}): "
             "install the newer ige_pipeline, nothing was changed.",

@@ -1,6 +1,7 @@
 """The production files name only what exists: variables, secrets, commands, files, and each other."""
 
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -80,7 +81,7 @@ def test_every_variable_of_the_compose_file_is_one_of_ours(name: str) -> None:
 def test_only_where_runs_start_are_the_secrets_of_the_application() -> None:
     holders = {name for name in ours() if {"IGE_DATABASE_URL_FILE", "OPENAI_API_KEY_FILE"} & set(environment_of(name))}
 
-    assert holders == {"code", "migrate"}
+    assert holders == {"code", "migrate", "serve"}
     assert environment_of("migrate").keys() == {"IGE_DATABASE_URL_FILE"}
 
 
@@ -141,7 +142,7 @@ def test_a_unit_runs_what_its_program_understands_with_variables_of_ours(path: P
     keys = unit(path)
 
     assert parsed(keys["ExecStart"][0].split())
-    pairs = dict(pair.split("=", 1) for line in keys["Environment"] for pair in line.split())
+    pairs = dict(pair.split("=", 1) for line in keys["Environment"] for pair in shlex.split(line))
     assert set(pairs) - known_variables() - {"PYTHONUNBUFFERED"} == set()
     handed = {credential.split(":")[0] for credential in keys["LoadCredential"]}
     assert {value.removeprefix("%d/") for key, value in pairs.items() if key in FILES} == handed

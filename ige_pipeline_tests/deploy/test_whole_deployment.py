@@ -55,7 +55,8 @@ class System:
         asked = urllib.request.Request(self.url + path, data=data, headers=headers)  # noqa: S310 - our own https
         try:
             with urllib.request.urlopen(asked, timeout=20, context=_unknown_authority()) as answer:  # noqa: S310
-                return answer.status, json.loads(answer.read() or b"null")
+                told = answer.read() if "json" in answer.headers.get("content-type", "") else b"null"
+                return answer.status, json.loads(told)
         except urllib.error.HTTPError as refused:
             return refused.code, None
 
@@ -88,8 +89,11 @@ def system(tmp_path_factory: pytest.TempPathFactory, webhook: Receiver) -> Itera
         place = _prepared(folder, admin_url, webhook.url)
         _run(place, folder, "migrate")
         _psql(folder, "grant.sh", admin_url)
-        ports = {name: free_port(port) for name, port in (("code", 24000), ("webserver", 23000), ("viewer", 23100))}
-        for name in ("code", "webserver", "viewer", "daemon"):
+        ports = {
+            name: free_port(port)
+            for name, port in (("code", 24000), ("webserver", 23000), ("viewer", 23100), ("serve", 28000))
+        }
+        for name in ("code", "webserver", "viewer", "daemon", "serve"):
             stack.enter_context(_running(name, folder, place, ports))
         yield System(stack.enter_context(_proxied(folder, ports)), logins, admin_url)
 
@@ -187,6 +191,7 @@ def _proxied(folder: Path, ports: dict[str, int]) -> Iterator[str]:
         text = text.replace(there, here)
     loopback = (DEPLOY / "nginx" / "upstreams-loopback.conf").read_text()
     here = loopback.replace("3001", str(ports["viewer"])).replace("3000", str(ports["webserver"]))
+    here = here.replace("127.0.0.1:8000", f"127.0.0.1:{ports['serve']}")
     (folder / "upstreams-here.conf").write_text(here)
     (folder / "nginx.conf").write_text(text)
     words = [nginx, "-t", "-c", str(folder / "nginx.conf")]
@@ -257,6 +262,14 @@ def test_a_foreign_page_cannot_use_the_login_of_an_operator(system: System, orig
 
     assert system.ask("/graphql", who="operator", body=body, Origin=origin)[0] == 403
     assert system.ask("/graphql", who="operator", body=body, Origin=system.url)[0] == 200
+
+
+def test_the_console_knows_who_logged_in_and_nobody_says_so_himself(system: System) -> None:
+    _until(lambda: system.ask("/console/", who="viewer")[0] == 200)
+
+    assert system.ask("/console/", who=None)[0] == 401
+    assert system.ask("/console/", who=None, **{"X-Forwarded-User": "operator"})[0] == 401
+    assert system.ask("/replies", who=None, **{"X-Forwarded-User": "operator"})[0] in {401, 404}
 
 
 def test_every_daemon_is_healthy(system: System) -> None:

@@ -170,6 +170,7 @@ def test_two_processes_that_migrate_at_once_take_turns(empty_database_url: str) 
 def test_a_database_that_is_newer_than_the_code_is_refused_in_one_sentence(database_url: str) -> None:
     with connected(database_url) as conn:
         conn.execute("UPDATE ige_alembic_version SET version_num = '0999'")
+        conn.execute("""UPDATE ige_switches SET value = '{"serves": "0998"}' WHERE name = 'schema'""")
     before = [ask(database_url, query) for query in (COLUMNS, CONSTRAINTS, INDEXES)]
 
     with pytest.raises(Refusal, match="newer than this code") as refusal:
