@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from ige_pipeline.delivery.outbox import standing
 from ige_pipeline.doctor.around import clocks, daemon, model, told
 from ige_pipeline.doctor.finding import Check, Finding, Surroundings
+from ige_pipeline.ledger.home import at_home
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.watch.figures import read
 from ige_pipeline.watch.judge import judge
@@ -34,9 +35,13 @@ def variables(look: Surroundings) -> Iterator[Finding]:
 
 
 def database(look: Surroundings) -> Iterator[Finding]:
-    """It answers, and is at this code's schema."""
+    """It answers, is at this code's schema, and is where it was."""
     look.conn.execute("SELECT 1")
-    yield from ()
+    if not at_home(look.conn):
+        yield Finding(
+            "This database was restored or copied: nothing is decided or sent.",
+            "If it takes the place of the original, `ige restored` cancels what may have been sent since.",
+        )
 
 
 def webhook(look: Surroundings) -> Iterator[Finding]:

@@ -139,6 +139,7 @@ def test_a_copy_may_be_looked_at(conn: Conn, terminal: Terminal, webhook: Receiv
     assert terminal.type("status").exit_code in {0, 1}
     assert terminal.type("preview").exit_code == 0
     assert "restored or copied" in terminal.refused("start")
+    assert "`ige restored`" in terminal.type("doctor").stdout
     assert webhook.posts == []
 
 
