@@ -167,6 +167,14 @@ def test_the_example_of_an_environment_names_what_is_read_and_sets_nothing() -> 
     assert dotenv_values(ROOT / ".env.example") == {}
 
 
+def test_every_variable_of_the_example_is_read_somewhere() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "ige_pipeline").rglob("*.py"))
+    named = set(re.findall(r"^#([A-Z0-9_]+)=", text(".env.example"), re.MULTILINE)) - secret_files.FILES
+    settings = {f"IGE_{name.upper()}" for name in Settings.model_fields}
+
+    assert {name for name in named - settings if f'"{name}"' not in code} == set()
+
+
 def test_every_variable_that_a_page_names_is_read_or_a_setting() -> None:
     known = set(re.findall(r"^#([A-Z0-9_]+)=", text(".env.example"), re.MULTILINE))
     known |= {f"IGE_{name.upper()}" for name in Settings.model_fields}
