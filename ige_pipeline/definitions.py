@@ -6,7 +6,14 @@ from typing import Any
 import dagster as dg
 
 from ige_pipeline.environment import Environment
-from ige_pipeline.jobs import asset_checks, assets, deliver_messages_job, housekeep_job, schedule_messages_job
+from ige_pipeline.jobs import (
+    asset_checks,
+    assets,
+    deliver_messages_job,
+    housekeep_job,
+    schedule_messages_job,
+    track_outcomes_job,
+)
 from ige_pipeline.logs import configure
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.resources import default_resources
@@ -28,7 +35,7 @@ def build_definitions(
     return dg.Definitions(
         assets=assets,
         asset_checks=asset_checks,
-        jobs=[schedule_messages_job, deliver_messages_job, housekeep_job],
+        jobs=[schedule_messages_job, deliver_messages_job, track_outcomes_job, housekeep_job],
         schedules=build_schedules(on=schedules_on),
         sensors=build_sensors(
             on=schedules_on,

@@ -8,6 +8,7 @@ from ige_pipeline.delivery.ops import deliver_messages, expire_stale, schedule_m
 from ige_pipeline.delivery.report import FIRST_HOUR
 from ige_pipeline.generation.ops import generate_messages
 from ige_pipeline.housekeeping.ops import prune_dagster, tidy_ledger
+from ige_pipeline.inbound.ops import track_outcomes
 from ige_pipeline.safeguards.ops import screen_content, screen_recipients
 from ige_pipeline.triggers.ops import evaluate_triggers
 from ige_pipeline.watch.ops import checks, report_backlog
@@ -126,6 +127,15 @@ def schedule_messages_job() -> None:
 def deliver_messages_job() -> None:
     """Three ops in order; any number of these may overlap."""
     report_backlog(deliver_messages(expire_stale()))
+
+
+@dg.job(
+    description="Write down what was done because of a message, and which messages nobody answered.",
+    tags={"ige/job": "outcomes", "dagster/max_runtime": "3000"},
+)
+def track_outcomes_job() -> None:
+    """One op, which may be run at any time: nothing is counted twice."""
+    track_outcomes()
 
 
 @dg.job(

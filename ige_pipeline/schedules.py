@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from ige_pipeline.jobs import deliver_messages_job, hours, housekeep_job, schedule_messages_job
+from ige_pipeline.jobs import deliver_messages_job, hours, housekeep_job, schedule_messages_job, track_outcomes_job
 
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
@@ -52,4 +52,12 @@ def build_schedules(*, on: bool) -> list[dg.ScheduleDefinition]:
         default_status=status,
         description="Every night: end what is older than it is kept.",
     )
-    return [hourly, every_5_minutes, daily]
+    outcomes = dg.ScheduleDefinition(
+        name="track_outcomes_hourly",
+        job=track_outcomes_job,
+        cron_schedule="30 * * * *",
+        execution_timezone="UTC",
+        default_status=status,
+        description="Every hour: write down what became of messages.",
+    )
+    return [hourly, every_5_minutes, outcomes, daily]

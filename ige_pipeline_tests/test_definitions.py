@@ -50,6 +50,7 @@ def test_jobs_ops_schedules_and_sensors_keep_their_names() -> None:
         for schedule in repository.schedule_defs
     }
     assert ops == {
+        "track_outcomes_job": ["track_outcomes"],
         "housekeep_job": ["tidy_ledger", "prune_dagster"],
         "deliver_messages_job": ["expire_stale", "deliver_messages", "report_backlog"],
         "schedule_messages_job": [
@@ -63,6 +64,7 @@ def test_jobs_ops_schedules_and_sensors_keep_their_names() -> None:
     assert schedules == {
         "schedule_messages_hourly": ("schedule_messages_job", "0 * * * *", "UTC"),
         "deliver_messages_every_5_minutes": ("deliver_messages_job", "*/5 * * * *", "UTC"),
+        "track_outcomes_hourly": ("track_outcomes_job", "30 * * * *", "UTC"),
         "housekeep_daily": ("housekeep_job", "40 3 * * *", "UTC"),
     }
     assert {sensor.name for sensor in repository.sensor_defs} == {
@@ -129,4 +131,4 @@ def test_loading_obeys_the_surroundings_opens_no_database_and_imports_nothing_he
         [sys.executable, "-c", LOOK], env=env, cwd=ROOT, capture_output=True, text=True, check=True
     )
 
-    assert json.loads(ran.stdout) == {"heavy": [], "on": ["RUNNING"] * 3}
+    assert json.loads(ran.stdout) == {"heavy": [], "on": ["RUNNING"] * 4}

@@ -9,6 +9,7 @@ from ige_pipeline.cli.asking import moment
 from ige_pipeline.cli.output import as_json, counts, say
 from ige_pipeline.delivery.circuit import fault_sentence
 from ige_pipeline.environment import Environment
+from ige_pipeline.inbound.outcomes import track_outcomes
 from ige_pipeline.ledger.sentence import of_reason
 from ige_pipeline.refusal import Refusal
 
@@ -83,6 +84,19 @@ def deliver(context: click.Context, overrides: dict[str, str], *, json_wanted: b
     if report.fault is not None:
         raise Refusal(fault_sentence(report.fault, environment.target(settings).host))
     context.exit(1 if report.counts["Dead"] else 0)
+
+
+@run.command()
+@json_option
+def outcomes(*, json_wanted: bool) -> None:
+    """Write down what was done because of a message, and which messages nobody answered; nothing is counted twice."""
+    environment = Environment.of_process()
+    with environment.checked_database().connect() as conn:
+        found = track_outcomes(conn, environment.settings())
+    if json_wanted:
+        as_json(vars(found))
+    else:
+        say(f"Led to action: {found.led_to_action}. Ignored: {found.ignored}. Late receipts: {found.receipts}.")
 
 
 def _schedule(as_of: datetime | None, overrides: dict[str, str], *, dry_run: bool, json_wanted: bool) -> None:

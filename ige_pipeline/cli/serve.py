@@ -6,6 +6,7 @@ from ige_pipeline.cli.output import say
 from ige_pipeline.environment import Environment
 from ige_pipeline.inbound.proof import Credentials
 from ige_pipeline.loopback import is_loopback
+from ige_pipeline.postgres.connection import Database
 from ige_pipeline.refusal import Refusal
 
 
@@ -45,9 +46,18 @@ def serve(host: str, port: int) -> None:
             if console_shown and access.here_only:
                 say(f"Token:    {access.tokens[0].secret}  (of this process; IGE_CONSOLE_TOKENS makes lasting ones)")
 
+        if credentials:
+            _listen(database)
         always = metrics.routes(pool, environment.settings)
         serving = app.application(pool, [*always, *taken, *shown], described=DESCRIBED if credentials else {})
         run.serve(serving, listening, ready=ready)
+
+
+def _listen(database: Database) -> None:
+    from ige_pipeline.inbound.outcomes import listen  # noqa: PLC0415 - as above
+
+    with database.connect() as conn:
+        listen(conn, who="ige serve")
 
 
 def _credentials(environment: Environment, *, console_shown: bool) -> tuple[Credentials | None, list[str]]:

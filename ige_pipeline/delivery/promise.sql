@@ -174,14 +174,15 @@ SELECT DISTINCT m.id, why.reason
        AND (a.status = 'completed' OR a.completed_at IS NOT NULL)
     UNION ALL
     SELECT 'no_longer_planned'
-     WHERE m.trigger_name = 'follow_up_due'
+     -- What goes once more, for the phone could not be reached, was sent before, and the plan says so.
+     WHERE m.trigger_name = 'follow_up_due' AND m.resent IS NULL
        AND NOT EXISTS (SELECT 1
                          FROM contractor_followup_schedules f
                         WHERE f.id = m.subject_id AND f.status = 'scheduled'
                           AND to_char(f.scheduled_time, 'YYYY-MM-DD"T"HH24:MI:SS') = m.occurrence)
     UNION ALL
     SELECT 'no_longer_planned'
-     WHERE m.trigger_name = 'event_message_due'
+     WHERE m.trigger_name = 'event_message_due' AND m.resent IS NULL
        AND NOT EXISTS (SELECT 1
                          FROM event_messages e
                         WHERE e.id = m.subject_id AND e.status = 'scheduled'

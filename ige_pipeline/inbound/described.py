@@ -20,6 +20,33 @@ _TWILIO = {
     "type": "object",
     "properties": dict.fromkeys(("MessageSid", "From", "To", "Body", "NumMedia", "OptOutType"), _TEXT),
 }
+_RECEIPT = {
+    "type": "object",
+    "required": ["provider_id", "status"],
+    "properties": {
+        "provider_id": _TEXT | {"description": "The provider's id of the text that we sent."},
+        "status": _TEXT | {"description": "queued, sent, delivered, undelivered or failed; any other word is kept."},
+        "code": _TEXT | {"description": "The provider's code for what went wrong: 21610, 30003, 30006, 30007 …"},
+        "to": _TEXT | {"description": "The number that it went to."},
+        "message_id": {"type": ["integer", "string"], "description": "Our id, as it was posted with the message."},
+        "key": _TEXT | {"description": "Its idempotency key; a wrong one makes message_id count for nothing."},
+    },
+}
+_TWILIO_STATUS = {
+    "type": "object",
+    "properties": dict.fromkeys(("MessageSid", "MessageStatus", "ErrorCode", "To", "From"), _TEXT),
+}
+_TAKEN_RECEIPT = {
+    "type": "object",
+    "required": ["id", "status", "repeat", "message_id", "done"],
+    "properties": {
+        "id": {"type": ["integer", "null"]},
+        "status": _TEXT,
+        "repeat": {"type": "boolean"},
+        "message_id": {"type": ["integer", "null"]},
+        "done": {"enum": ["", "told", "suppressed", "sent_again", "left", "stopped"]},
+    },
+}
 _TAKEN = {
     "type": "object",
     "required": ["id", "meaning", "repeat", "answer", "flag"],
@@ -61,6 +88,16 @@ DESCRIBED = {
             "summary": "A text that somebody sent us.",
             "requestBody": body(_REPLY, _TWILIO),
             "responses": answers(_TAKEN),
+        }
+    },
+    "/receipts": {
+        "post": {
+            "summary": "What became of a text that we sent.",
+            "parameters": [
+                {"name": name, "in": "query", "required": False, "schema": _TEXT} for name in ("message_id", "key")
+            ],
+            "requestBody": body(_RECEIPT, _TWILIO_STATUS),
+            "responses": answers(_TAKEN_RECEIPT),
         }
     },
 }

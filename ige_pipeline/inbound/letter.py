@@ -76,6 +76,14 @@ def read_body(body: bytes, *, content_type: str, query: str = "") -> Fields | Un
     return Fields(_named([*parse_qsl(query), *((name, _word(value)) for name, value in found.items())]))
 
 
+def unreadable(found: "Fields | Unreadable") -> Unreadable:
+    """Return what lacks the one field that everything hangs on as something that cannot be read."""
+    if isinstance(found, Unreadable):
+        return found
+    text = json.dumps(dict(found.named), ensure_ascii=False)
+    return _unreadable("it names no text that we sent", text, text.encode("utf-8", "replace"), form=found.form)
+
+
 def letter_of(fields: Fields, *, webhook_id: str = "") -> Letter:
     """Return the text that somebody sent; without an id of the provider's or the webhook's it gets one of its own.
 

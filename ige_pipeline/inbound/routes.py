@@ -12,10 +12,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ige_pipeline.inbound.letter import Fields, Unreadable, letter_of, read_body
+from ige_pipeline.inbound.letter import Fields, Unreadable, letter_of, read_body, unreadable
 from ige_pipeline.inbound.proof import Credentials, proven_by
 from ige_pipeline.inbound.proof import Request as Proof
 from ige_pipeline.inbound.receive import Taken, take, take_unreadable
+from ige_pipeline.inbound.take_receipt import receipt_of, take_receipt
 from ige_pipeline.postgres.connection import Connection, Pool
 from ige_pipeline.settings import Settings
 
@@ -35,7 +36,10 @@ class Inbound:
 
     def routes(self) -> list[Route]:
         """Return the routes of this room."""
-        return [Route("/replies", self._route(self._reply), methods=["POST"])]
+        return [
+            Route("/replies", self._route(self._reply), methods=["POST"]),
+            Route("/receipts", self._route(self._receipt), methods=["POST"]),
+        ]
 
     def _route(self, act: _Act) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
@@ -61,7 +65,17 @@ class Inbound:
         letter = letter_of(found, webhook_id=request.headers.get("webhook-id", ""))
         return _answer(take(conn, letter, self.settings(), proof=proof), form=found.form)
 
+    def _receipt(self, conn: Connection, _: Request, found: _Body, proof: str) -> Response:
+        """Keep what is said of a text that we sent; what says of none is kept as a reply that cannot be read."""
+        receipt = receipt_of(found) if isinstance(found, Fields) else None
+        if receipt is None:
+            return _answer(take_unreadable(conn, unreadable(found), proof=proof), form=found.form)
+        taken = take_receipt(conn, receipt, self.settings(), proof=proof)
+        log.info("Receipt of message %s: %s%s", taken.message_id, taken.status, ", a repeat" if taken.repeat else "")
+        return Response(_NOTHING, media_type="text/xml") if found.form else JSONResponse(vars(taken))
 
+
+_NOTHING = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 _HOW = {"www-authenticate": "Bearer"}
 
 

@@ -29,7 +29,9 @@ def of_row(row: Row) -> list[Line]:
         *_text(row),
         *_written(row),
         *(("attempt", _attempt(each)) for each in row["attempts"]),
+        *_receipt(row),
         *_reply(row),
+        *_outcome(row),
     ]
 
 
@@ -142,6 +144,24 @@ def _reply(row: Row) -> Iterator[Line]:
     if row["response_received_at"] or row["contractor_response"]:
         when = f"at {_minute(row['response_received_at'])}" if row["response_received_at"] else "at an unknown time"
         yield "reply", f"{when}: {row['contractor_response'] or 'its text was not kept'}"
+
+    for more in row.get("more_replies") or ():
+        kind = "" if more["meaning"] == "reply" else f", read as {more['meaning'].replace('_', ' ')}"
+        gone = f"; {more['cancelled']} waiting were cancelled" if more["cancelled"] else ""
+        yield "reply", f"at {_minute(more['at'])} ({more['id']}{kind}{gone}): {_cut(more['body'])}"
+
+
+def _receipt(row: Row) -> Iterator[Line]:
+    if row.get("receipt_status"):
+        code = f" ({row['receipt_code']})" if row.get("receipt_code") else ""
+        yield "receipt", f"the provider said at {_minute(row['receipt_at'])}: {row['receipt_status']}{code}"
+
+
+def _outcome(row: Row) -> Iterator[Line]:
+    if row.get("led_to_action"):
+        yield "outcome", "something was done because of it"
+    if row.get("ignored_at"):
+        yield "outcome", f"nobody had answered by {_minute(row['ignored_at'])}"
 
 
 def _minute(moment: datetime | str) -> str:

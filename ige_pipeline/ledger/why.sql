@@ -1,8 +1,15 @@
 -- name: why
 -- One contractor's decisions, newest first; those of one hour or of one message where asked. Previews only where asked:
 -- somebody who tries out settings must not push out what really happened.
-SELECT w.*
+SELECT w.*, m.receipt_status, m.receipt_code, m.receipt_at, m.led_to_action, m.ignored_at, later.replies AS more_replies
   FROM ige_why w
+  LEFT JOIN ai_proactive_messages m ON m.id = w.message_id
+  LEFT JOIN LATERAL (SELECT jsonb_agg(jsonb_build_object('id', i.id, 'at', i.received_at, 'body', i.body,
+                                                         'meaning', i.meaning, 'cancelled', i.cancelled)
+                                      ORDER BY i.id) AS replies
+                       FROM ige_inbound_messages i
+                      WHERE i.message_id = w.message_id
+                        AND (NOT i.first_response OR i.meaning <> 'reply')) later ON true
  WHERE (%(contractor_id)s::bigint IS NULL OR w.contractor_id = %(contractor_id)s)
    AND (%(message_id)s::bigint IS NULL OR w.message_id = %(message_id)s)
    AND (%(previews)s::boolean OR NOT w.dry_run)

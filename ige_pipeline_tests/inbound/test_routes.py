@@ -184,7 +184,7 @@ def test_no_body_is_too_odd_and_each_is_kept(
 
 
 def everything(conn: Conn) -> int:
-    return kept(conn)
+    return kept(conn) + int(one(conn.execute("SELECT count(*) AS n FROM ige_receipts"))["n"])
 
 
 def repeat(answer: Any) -> bool:
