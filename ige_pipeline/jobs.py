@@ -9,7 +9,12 @@ from ige_pipeline.delivery.report import FIRST_HOUR
 from ige_pipeline.generation.ops import generate_messages
 from ige_pipeline.housekeeping.ops import prune_dagster, tidy_ledger
 from ige_pipeline.inbound.ops import track_outcomes
-from ige_pipeline.safeguards.ops import screen_content, screen_recipients
+from ige_pipeline.safeguards.ops import (
+    screen_content,
+    screen_content_shard,
+    screen_recipients,
+    screen_recipients_shard,
+)
 from ige_pipeline.triggers.ops import evaluate_triggers
 from ige_pipeline.watch.ops import checks, report_backlog
 
@@ -116,8 +121,15 @@ asset_checks = [checks]
     tags={"ige/job": "schedule", "ige/batch": "whole", "dagster/max_runtime": "3000"},
 )
 def schedule_messages_job() -> None:
-    """Five ops in order; each finds the batch in Postgres and can be run again alone."""
-    schedule_messages(screen_content(generate_messages(screen_recipients(evaluate_triggers()))))
+    """Five ops in order; each finds the batch in Postgres and can be run again alone.
+
+    A large batch is screened by shards of its contractors, each a step that may run beside the others. What holds for
+    the whole batch, its limits and what the model may cost, is seen to once all of them are done.
+    """
+    screened = screen_recipients(evaluate_triggers())
+    written = generate_messages(start=screened.done, shards=screened.shards.map(screen_recipients_shard).collect())
+    checked = screen_content(written)
+    schedule_messages(start=checked.done, shards=checked.shards.map(screen_content_shard).collect())
 
 
 @dg.job(

@@ -52,6 +52,12 @@ class Settings(KeepSettings, WatchSettings, InboundSettings):
     batch_connections: int = Field(
         2, ge=1, le=16, description="Connections to Postgres on which a batch evaluates and screens at once."
     )
+    shard_size: int = Field(
+        50_000,
+        ge=1,
+        le=10_000_000,
+        description="Candidates from which a batch is split by contractor into shards that may run side by side.",
+    )
 
     # Whether they may be contacted
     min_gap_hours: Hours = Field(48, description="Hours between two messages to one contractor (old system: 48).")

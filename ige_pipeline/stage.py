@@ -1,7 +1,7 @@
 """What every op shares: order without cargo, a refusal as the run's one clear sentence, and the batch it works on."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar
 
 import dagster as dg
@@ -13,6 +13,7 @@ from ige_pipeline.postgres.refused import refused_sentence
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
 
+DONE, SHARDS = "done", "shards"
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -22,18 +23,35 @@ EndpointSource = Callable[[Settings], Any]
 ModelSource = Callable[[Settings], Any]
 
 
-def stage_op(*, kinds: set[str], first: bool = False) -> Callable[[Callable[P, R]], dg.OpDefinition]:
-    """Make an op of a function: between ops travels only order, so each can be run again alone, on any machine."""
+def stage_op(
+    *, kinds: set[str], first: bool = False, after: tuple[str, ...] = ("start",), splits: bool = False
+) -> Callable[[Callable[P, R]], dg.OpDefinition]:
+    """Make an op of a function: between ops travels only order, so each can be run again alone, on any machine.
+
+    `after` names what it waits for. One that `splits` a large batch gives a step to each shard: what a shard is stands
+    in the step's name, so that there is nothing to store.
+    """
+    done = dg.Out(dg.Nothing)
+    outs: dict[str, Any] = {DONE: done, SHARDS: dg.DynamicOut(dg.Nothing)} if splits else {"result": done}
 
     def decorate(stage: Callable[P, R]) -> dg.OpDefinition:
         return dg.op(
-            ins={} if first else {"start": dg.In(dg.Nothing)},
-            out=dg.Out(dg.Nothing),
+            ins={} if first else {name: dg.In(dg.Nothing) for name in after},
+            out=outs,
             description=(stage.__doc__ or "").strip(),
             tags={f"dagster/kind/{kind}": "" for kind in kinds},
         )(_refusing(stage))
 
     return decorate
+
+
+Split = tuple[None, list[dg.DynamicOutput[None]]]
+"""What an op that splits a batch returns."""
+
+
+def split(keys: Iterable[str]) -> Split:
+    """Give each of these shards a step of its own; without any, the batch goes straight on."""
+    return None, [dg.DynamicOutput(None, mapping_key=key) for key in keys]
 
 
 def root_run_id(context: dg.OpExecutionContext) -> str:

@@ -56,8 +56,10 @@ def test_jobs_ops_schedules_and_sensors_keep_their_names() -> None:
         "schedule_messages_job": [
             "evaluate_triggers",
             "screen_recipients",
+            "screen_recipients_shard",
             "generate_messages",
             "screen_content",
+            "screen_content_shard",
             "schedule_messages",
         ],
     }

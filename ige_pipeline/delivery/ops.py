@@ -11,7 +11,7 @@ from ige_pipeline.run_request import RunRequest
 from ige_pipeline.stage import DatabaseSource, EndpointSource, batch_of, counts_as_metadata, stage_op
 
 
-@stage_op(kinds={"postgres"})
+@stage_op(kinds={"postgres"}, after=("start", "shards"))
 def schedule_messages(
     context: dg.OpExecutionContext, request: dg.ResourceParam[RunRequest], database: dg.ResourceParam[DatabaseSource]
 ) -> None:

@@ -6,7 +6,7 @@ from ige_pipeline.run_request import RunRequest
 from ige_pipeline.stage import DatabaseSource, ModelSource, batch_of, counts_as_metadata, stage_op
 
 
-@stage_op(kinds={"postgres", "openai"})
+@stage_op(kinds={"postgres", "openai"}, after=("start", "shards"))
 def generate_messages(
     context: dg.OpExecutionContext,
     request: dg.ResourceParam[RunRequest],

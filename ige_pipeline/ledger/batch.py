@@ -93,15 +93,17 @@ def find_batch(conn: Connection, root_run_id: str) -> Batch:
 
 
 @contextmanager
-def alone_with(conn: Connection, batch: Batch) -> Iterator[None]:
-    """Be the only one at work on a batch's candidates.
+def alone_with(conn: Connection, batch: Batch, *, shard: str | None = None) -> Iterator[None]:
+    """Be the only one at work on a batch's candidates, or on one shard of them: those are seen to side by side.
 
     Another run of the same op waits a minute for the first to end; Refusal when it does not.
     """
+    part = "whole_batch" if shard is None else "shard"
+    asked = batch.key | {"shard": shard}
     try:
         with conn.transaction():
             conn.execute("SET LOCAL lock_timeout = '60s'")
-            conn.execute(_QUERIES["take_batch"], batch.key)
+            conn.execute(_QUERIES[f"take_{part}"], asked)
     except errors.LockNotAvailable:
         raise Refusal(f"Another run is at work on batch {batch.id}: end it, or wait until it has ended.") from None
     try:
@@ -109,7 +111,7 @@ def alone_with(conn: Connection, batch: Batch) -> Iterator[None]:
     finally:
         # A connection that broke has let go of it; so has Postgres.
         if not conn.broken and conn.info.transaction_status is not TransactionStatus.INERROR:
-            conn.execute(_QUERIES["leave_batch"], batch.key)
+            conn.execute(_QUERIES[f"leave_{part}"], asked)
 
 
 def close_batch(conn: Connection, batch: Batch) -> dict[str, Any]:

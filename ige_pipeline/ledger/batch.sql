@@ -127,9 +127,18 @@ RETURNING b.counts, b.tokens_in, b.tokens_out, b.cost_usd, b.opened_at, b.closed
 -- Whether somebody has gone back to the old system, and why.
 SELECT reason FROM ige_switches WHERE name = 'retired' AND (value ->> 'on')::boolean
 
--- name: take_batch
+-- name: take_whole_batch
 -- Held by the connection, and let go of when that ends, however it ends.
 SELECT pg_advisory_lock(hashtext('ige_batch'), (%(batch_id)s::bigint %% 2147483647)::integer)
 
--- name: leave_batch
+-- name: leave_whole_batch
 SELECT pg_advisory_unlock(hashtext('ige_batch'), (%(batch_id)s::bigint %% 2147483647)::integer)
+
+-- name: take_shard
+-- Beside the other shards, and not while a run is at work on the whole batch. Both are let go of as the whole is.
+SELECT pg_advisory_lock_shared(hashtext('ige_batch'), (%(batch_id)s::bigint %% 2147483647)::integer),
+       pg_advisory_lock(hashtext('ige_shard'), hashtext(concat_ws(':', %(batch_id)s::bigint, %(shard)s::text)))
+
+-- name: leave_shard
+SELECT pg_advisory_unlock_shared(hashtext('ige_batch'), (%(batch_id)s::bigint %% 2147483647)::integer),
+       pg_advisory_unlock(hashtext('ige_shard'), hashtext(concat_ws(':', %(batch_id)s::bigint, %(shard)s::text)))

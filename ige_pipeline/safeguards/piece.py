@@ -22,6 +22,7 @@ from ige_pipeline.safeguards.judgement import as_columns
 from ige_pipeline.safeguards.phonebook import Sharing
 from ige_pipeline.safeguards.reason import Reason
 from ige_pipeline.safeguards.recipient import quiet_at
+from ige_pipeline.safeguards.span import EVERYBODY, Span, spans_between
 from ige_pipeline.settings import Settings
 
 _FACTS = load(__package__, "facts.sql")
@@ -41,17 +42,6 @@ class Sources:
 
 
 OURS = Sources()
-
-
-@dataclass(frozen=True)
-class Span:
-    """Contractors by their ids, the first and the last included."""
-
-    first: int = -(2**63)
-    last: int = 2**63 - 1
-
-
-EVERYBODY = Span()
 
 
 @dataclass(frozen=True)
@@ -85,11 +75,8 @@ def cut(
     Rivals of one contractor stay together.
     """
     asked = batch.key | {"first": within.first, "last": within.last, "at_once": at_once}
-    ends = [int(row["last"]) for row in conn.execute(statement("cut", sources), asked, prepare=False)]
-    if not ends:
-        return []
-    starts = [within.first, *(end + 1 for end in ends[:-1])]
-    return [Span(*both) for both in zip(starts, [*ends[:-1], within.last], strict=True)]
+    rows = conn.execute(statement("cut", sources), asked, prepare=False)
+    return spans_between([int(row["last"]) for row in rows], within)
 
 
 def pieces_of(conn: Connection, batch: Batch, spans: Sequence[Span]) -> Iterator[Piece]:
@@ -110,9 +97,10 @@ def contractors_of(conn: Connection, batch: Batch, *, within: Span = EVERYBODY, 
     return _contractors(conn, whole.key(batch), sources)
 
 
-def was_begun(conn: Connection, batch: Batch) -> bool:
-    """Whether the safeguards have looked at some of the batch already."""
-    row = conn.execute(_QUERIES["begun"], batch.key).fetchone()
+def was_begun(conn: Connection, batch: Batch, *, within: Span = EVERYBODY) -> bool:
+    """Whether the safeguards have looked at some of these contractors' candidates already."""
+    asked = batch.key | {"first": within.first, "last": within.last}
+    row = conn.execute(_QUERIES["begun"], asked).fetchone()
     return bool(row and row["begun"])
 
 

@@ -28,11 +28,12 @@ SELECT d.id, d.contractor_id
  ORDER BY d.contractor_id
 
 -- name: begun
--- Whether the safeguards have looked at some of this batch before: a run that broke off is gone on with.
+-- Whether the safeguards have looked at some of these before: a run that broke off is gone on with.
 SELECT EXISTS (SELECT
                  FROM ige_decisions d
                 WHERE d.batch_id = %(batch_id)s
                   AND d.decided_on = %(decided_on)s
+                  AND d.contractor_id BETWEEN %(first)s AND %(last)s
                   AND d.screened_at IS NOT NULL) AS begun
 
 -- name: contractors

@@ -17,6 +17,7 @@ from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.safeguards.contacts import NOTHING, AllowList
 from ige_pipeline.safeguards.content import ContentReason, Finding, review
+from ige_pipeline.safeguards.span import EVERYBODY, Span
 from ige_pipeline.settings import Settings
 
 _QUERIES = load(__package__, "screen.sql")
@@ -90,9 +91,10 @@ class Submission:
         return self.standard.objections(self.written, self.brief)
 
 
-def submissions(conn: Connection, batch: Batch, settings: Settings) -> list[Submission]:
-    """Return every draft of `batch` that nobody has reviewed, each as it would be sent."""
-    rows = conn.execute(_QUERIES["drafts_to_review"], settings.model_dump() | batch.key).fetchall()
+def submissions(conn: Connection, batch: Batch, settings: Settings, *, within: Span = EVERYBODY) -> list[Submission]:
+    """Return every draft of `batch` to these contractors that nobody has reviewed, each as it would be sent."""
+    asked = settings.model_dump() | batch.key | {"first": within.first, "last": within.last}
+    rows = conn.execute(_QUERIES["drafts_to_review"], asked).fetchall()
     allow = AllowList.of(settings)
     # What was said before may be taken up by a model or a person, so it may be quoted; templates do not know it.
     know_it = [brief_of(row, settings) for row in rows if row["draft_source"].startswith(("model:", "edited:"))]
@@ -110,9 +112,11 @@ def submissions(conn: Connection, batch: Batch, settings: Settings) -> list[Subm
     ]
 
 
-def screen_content(conn: Connection, batch: Batch, settings: Settings, *, templates: Templates) -> None:
+def screen_content(
+    conn: Connection, batch: Batch, settings: Settings, *, templates: Templates, within: Span = EVERYBODY
+) -> None:
     """Review every draft of `batch` that nobody reviewed; those that fail and cannot be replaced are `rejected`."""
-    submitted = submissions(conn, batch, settings)
+    submitted = submissions(conn, batch, settings, within=within)
     with conn.pipeline():
         for each in submitted:
             draft, findings = fittest(each.brief, each.written, each.standard, templates=templates)

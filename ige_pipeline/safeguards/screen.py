@@ -34,6 +34,7 @@ from ige_pipeline.safeguards.piece import (
 from ige_pipeline.safeguards.ranking import outranked
 from ige_pipeline.safeguards.recipient import FACTS, judge
 from ige_pipeline.safeguards.record import record_candidates, record_decisions
+from ige_pipeline.safeguards.span import EVERYBODY, Span
 from ige_pipeline.settings import Settings
 
 _QUERIES = load(__package__, "screen.sql")
@@ -47,18 +48,22 @@ def screen_recipients(
     consent_needed: bool = True,
     beside: Sequence[Connection] = (),
     at_once: int = AT_ONCE,
+    within: Span = EVERYBODY,
 ) -> None:
     """Decide about every candidate of `batch` that nobody looked at yet; those free to go stay undecided.
 
     `consent_needed` is false only where the endpoint is loopback, so that no text can leave. `beside` are further
-    connections to work on; each piece, of about `at_once` candidates, is a transaction of its own.
+    connections to work on; each piece, of about `at_once` candidates, is a transaction of its own. `within` is the
+    shard to see to; those of one batch may be seen to at the same time.
     """
-    with alone_with(conn, batch):
-        spans = cut(conn, batch, at_once=at_once)
-        sharing = look_up_batch(conn, contractors_of(conn, batch), region=settings.default_region)
-        asked = Screening(batch, settings, consent_needed, sharing, begun=was_begun(conn, batch))
+    shard = None if within == EVERYBODY else str(within)
+    with alone_with(conn, batch, shard=shard):
+        spans = cut(conn, batch, within=within, at_once=at_once)
+        ids = contractors_of(conn, batch, within=within)
+        sharing = look_up_batch(conn, ids, region=settings.default_region)
+        asked = Screening(batch, settings, consent_needed, sharing, begun=was_begun(conn, batch, within=within))
         side_by_side((conn, *beside), pieces_of(conn, batch, spans), partial(screen_piece, asked=asked))
-        conn.execute(_QUERIES["forget_candidates"], batch.key)
+        conn.execute(_QUERIES["forget_candidates"], batch.key | {"first": within.first, "last": within.last})
 
 
 def screen_piece(conn: Connection, piece: Piece, *, asked: Screening, sources: Sources = OURS) -> None:

@@ -16,6 +16,19 @@ SELECT each.reason ->> 'reason' AS reason, count(*) AS decisions
  GROUP BY 1
  ORDER BY 2 DESC, 1
 
+-- name: cut_texts
+-- Where a batch's unreviewed texts may be cut into shards of about so many: each ends with somebody's last one.
+SELECT max(contractor_id) AS last
+  FROM (SELECT d.contractor_id, (rank() OVER (ORDER BY d.contractor_id) - 1) / %(at_once)s::bigint AS shard
+          FROM ige_decisions d
+         WHERE d.batch_id = %(batch_id)s
+           AND d.decided_on = %(decided_on)s
+           AND d.verdict IS NULL
+           AND d.draft IS NOT NULL
+           AND d.reviewed_at IS NULL) AS placed
+ GROUP BY shard
+ ORDER BY last
+
 -- name: drafts_to_review
 -- Texts that were written and not yet checked, each beside those that its contractor got lately.
 SELECT d.id AS decision_id, d.contractor_id, d.trigger_name, d.message_type, d.subject_id, d.occurrence, d.facts,
@@ -41,6 +54,7 @@ SELECT d.id AS decision_id, d.contractor_id, d.trigger_name, d.message_type, d.s
    AND d.verdict IS NULL
    AND d.draft IS NOT NULL
    AND d.reviewed_at IS NULL
+   AND d.contractor_id BETWEEN %(first)s AND %(last)s
  ORDER BY d.id
 
 -- name: record_second_try
@@ -76,5 +90,5 @@ UPDATE ige_decisions
    AND reviewed_at IS NULL
 
 -- name: forget_candidates
--- All that the batch had is in the ledger now.
-DELETE FROM ige_candidates WHERE batch_id = %(batch_id)s
+-- All that the batch had there is in the ledger now.
+DELETE FROM ige_candidates WHERE batch_id = %(batch_id)s AND contractor_id BETWEEN %(first)s AND %(last)s

@@ -220,3 +220,44 @@ def test_all_checks_can_be_asked_by_hand_in_dagster(conn: Connection, in_memory:
     assert {name for name, each in found.items() if not each.passed} == {"oldest_due"}
     assert found["oldest_due"].metadata["value"].value == pytest.approx(180, abs=1)
     assert found["oldest_due"].metadata["limit"].value == 120
+
+
+def test_a_large_batch_is_decided_by_shards_as_it_would_be_whole(
+    conn: Connection, in_memory: dg.DagsterInstance, receiver: Receiver
+) -> None:
+    assert receiver
+    people = [due_person(conn, phone=None if number == 2 else "+12125550100") for number in range(5)]
+
+    whole = run_job(SCHEDULE, in_memory, dry_run=True)
+    split = run_job(SCHEDULE, in_memory, dry_run=True, shard_size=2)
+
+    assert whole.success
+    assert split.success
+    assert steps_of(whole) == FIVE
+    shards = [f"contractors_first_to_{people[1]}", f"contractors_{people[1] + 1}_to_{people[3]}"]
+    shards.append(f"contractors_{people[3] + 1}_to_last")
+    assert [step for step in steps_of(split) if "recipients_shard" in step] == [
+        f"screen_recipients_shard[{shard}]" for shard in shards
+    ]
+    assert [step for step in steps_of(split) if not step.endswith("]")] == FIVE
+    one, other = (decisions_of(conn, result.run_id) for result in (whole, split))
+    assert one == other
+    assert len(one) == 5
+
+
+FIVE = ["evaluate_triggers", "screen_recipients", "generate_messages", "screen_content", "schedule_messages"]
+
+
+def steps_of(result: dg.ExecuteInProcessResult) -> list[str]:
+    return [event.step_key or "" for event in result.all_events if event.is_step_success]
+
+
+def decisions_of(conn: Connection, run_id: str) -> list[dict[str, object]]:
+    """What a run decided, less its ids and times."""
+    return conn.execute(
+        "SELECT d.contractor_id, d.dedupe_key, d.facts, d.draft, d.verdict, d.not_before, d.recipient_facts,"
+        " (SELECT array_agg(each ->> 'reason') FROM jsonb_array_elements(d.reasons) AS each) AS reasons"
+        " FROM ige_decisions d JOIN ige_batches b ON b.id = d.batch_id WHERE b.root_run_id = %s"
+        " ORDER BY d.contractor_id, d.dedupe_key",
+        [run_id],
+    ).fetchall()

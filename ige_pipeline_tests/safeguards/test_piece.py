@@ -15,9 +15,10 @@ from psycopg.rows import DictRow
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.safeguards.judgement import as_columns
 from ige_pipeline.safeguards.phonebook import Sharing
-from ige_pipeline.safeguards.piece import EVERYBODY, Piece, Screening, Sources, take
+from ige_pipeline.safeguards.piece import Piece, Screening, Sources, take
 from ige_pipeline.safeguards.record import record_candidates
 from ige_pipeline.safeguards.screen import decide, screen_piece
+from ige_pipeline.safeguards.span import EVERYBODY
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.agreement.writing import insert_rows
 from ige_pipeline_tests.factories import make_batch

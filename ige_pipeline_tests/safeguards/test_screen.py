@@ -15,8 +15,9 @@ from ige_pipeline.postgres.connection import connect
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.safeguards.batch_facts import with_facts
 from ige_pipeline.safeguards.phonebook import look_up
-from ige_pipeline.safeguards.piece import EVERYBODY, cut, pieces_of
+from ige_pipeline.safeguards.piece import cut, pieces_of
 from ige_pipeline.safeguards.screen import count_reasons, count_verdicts, screen_recipients
+from ige_pipeline.safeguards.span import EVERYBODY, Span, span_of
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.factories import (
     ago,
@@ -420,6 +421,29 @@ def test_only_one_run_at_a_time_is_at_work_on_a_batch(database_url: str) -> None
         free = one(other.execute("SELECT pg_try_advisory_lock(hashtext('ige_batch'), %s) AS mine", [batch.id]))
 
     assert (held["mine"], free["mine"]) == (False, True)
+
+
+def test_shards_of_one_batch_are_seen_to_side_by_side_but_each_by_one_run_and_not_beside_the_whole(
+    database_url: str,
+) -> None:
+    asked = "SELECT pg_try_advisory_lock(hashtext('ige_batch'), %s) AS mine"
+    with connect(database_url) as conn, connect(database_url) as beside, connect(database_url) as third:
+        batch = make_batch(conn)
+
+        with alone_with(conn, batch, shard="one"), alone_with(beside, batch, shard="two"):
+            whole = one(third.execute(asked, [batch.id]))["mine"]
+            third.execute("SET lock_timeout = '10ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                third.execute(load("ige_pipeline.ledger", "batch.sql")["take_shard"], batch.key | {"shard": "one"})
+
+    assert whole is False
+
+
+def test_a_span_is_known_by_its_name() -> None:
+    for span in (EVERYBODY, Span(first=5), Span(last=7), Span(5, 7), Span(-9, -2)):
+        assert span_of(str(span)) == span
+    with pytest.raises(ValueError, match="names no span"):
+        span_of("contractors_1")
 
 
 def test_before_the_safeguards_have_looked_a_candidate_is_told_as_undecided(conn: Conn) -> None:
