@@ -9,6 +9,9 @@ class KeepSettings(BaseModel):
     keep_decisions_days: int = Field(
         90, ge=7, le=3650, description="Days that decisions are kept which led to no message."
     )
+    keep_inbound_days: int = Field(
+        365, ge=30, le=3650, description="Days that texts of replies and receipts are kept; that there was one stays."
+    )
     keep_runs_days: int = Field(
         14,
         ge=2,

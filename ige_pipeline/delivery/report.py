@@ -51,10 +51,15 @@ def of_batch(
 
 
 def _decided(conn: Connection, batch: Batch, closed: dict[str, Any]) -> dict[str, Any]:
+    """What a person reads comes first, then what Dagster plots."""
     counts = closed["counts"]
     reasons = conn.execute(_QUERIES["by_reason"], batch.key).fetchall()
     return (
         {
+            "triggers": as_table(_bars(conn.execute(_QUERIES["by_trigger"], batch.key).fetchall())),
+            "reasons": as_table(reasons),
+            "scheduled_of_late": dg.MetadataValue.md(_of_late(conn, batch)),
+            "scheduled_messages": _link("scheduled_messages", batch.batch_hour),
             "candidates": sum(counts.values()),
             "cost_usd": float(closed["cost_usd"]),
             "tokens": closed["tokens_in"] + closed["tokens_out"],
@@ -64,12 +69,6 @@ def _decided(conn: Connection, batch: Batch, closed: dict[str, Any]) -> dict[str
         | counts_as_metadata("verdict", counts)
         | counts_as_metadata("trigger", closed["by_trigger"])
         | counts_as_metadata("reason", {row["reason"]: row["decisions"] for row in reasons})
-        | {
-            "triggers": as_table(_bars(conn.execute(_QUERIES["by_trigger"], batch.key).fetchall())),
-            "reasons": as_table(reasons),
-            "scheduled_of_late": dg.MetadataValue.md(_of_late(conn, batch)),
-            "scheduled_messages": _link("scheduled_messages", batch.batch_hour),
-        }
     )
 
 

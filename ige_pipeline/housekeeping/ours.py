@@ -13,9 +13,12 @@ _QUERIES = load(__package__, "ours.sql")
 def tidy(conn: Connection, settings: Settings) -> dict[str, int]:
     """Return how much went: days of the ledger, with what hangs on them, and rows of other tables."""
     keep = {"keep_days": settings.keep_decisions_days}
+    keep_replies = {"keep_days": settings.keep_inbound_days}
     return {
         "ledger_days": retire_decisions(conn, keep_days=settings.keep_decisions_days),
         "alerts": conn.execute(_QUERIES["retire_alerts"], keep).rowcount,
+        "texts_of_replies": conn.execute(_QUERIES["forget_replies"], keep_replies).rowcount,
+        "receipts": conn.execute(_QUERIES["retire_receipts"], keep_replies).rowcount,
         "spend_days": conn.execute(_QUERIES["retire_spend"], keep).rowcount,
     }
 

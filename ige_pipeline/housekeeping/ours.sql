@@ -6,6 +6,15 @@ DELETE FROM ige_alerts WHERE ended_at < now() - make_interval(days => %(keep_day
 -- What earlier days' batches took for the model; the batches keep their own sums.
 DELETE FROM ige_model_spend WHERE day < (now() AT TIME ZONE 'UTC')::date - %(keep_days)s::int
 
+-- name: forget_replies
+-- What somebody wrote; that they wrote, when, and what it meant stays, as the proof of an opt-out.
+UPDATE ige_inbound_messages
+   SET body = ''
+ WHERE received_at < now() - make_interval(days => %(keep_days)s::int) AND body <> ''
+
+-- name: retire_receipts
+DELETE FROM ige_receipts WHERE received_at < now() - make_interval(days => %(keep_days)s::int)
+
 -- name: sizes
 -- What is kept in all, for the figures.
 SELECT (SELECT count(*) FROM ige_batches) AS batches,

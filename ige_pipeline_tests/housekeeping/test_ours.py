@@ -27,9 +27,21 @@ def test_what_is_older_than_it_is_kept_goes_and_is_counted(conn: Connection) -> 
 
     gone = tidy(conn, Settings(keep_decisions_days=90))
 
-    assert gone == {"ledger_days": 2, "alerts": 2, "spend_days": 2}
+    assert gone == {"ledger_days": 2, "alerts": 2, "texts_of_replies": 0, "receipts": 0, "spend_days": 2}
     assert days(conn, "ige_decisions", "decided_on") == [0, 89]
     assert days(conn, "ige_model_spend", "day") == [0, 89]
     assert len(days(conn, "ige_alerts", "at")) == 3
-    assert tidy(conn, Settings()) == {"ledger_days": 0, "alerts": 0, "spend_days": 0}
+    assert set(tidy(conn, Settings()).values()) == {0}
     assert sizes(conn)["ledger_parts"] == 3
+
+
+def test_of_an_old_reply_the_text_goes_and_that_there_was_one_stays(conn: Connection) -> None:
+    for age in (300, 400):
+        reply = {"provider_id": f"SM{age}", "proof": "token", "body": "STOP please", "meaning": "opt_out"}
+        insert(conn, "ige_inbound_messages", reply | {"received_at": ago(days=age)})
+
+    gone = tidy(conn, Settings(keep_inbound_days=365))
+
+    rows = conn.execute("SELECT body, meaning FROM ige_inbound_messages ORDER BY id").fetchall()
+    assert gone["texts_of_replies"] == 1
+    assert [(row["body"], row["meaning"]) for row in rows] == [("STOP please", "opt_out"), ("", "opt_out")]
