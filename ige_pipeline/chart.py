@@ -23,18 +23,27 @@ COLOURS: dict[str, Colour] = {
 }
 _OTHER: Colour = (84, 110, 122)
 _PAPER: Colour = (236, 239, 241)
+_WHITE: Colour = (255, 255, 255)
 
 
-def stacked_bar(parts: Mapping[str, int], *, whole: int, width: int = 240, height: int = 12) -> bytes:
-    """Draw a bar of coloured parts, by the names in COLOURS, on a strip that stands for `whole`; return a PNG."""
+def stacked_bars(bars: Sequence[Mapping[str, int]], *, width: int = 360, height: int = 12, apart: int = 4) -> bytes:
+    """Draw one bar below the other, of coloured parts by the names in COLOURS; the longest fills the width. A PNG."""
+    whole = max((sum(parts.values()) for parts in bars), default=0)
+    between = [[_WHITE] * width] * apart
+    rows: list[list[Colour]] = []
+    for parts in bars:
+        rows += (between if rows else []) + [_bar(parts, whole=whole, width=width)] * height
+    return png(rows or between)
+
+
+def _bar(parts: Mapping[str, int], *, whole: int, width: int) -> list[Colour]:
     row: list[Colour] = []
     total = 0
     for name, count in parts.items():
         total += count
         end = min(width, round(width * total / whole)) if whole else 0
         row += [COLOURS.get(name, _OTHER)] * (end - len(row))
-    row += [_PAPER] * (width - len(row))
-    return png([row] * height)
+    return row + [_PAPER] * (width - len(row))
 
 
 def columns(values: Sequence[float], *, width: int = 6, height: int = 40, colour: Colour = _OTHER) -> bytes:

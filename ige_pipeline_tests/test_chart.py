@@ -6,7 +6,7 @@ import zlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ige_pipeline.chart import COLOURS, columns, png, stacked_bar
+from ige_pipeline.chart import COLOURS, columns, png, stacked_bars
 
 Colour = tuple[int, int, int]
 SHADES = st.tuples(*[st.integers(0, 255)] * 3)
@@ -35,16 +35,15 @@ def test_a_picture_is_read_as_it_was_drawn(rows: list[list[Colour]]) -> None:
     assert pixels(png(rows)) == rows
 
 
-def test_a_bar_shows_each_part_at_its_share_of_the_whole() -> None:
-    (row, *_others) = pixels(stacked_bar({"scheduled": 3, "blocked": 1}, whole=8, width=80))
+def test_each_bar_shows_its_parts_at_their_share_of_the_longest() -> None:
+    drawn = pixels(stacked_bars([{"scheduled": 3, "blocked": 1}, {"blocked": 8}], width=80, height=2, apart=1))
 
-    assert row.count(COLOURS["scheduled"]) == 30
-    assert row.count(COLOURS["blocked"]) == 10
-    assert len(row) == 80
+    assert [row.count(COLOURS["scheduled"]) for row in drawn] == [30, 30, 0, 0, 0]
+    assert [row.count(COLOURS["blocked"]) for row in drawn] == [10, 10, 0, 80, 80]
 
 
 def test_nothing_is_drawn_of_nothing() -> None:
-    assert len(pixels(stacked_bar({}, whole=0))[0]) == 240
+    assert len(pixels(stacked_bars([]))[0]) == len(pixels(stacked_bars([{}]))[0]) == 360
     assert len(pixels(columns([]))) == 40
     assert len(pixels(columns([0, 0]))[0]) == 12
 

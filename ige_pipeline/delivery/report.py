@@ -1,12 +1,12 @@
 """What Dagster is told: one materialization for each asset and hour, with counts, tables, and links both ways."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
-from ige_pipeline.chart import columns, picture, stacked_bar
+from ige_pipeline.chart import columns, picture, stacked_bars
 from ige_pipeline.delivery.tally import DeliveryReport
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
@@ -56,7 +56,7 @@ def _decided(conn: Connection, batch: Batch, closed: dict[str, Any]) -> dict[str
     reasons = conn.execute(_QUERIES["by_reason"], batch.key).fetchall()
     return (
         {
-            "triggers": as_table(_bars(conn.execute(_QUERIES["by_trigger"], batch.key).fetchall())),
+            "triggers": _by_trigger(conn, batch),
             "reasons": as_table(reasons),
             "scheduled_of_late": dg.MetadataValue.md(_of_late(conn, batch)),
             "scheduled_messages": _link("scheduled_messages", batch.batch_hour),
@@ -72,21 +72,17 @@ def _decided(conn: Connection, batch: Batch, closed: dict[str, Any]) -> dict[str
     )
 
 
-def _bars(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return one row a trigger: its verdicts in words, and as a bar beside those of the others."""
+def _by_trigger(conn: Connection, batch: Batch) -> dg.MarkdownMetadataValue:
+    """Return one row a trigger with its verdicts in words, and below them one bar each, in the same order."""
     found: dict[str, dict[str, int]] = {}
-    for row in rows:
+    for row in conn.execute(_QUERIES["by_trigger"], batch.key):
         found.setdefault(row["trigger"], {})[row["verdict"]] = row["decisions"]
-    whole = max((sum(verdicts.values()) for verdicts in found.values()), default=0)
-    return [
-        {
-            "trigger": trigger,
-            "candidates": sum(verdicts.values()),
-            "verdicts": _in_words(verdicts),
-            "": picture(stacked_bar(verdicts, whole=whole), _in_words(verdicts)),
-        }
+    rows = [
+        {"trigger": trigger, "candidates": sum(verdicts.values()), "verdicts": _in_words(verdicts)}
         for trigger, verdicts in found.items()
     ]
+    bars = picture(stacked_bars(list(found.values())), "A bar a trigger, in this order")
+    return dg.MetadataValue.md(f"{as_table(rows).value}\n\n{bars}")
 
 
 def _in_words(counts: Mapping[str, int]) -> str:
@@ -95,7 +91,7 @@ def _in_words(counts: Mapping[str, int]) -> str:
 
 def _of_late(conn: Connection, batch: Batch) -> str:
     late = [row["scheduled"] for row in conn.execute(_QUERIES["last_batches"], batch.key)]
-    told = f"The last {len(late)} batches scheduled {min(late)} to {max(late)} messages" if late else "The first batch"
+    told = f"Messages of the last {len(late)} batches: {min(late, default=0)} to {max(late, default=0)}"
     return f"{picture(columns(late or [0]), told)}\n\n{told}, the newest on the right."
 
 
@@ -123,9 +119,7 @@ def of_delivery(
             "seconds_to_delivery/p50": round(now.get("p50_seconds", 0.0), 1),
             "seconds_to_delivery/p95": round(now.get("p95_seconds", 0.0), 1),
             **counts_as_metadata("messages", ends),
-            "now": dg.MetadataValue.md(
-                f"{picture(stacked_bar(ends, whole=sum(ends.values())), _in_words(ends))}\n\n{_in_words(ends)}"
-            ),
+            "now": dg.MetadataValue.md(f"{picture(stacked_bars([ends]), _in_words(ends))}\n\n{_in_words(ends)}"),
             "scheduled_messages": _link("scheduled_messages", hour),
             "run": dg.MetadataValue.dagster_run(run_id),
         }
