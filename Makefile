@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 N8N    ?= $(or $(TMPDIR),/var/tmp)/ige-n8n
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test agreement machine month check chaos audit test-deploy test-n8n format clean help python
+.PHONY: run test agreement machine month check chaos audit test-deploy test-n8n test-console format clean help python
 
 help:           ## show this
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -50,6 +50,10 @@ audit: $(VENV)/check.stamp ## look every dependency up in the advisory database,
 test-n8n: $(VENV)/test.stamp ## try the shipped workflow on a real n8n (3 GB from npm into $N8N, once)
 	bash ige_pipeline_tests/n8n/install.sh "$(N8N)"
 	IGE_TEST_N8N="$(N8N)" $(BIN)/pytest -q ige_pipeline_tests/n8n
+
+test-console: $(VENV)/test.stamp ## use the console in a headless Chromium (Debian: chromium and chromium-driver)
+	@$(PIP) --editable '.[browser]'
+	IGE_TEST_BROWSER=1 $(BIN)/pytest -q -rs ige_pipeline_tests/console/test_in_a_browser.py
 
 format: $(VENV)/check.stamp ## format the code
 	$(BIN)/ruff check --fix .

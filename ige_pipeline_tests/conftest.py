@@ -19,7 +19,9 @@ from ige_pipeline.postgres import embedded, migrate
 
 SERVER_IDLE_STOP = timedelta(seconds=60)
 # A real n8n is three gigabytes: `make test-n8n` installs it outside of the repository and says where.
+# So is a browser; `make test-console` says that there is one.
 collect_ignore = [] if "IGE_TEST_N8N" in os.environ else ["n8n/test_n8n.py"]
+collect_ignore += [] if "IGE_TEST_BROWSER" in os.environ else ["console/test_in_a_browser.py"]
 
 
 @contextmanager

@@ -127,6 +127,26 @@ def _show_posted(report: Any, *, due: int) -> None:
     say(f"{ideal}peak memory of this process {before:,.0f} MB before and {after:,.0f} MB after.")
 
 
+@bench.command()
+@click.option("--messages", type=click.IntRange(min=3_000), default=1_000_000, show_default=True, help="How many.")
+@click.option("--rounds", type=click.IntRange(min=1), default=10, show_default=True, help="Each page so many times.")
+@json_option
+def console(messages: int, rounds: int, *, json_wanted: bool) -> None:
+    """Open every page of the console with many messages behind it."""
+    from ige_pipeline.bench import console as pages  # noqa: PLC0415 - as above
+
+    report = pages.run(messages=messages, rounds=rounds)
+    if json_wanted:
+        as_json(asdict(report))
+        return
+    rows = ((each.path, f"{each.median_ms:.0f}", f"{each.longest_ms:.0f}") for each in report.pages)
+    table(f"{report.messages:,} messages", ("page", "median ms", "longest ms"), rows)
+    say(
+        f"The figures of the days were counted beside in {report.first_count_seconds:.1f} s the first time, "
+        f"and in {report.count_seconds:.1f} s after that."
+    )
+
+
 def _as_dict(report: Report) -> dict[str, Any]:
     return {
         "contractors": report.contractors,

@@ -1,0 +1,269 @@
+"""The console in a real browser: what a person does there, by mouse, by keyboard and on a phone.
+
+`make test-console` runs this; it needs Chromium and its driver.
+"""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import pytest
+import uvicorn
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+from ige_pipeline.console.desk import in_a_thread
+from ige_pipeline.console.routes import routes
+from ige_pipeline.delivery import outbox
+from ige_pipeline.postgres.connection import open_pool
+from ige_pipeline.serve import app, run
+from ige_pipeline_tests.cli.people import make_awake_contractor
+from ige_pipeline_tests.console.desks import TOKENS, make_desk
+from ige_pipeline_tests.factories import Conn, ago, fetch, make_goal, make_message, make_sent_message, make_trust
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+PAGES = ("/", "/messages", "/why-not", "/drafts", "/dead", "/triggers", "/what-if", "/stop")
+
+pytestmark = [
+    pytest.mark.skipif(
+        CHROMIUM is None or DRIVER is None,
+        reason="no chromium and chromedriver: apt install chromium chromium-driver",
+    ),
+    # Selenium leaves the pipe to its driver to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+class Browser:
+    """A browser with somebody before it, who is logged in."""
+
+    def __init__(self, driver: webdriver.Chrome, address: str) -> None:
+        self.driver, self.address = driver, address
+
+    def open(self, path: str) -> None:
+        """Go to a page."""
+        self.driver.get(f"{self.address}/console{path}")
+
+    def log_in(self, role: str) -> None:
+        """Come in with the token of a role, by keyboard alone: the field has the focus."""
+        self.driver.delete_all_cookies()
+        self.open("/login")
+        self.driver.switch_to.active_element.send_keys(TOKENS[role], Keys.ENTER)
+        self.wait_for("Overview")
+
+    def find(self, selector: str) -> WebElement:
+        """Return the first element of a selector."""
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def click(self, text: str) -> None:
+        """Click the link or button that says so, and wait for what comes of it."""
+        said = f"[normalize-space()='{text}']"
+        self.driver.find_element(By.XPATH, f"//a{said} | //button{said}").click()
+
+    def wait_for(self, text: str) -> None:
+        """Wait until the page says something."""
+        WebDriverWait(self.driver, 10, ignored_exceptions=[StaleElementReferenceException]).until(
+            lambda driver: text in driver.find_element(By.TAG_NAME, "body").text
+        )
+
+    def press(self, *keys: str) -> None:
+        """Press keys wherever the focus is."""
+        self.driver.switch_to.active_element.send_keys(*keys)
+
+    def size(self, width: int, height: int = 844) -> None:
+        """Be a screen of that size."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+    def complaints(self) -> list[str]:
+        """Return what the browser has complained about since it was last asked: blocked scripts, missing files."""
+        told = self.driver.get_log("browser")
+        return [each["message"] for each in told if each["level"] == "SEVERE" and " 40" not in each["message"]]
+
+
+@contextmanager
+def serving(conn: Conn, url: str) -> Iterator[str]:
+    with open_pool(url, size=4) as pool, run.listen("127.0.0.1", 0) as listening:
+        desk = replace(make_desk(conn), open_connection=pool.connection, beside=in_a_thread)
+        config = uvicorn.Config(app.application(pool, routes(desk)), log_level="warning", access_log=False)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser(shared_conn: Conn, server_url: str) -> Iterator[Browser]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for each in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,900"):
+        options.add_argument(each)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    url = urlsplit(server_url)._replace(path=f"/{shared_conn.info.dbname}").geturl()
+    with serving(shared_conn, url) as address:
+        driver = webdriver.Chrome(options=options, service=Service(executable_path=DRIVER))
+        try:
+            yield Browser(driver, address)
+        finally:
+            driver.quit()
+
+
+@pytest.fixture(scope="module")
+def ada(shared_conn: Conn) -> int:
+    """Somebody with a history, whose words try to be more than words."""
+    ada = make_awake_contractor(shared_conn, first_name="Zelda", last_name="Quimby", company_name="Quimby Roofs")
+    make_goal(shared_conn, ada)
+    for days, score in ((20, 40), (10, 55), (3, 62)):
+        make_trust(shared_conn, ada, score, recorded_at=ago(days=days))
+    make_sent_message(
+        shared_conn,
+        ada,
+        message_content="How did the permit go?",
+        contractor_response="<img src=x onerror=alert(1)> Fine!",
+    )
+    return ada
+
+
+def test_somebody_finds_a_message_and_reads_its_story(browser: Browser, ada: int) -> None:
+    browser.log_in("viewer")
+    browser.click("Messages")
+    browser.find("#q").send_keys("permit")
+    WebDriverWait(browser.driver, 10).until(lambda driver: "q=permit" in driver.current_url)
+    browser.find("table.list a.row").click()
+
+    browser.wait_for("Its story")
+    body = browser.find("body").text
+    assert "How did the permit go?" in body
+    assert "<img src=x onerror=alert(1)> Fine!" in body
+    assert f"/contractors/{ada}" in browser.driver.page_source
+    assert browser.complaints() == []
+
+
+def test_a_pause_asks_first_and_is_shown(browser: Browser, shared_conn: Conn, ada: int) -> None:
+    browser.log_in("operator")
+    browser.open(f"/contractors/{ada}")
+    browser.click("Pause")
+    assert fetch(shared_conn, "contractors", ada)["ai_proactive_paused"] is False
+
+    browser.find("input[name=reason]").send_keys("On holiday")
+    browser.find("form.ask button.primary").click()
+
+    browser.wait_for("Paused: nothing is sent to them.")
+    assert fetch(shared_conn, "contractors", ada)["ai_pause_reason"] == "On holiday"
+    browser.click("Resume")
+    browser.find("form.ask button.primary").click()
+    browser.wait_for("The pause is lifted.")
+    assert browser.complaints() == []
+
+
+def test_a_dead_letter_is_chosen_and_sent_again(browser: Browser, shared_conn: Conn, ada: int) -> None:
+    dead = make_message(shared_conn, ada, dead_at=ago(hours=1), dead_reason="http_400", attempts=1)
+    browser.log_in("operator")
+    browser.open("/dead")
+    browser.find("input[data-all]").click()
+    browser.click("Send the chosen ones again")
+    browser.wait_for("Send 1 dead letter again?")
+    browser.find("form.ask button.primary").click()
+
+    browser.wait_for("Sent on their way again")
+    assert fetch(shared_conn, "ai_proactive_messages", dead)["dead_at"] is None
+
+
+def test_all_sending_is_stopped_and_started_from_any_page(browser: Browser, shared_conn: Conn) -> None:
+    browser.log_in("operator")
+    browser.open("/triggers")
+    browser.click("Stop all sending")
+    browser.find("input[name=reason]").send_keys("A wrong template")
+    browser.find("form.ask button.primary").click()
+    browser.wait_for("All sending is stopped.")
+    assert outbox.standing(shared_conn).stopped
+
+    browser.open("/messages")
+    browser.click("Start sending")
+    browser.find("form.ask button.primary").click()
+    browser.wait_for("Sending is on")
+    assert not outbox.standing(shared_conn).stopped
+
+
+def test_who_may_only_look_is_offered_no_change_and_refused_one(browser: Browser, ada: int) -> None:
+    browser.log_in("viewer")
+    browser.open(f"/contractors/{ada}")
+    offered = [each.text for each in browser.driver.find_elements(By.CSS_SELECTOR, "a.button, button")]
+    assert not {"Pause", "Stop all sending", "Resume"} & set(offered)
+
+    browser.open(f"/contractors/{ada}/pause")
+    browser.find("input[name=reason]").send_keys("x")
+    browser.find("form.ask button.primary").click()
+
+    browser.wait_for("You may look, not change")
+
+
+def test_everything_can_be_reached_by_keyboard(browser: Browser, ada: int) -> None:
+    browser.log_in("viewer")
+    browser.find("body").send_keys(Keys.TAB)
+    assert browser.driver.switch_to.active_element.text == "Skip to the content"
+
+    browser.find("body").send_keys("g", "m")
+    browser.wait_for("Search")
+    browser.find("body").send_keys("/")
+    assert browser.driver.switch_to.active_element.get_attribute("name") == "q"
+    browser.press(Keys.TAB)
+    browser.find("body").send_keys("j")
+    assert (browser.driver.switch_to.active_element.get_attribute("class") or "") == "row"
+    browser.press(Keys.ENTER)
+    browser.wait_for("Its story")
+    assert ada
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_page_is_wider_than_its_screen_and_text_can_be_read(
+    browser: Browser, ada: int, width: int, scheme: str
+) -> None:
+    browser.driver.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    )
+    browser.size(width)
+    browser.log_in("operator")
+    for path in (*PAGES, f"/contractors/{ada}", f"/why-not?contractor={ada}"):
+        browser.open(path)
+        wide = browser.driver.execute_script("return document.documentElement.scrollWidth")
+        assert wide <= width, path
+        assert _contrast(browser) >= 4.5, path
+    assert browser.complaints() == []
+
+
+def _contrast(browser: Browser) -> float:
+    """Return the least contrast (WCAG 2) of all pairs of ink and paper."""
+    return float(
+        browser.driver.execute_script("""
+        const probe = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+        const style = getComputedStyle(document.documentElement);
+        const light = (name) => {
+          probe.fillStyle = style.getPropertyValue(name).trim(); probe.fillRect(0, 0, 1, 1);
+          const [r, g, b] = [...probe.getImageData(0, 0, 1, 1).data].map((v) => v / 255)
+            .map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+          return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        };
+        const contrast = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
+        const pairs = ['ink', 'soft', 'accent', 'bad']
+          .flatMap((ink) => [['--paper', '--' + ink], ['--card', '--' + ink]])
+          .concat(['good', 'warn', 'bad', 'calm', 'blue', 'accent'].map((each) => ['--' + each + '-soft', '--' + each]))
+          .concat([['--accent', '--accent-ink']]);
+        return Math.min(...pairs.map(([a, b]) => contrast(a, b)));
+        """)
+    )
