@@ -87,7 +87,7 @@ def test_what_a_page_links_to_exists(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_that_a_page_names_exists(name: str) -> None:
     typed = re.findall(
-        r"(?:`|^\s*(?:\$ )?(?:\S+=\S+ )*(?:\S*/bin/)?)ige ((?:[a-z]+)(?: [a-z]+)?)", text(name), re.MULTILINE
+        r"(?:`|^\s*(?:\$ )?(?:\S+=\S+ )*(?:\S*/bin/)?)ige ((?:[a-z-]+)(?: [a-z]+)?)", text(name), re.MULTILINE
     )
     known = {" ".join(words.split()[:length]) for words in command_names() for length in (1, 2)}
 
@@ -96,7 +96,7 @@ def test_every_command_that_a_page_names_exists(name: str) -> None:
 
 
 def test_the_first_page_names_every_command() -> None:
-    named = {" ".join(words.split()) for words in re.findall(r"`ige ([a-z ]+)", text("README.md"))}
+    named = {" ".join(words.split()) for words in re.findall(r"`ige ([a-z][a-z -]*)", text("README.md"))}
 
     assert command_names() - named == set()
 
@@ -152,7 +152,7 @@ def test_every_reason_has_its_line_and_says_what_it_does_at_sending() -> None:
 def test_the_statements_for_an_operator_fit_the_schema(conn: psycopg.Connection[DictRow]) -> None:
     statements = [*blocks("docs/operations.md", "sql"), *blocks("docs/explain.md", "sql")]
 
-    assert len(statements) > 2
+    assert len(statements) > 1
     for statement in statements:
         conn.execute(statement.encode())
 

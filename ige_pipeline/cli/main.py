@@ -30,10 +30,12 @@ _COMMANDS = {
     "housekeep": "housekeep",
     "metrics": "metrics",
     "migrate": "database",
+    "opt-out": "opt_out",
     "pause": "pause",
     "preview": "run",
     "redrive": "dead",
     "restored": "restored",
+    "replies": "opt_out",
     "resume": "pause",
     "retire": "retire",
     "run": "run",
@@ -68,6 +70,8 @@ _SHOWN = (
     "cancel",
     "pause",
     "resume",
+    "opt-out",
+    "replies",
     "dead",
     "redrive",
     "endpoint",
@@ -95,7 +99,7 @@ class Commands(click.Group):
         if cmd_name not in _SHOWN:
             return None
         module = importlib.import_module(f"ige_pipeline.cli.{_COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -79,7 +79,7 @@ class Point:
 
 def line(points: Sequence[Point], *, limit: float | None = None, label: str) -> Markup:
     """Draw values from 0 to 100 over time, with a dashed line where the `limit` is; at least one point is needed."""
-    width, height, left, foot = 720.0, 220.0, 34.0, 24.0
+    width, height, left, foot = 480.0, 210.0, 40.0, 26.0
     began, ended = points[0].at, points[-1].at
     span = (ended - began).total_seconds() or 1.0
 

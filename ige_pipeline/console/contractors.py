@@ -54,6 +54,7 @@ def page(desk: Desk, ask: Ask) -> Response:
         deeds=conn.execute(_QUERIES["by_hand"], {"id": who["id"]}).fetchall(),
         found=messages.of_contractor(conn, who["id"], before=ask.number("before")),
         chosen={},
+        came=conn.execute(_QUERIES["came"], {"id": who["id"]}).fetchall(),
     )
 
 

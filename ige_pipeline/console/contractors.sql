@@ -34,3 +34,11 @@ SELECT a.at, a.who, a.action, a.detail ->> 'reason' AS reason
    AND a.detail ->> 'contractor_id' = %(id)s::bigint::text
  ORDER BY a.id DESC
  LIMIT 10
+
+-- name: came
+-- What they wrote to us last.
+SELECT i.received_at, i.body, i.meaning, i.indicator, i.message_id
+  FROM ige_inbound_messages i
+ WHERE i.contractor_id = %(id)s
+ ORDER BY i.id DESC
+ LIMIT 10

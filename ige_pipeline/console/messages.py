@@ -39,6 +39,8 @@ _TITLES = {
     "refused": "What was refused",
     "attempt": "An attempt",
     "reply": "They answered",
+    "receipt": "The provider",
+    "outcome": "What came of it",
 }
 
 
@@ -125,7 +127,13 @@ def story(desk: Desk, ask: Ask) -> Response:
     lines = [(_TITLES.get(label, label), label, _said(label, said, shown=shown)) for label, said in _lines(told)]
     sentence = of_decision(told[0]) if told else None
     return render.page(
-        desk, ask, "message.html", message=row, decision=told[0] if told else None, lines=lines, sentence=sentence
+        desk,
+        ask,
+        "message.html",
+        message=row,
+        decision=told[0] if told else None,
+        lines=lines,
+        sentence=sentence,
     )
 
 

@@ -10,6 +10,7 @@ from ige_pipeline.console import figures as daily
 from ige_pipeline.console import render
 from ige_pipeline.console.ask import Ask
 from ige_pipeline.console.desk import Desk
+from ige_pipeline.console.replies import count_flagged
 from ige_pipeline.delivery import outbox
 from ige_pipeline.delivery.alert import open_alerts
 from ige_pipeline.delivery.breaker import circuits
@@ -81,6 +82,8 @@ def _calls(conn: Connection, standing: outbox.Standing, *, keeps_up: bool, oldes
         yield "warn", f"{_many(waits['held'], 'batch', 'batches')} held for a person.", "drafts"
     if drafts := count_waiting(conn):
         yield "warn", f"{_many(drafts, 'draft waits', 'drafts wait')} for a person.", "drafts"
+    if flagged := count_flagged(conn):
+        yield "warn", f"{_many(flagged, 'reply waits', 'replies wait')} for a person.", "replies?flagged=yes"
     if waits["dead"]:
         yield "warn", f"{_many(waits['dead'], 'message', 'messages')} died in the last 24 hours.", "dead"
     if not keeps_up:

@@ -45,10 +45,16 @@ SELECT COALESCE(sum(taken_usd) FILTER (WHERE day = (now() AT TIME ZONE 'UTC')::d
 -- What waits for a person: dead letters of the last day, batches that were held, and when a batch last ended.
 SELECT (SELECT count(*) FROM ai_proactive_messages WHERE dead_at > now() - interval '24 hours') AS dead,
        (SELECT count(*)
-          FROM ige_batches
-         WHERE opened_at > now() - interval '48 hours'
-           AND NOT dry_run AND approved_at IS NULL
-           AND COALESCE((counts ->> 'held')::bigint, 0) > 0) AS held,
+          FROM ige_batches b
+         WHERE b.opened_at > now() - interval '48 hours'
+           AND NOT b.dry_run AND b.approved_at IS NULL
+           AND COALESCE((b.counts ->> 'held')::bigint, 0) > 0
+           AND EXISTS (SELECT 1
+                         FROM ige_decisions d
+                        WHERE d.batch_id = b.id
+                          AND d.decided_on = (b.opened_at AT TIME ZONE 'UTC')::date
+                          AND d.verdict = 'held'
+                          AND d.reasons @> '[{"reason": "blast_radius"}]')) AS held,
        (SELECT max(closed_at) FROM ige_batches WHERE NOT dry_run) AS last_batch
 
 -- name: activity
@@ -66,6 +72,11 @@ SELECT * FROM (
        FROM ige_batches b
       ORDER BY b.id DESC
       LIMIT 10)
+    UNION ALL
+    (SELECT i.received_at, 'came', i.meaning, i.id, i.contractor_id, NULLIF(concat_ws(' ', c.first_name, c.last_name), ''),
+            NULL, NULL
+       FROM (SELECT * FROM ige_inbound_messages ORDER BY id DESC LIMIT 15) i
+       LEFT JOIN contractors c ON c.id = i.contractor_id)
     UNION ALL
     (SELECT u.at, 'by hand', u.action, NULL, NULL, u.who, NULL, NULL
        FROM ige_audit u

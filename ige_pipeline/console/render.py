@@ -37,6 +37,7 @@ _NUMBER = re.compile(r"(\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?)|\
 PLACES = (
     ("Overview", f"{HOME}/"),
     ("Messages", f"{HOME}/messages"),
+    ("Replies", f"{HOME}/replies"),
     ("Why not", f"{HOME}/why-not"),
     ("Drafts", f"{HOME}/drafts"),
     ("Dead letters", f"{HOME}/dead"),
@@ -48,6 +49,8 @@ DONE = {
     "paused": "Paused: nothing is sent to them.",
     "resumed": "The pause is lifted.",
     "opted_out": "They are opted out: nothing goes to this number any more.",
+    "opted_in": "The opt-out is lifted.",
+    "seen": "You have looked at it.",
     "cancelled": "The message is cancelled.",
     "approved": "The draft is approved and scheduled.",
     "edited": "The draft has its new text and goes on waiting.",

@@ -8,7 +8,19 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ige_pipeline.console import contractors, dead, drafts, login, messages, overview, switches, triggers, why_not
+from ige_pipeline.console import (
+    contractors,
+    dead,
+    drafts,
+    login,
+    messages,
+    opt_out,
+    overview,
+    replies,
+    switches,
+    triggers,
+    why_not,
+)
 from ige_pipeline.console.desk import Desk
 from ige_pipeline.console.gate import View, guarded
 from ige_pipeline.console.render import HEADERS, HOME, bare
@@ -22,6 +34,7 @@ READ: dict[str, View] = {
     "/messages/{id:int}": messages.story,
     "/contractors/{id:int}": contractors.page,
     "/why-not": why_not.page,
+    "/replies": replies.page,
     "/drafts": drafts.page,
     "/dead": dead.page,
     "/triggers": triggers.page,
@@ -32,6 +45,9 @@ CHANGE: dict[str, tuple[View, View]] = {
     "/start": (switches.ask_start, switches.start),
     "/contractors/{id:int}/pause": (contractors.ask_pause, contractors.pause),
     "/contractors/{id:int}/resume": (contractors.ask_resume, contractors.resume),
+    "/contractors/{id:int}/opt-out": (opt_out.ask_opt_out, opt_out.opt_out),
+    "/contractors/{id:int}/opt-in": (opt_out.ask_opt_in, opt_out.opt_in),
+    "/replies/{id:int}/seen": (replies.ask_seen, replies.seen),
     "/messages/{id:int}/cancel": (dead.ask_cancel, dead.cancel),
     "/drafts/{id:int}/approve": (drafts.ask_approve, drafts.approve),
     "/drafts/{id:int}/edit": (drafts.ask_edit, drafts.edit),

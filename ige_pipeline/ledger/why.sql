@@ -1,8 +1,35 @@
 -- name: why
 -- One contractor's decisions, newest first; those of one hour or of one message where asked. Previews only where asked:
--- somebody who tries out settings must not push out what really happened.
+-- somebody who tries out settings must not push out what really happened. Each part of `ige_why` by itself: through the
+-- view a condition would not reach the indexes.
 SELECT w.*, m.receipt_status, m.receipt_code, m.receipt_at, m.led_to_action, m.ignored_at, later.replies AS more_replies
-  FROM ige_why w
+  FROM (
+    (SELECT w.*
+       FROM ige_why_decided w
+      WHERE (%(contractor_id)s::bigint IS NULL OR w.contractor_id = %(contractor_id)s)
+        AND (%(message_id)s::bigint IS NULL OR w.message_id = %(message_id)s)
+        AND (%(previews)s::boolean OR NOT w.dry_run)
+        AND (%(at)s::timestamptz IS NULL OR w.batch_hour = date_trunc('hour', %(at)s::timestamptz, 'UTC'))
+      ORDER BY w.evaluated_at DESC, w.decision_id DESC NULLS LAST, w.message_id DESC
+      LIMIT %(limit)s)
+    UNION ALL
+    (SELECT w.*
+       FROM ige_why_others w
+      WHERE (%(contractor_id)s::bigint IS NULL OR w.contractor_id = %(contractor_id)s)
+        AND (%(message_id)s::bigint IS NULL OR w.message_id = %(message_id)s)
+        AND (%(previews)s::boolean OR NOT w.dry_run)
+        AND (%(at)s::timestamptz IS NULL OR w.batch_hour = date_trunc('hour', %(at)s::timestamptz, 'UTC'))
+      ORDER BY w.evaluated_at DESC, w.decision_id DESC NULLS LAST, w.message_id DESC
+      LIMIT %(limit)s)
+    UNION ALL
+    (SELECT w.*
+       FROM ige_why_undecided w
+      WHERE (%(contractor_id)s::bigint IS NULL OR w.contractor_id = %(contractor_id)s)
+        AND (%(message_id)s::bigint IS NULL OR w.message_id = %(message_id)s)
+        AND (%(previews)s::boolean OR NOT w.dry_run)
+        AND (%(at)s::timestamptz IS NULL OR w.batch_hour = date_trunc('hour', %(at)s::timestamptz, 'UTC'))
+      ORDER BY w.evaluated_at DESC, w.decision_id DESC NULLS LAST, w.message_id DESC
+      LIMIT %(limit)s)) AS w
   LEFT JOIN ai_proactive_messages m ON m.id = w.message_id
   LEFT JOIN LATERAL (SELECT jsonb_agg(jsonb_build_object('id', i.id, 'at', i.received_at, 'body', i.body,
                                                          'meaning', i.meaning, 'cancelled', i.cancelled)
@@ -10,10 +37,6 @@ SELECT w.*, m.receipt_status, m.receipt_code, m.receipt_at, m.led_to_action, m.i
                        FROM ige_inbound_messages i
                       WHERE i.message_id = w.message_id
                         AND (NOT i.first_response OR i.meaning <> 'reply')) later ON true
- WHERE (%(contractor_id)s::bigint IS NULL OR w.contractor_id = %(contractor_id)s)
-   AND (%(message_id)s::bigint IS NULL OR w.message_id = %(message_id)s)
-   AND (%(previews)s::boolean OR NOT w.dry_run)
-   AND (%(at)s::timestamptz IS NULL OR w.batch_hour = date_trunc('hour', %(at)s::timestamptz, 'UTC'))
  ORDER BY w.evaluated_at DESC, w.decision_id DESC NULLS LAST, w.message_id DESC
  LIMIT %(limit)s
 

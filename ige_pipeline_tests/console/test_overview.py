@@ -1,5 +1,7 @@
 """The first page, and the figures of each day."""
 
+from psycopg.types.json import Jsonb
+
 from ige_pipeline.console import figures
 from ige_pipeline.delivery.alert import raise_alert
 from ige_pipeline.delivery.switches import set_stop
@@ -9,6 +11,7 @@ from ige_pipeline_tests.factories import (
     ago,
     make_batch,
     make_contractor,
+    make_decision,
     make_goal,
     make_message,
     make_sent_message,
@@ -61,6 +64,8 @@ def test_what_needs_a_person_is_said(conn: Conn, viewer: Person) -> None:
     make_message(conn, ada, trigger_name="stalled_goal", created_at=ago(hours=3))
     batch = make_batch(conn)
     conn.execute("""UPDATE ige_batches SET counts = '{"held": 70}' WHERE id = %s""", [batch.id])
+    reached = Jsonb([{"reason": "blast_radius", "observed": "70 contractors", "limit": "50"}])
+    make_decision(conn, batch, ada, verdict="held", decided_at=ago(minutes=1), reasons=reached)
     raise_alert(conn, kind="circuit_open", about="n8n:443", sentence="n8n:443 answered http_404.")
 
     page = viewer.open("/")
