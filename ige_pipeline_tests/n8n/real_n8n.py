@@ -13,17 +13,27 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
 WORKFLOWS = Path(__file__).parents[2] / "deploy" / "n8n"
 TOKEN = "X-Webhook-Token: only-for-this-test"
-_CREDENTIAL = {
-    "id": "igewebhooktoken0",
-    "name": "ige webhook token",
-    "type": "httpHeaderAuth",
-    "data": {"name": "X-Webhook-Token", "value": "only-for-this-test"},
-}
+INBOUND_TOKEN = "a-token-that-nobody-guesses"
+_CREDENTIALS = [
+    {
+        "id": "igewebhooktoken0",
+        "name": "ige webhook token",
+        "type": "httpHeaderAuth",
+        "data": {"name": "X-Webhook-Token", "value": "only-for-this-test"},
+    },
+    {
+        "id": "igeinboundtoken0",
+        "name": "ige inbound token",
+        "type": "httpHeaderAuth",
+        "data": {"name": "X-Webhook-Token", "value": INBOUND_TOKEN},
+    },
+]
 _OFF = (
     "N8N_DIAGNOSTICS_ENABLED",
     "N8N_VERSION_NOTIFICATIONS_ENABLED",
@@ -59,7 +69,7 @@ def provider() -> Iterator[Provider]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             standing_in.took.append((self.headers["idempotency-key"], body))
-            answer = json.dumps({"sid": f"SM{len(standing_in.took)}"}).encode()
+            answer = json.dumps({"sid": f"SM{uuid4().hex}"}).encode()
             self.send_response(standing_in.status)
             for name, value in (standing_in.headers | {"content-length": str(len(answer))}).items():
                 self.send_header(name, value)
@@ -83,13 +93,13 @@ def provider() -> Iterator[Provider]:
 
 
 @contextmanager
-def n8n(installed: Path, home: Path, provider_url: str) -> Iterator[str]:
+def n8n(installed: Path, home: Path, provider_url: str, ige_url: str) -> Iterator[str]:
     """Import and publish our workflows into an n8n of their own; yield the address before `/webhook/`."""
     port = _free_port()
     env = _environment(installed, home, port)
     _command(installed, env, "import:credentials", f"--input={_credentials(home)}")
-    _command(installed, env, "import:workflow", "--separate", f"--input={_workflows(home, provider_url)}")
-    for workflow in ("igesmsledger0001", "igesmsoutbound01"):
+    _command(installed, env, "import:workflow", "--separate", f"--input={_workflows(home, provider_url, ige_url)}")
+    for workflow in ("igesmsledger0001", "igesmsoutbound01", "igesmsinbound001"):
         _command(installed, env, "publish:workflow", f"--id={workflow}")
     with (home / "n8n.log").open("w") as log:
         running = subprocess.Popen(_words(installed, "start"), env=env, cwd=home, stdout=log, stderr=log)  # noqa: S603 - ours
@@ -136,16 +146,17 @@ def _environment(installed: Path, home: Path, port: int) -> dict[str, str]:
 
 def _credentials(home: Path) -> Path:
     file = home / "credentials.json"
-    file.write_text(json.dumps([_CREDENTIAL]))
+    file.write_text(json.dumps(_CREDENTIALS))
     return file
 
 
-def _workflows(home: Path, provider_url: str) -> Path:
-    """Copy the workflows as they are shipped, with the one thing changed that everybody changes: the provider."""
+def _workflows(home: Path, provider_url: str, ige_url: str) -> Path:
+    """Copy the workflows as they are shipped, but for the two addresses that everybody changes."""
     folder = home / "workflows"
     folder.mkdir()
     for file in WORKFLOWS.glob("*.json"):
         text = file.read_text().replace("https://sms-provider.example/messages", provider_url)
+        text = text.replace("https://ige.example.com", ige_url)
         (folder / file.name).write_text(text)
     return folder
 

@@ -1,25 +1,51 @@
 """The shipped workflow on a real n8n: `make test-n8n`. Not part of the suite, for n8n takes 3 GB and minutes."""
 
 import asyncio
+import json
 import os
+import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ige_pipeline.delivery.deliver import deliver
 from ige_pipeline.delivery.endpoint import Target, WebhookEndpoint
 from ige_pipeline.delivery.reply import Answered, Reply
 from ige_pipeline.delivery.tally import DeliveryReport
-from ige_pipeline.postgres.connection import Connection, connect
+from ige_pipeline.inbound.proof import Credentials
+from ige_pipeline.inbound.routes import Inbound
+from ige_pipeline.postgres.connection import Connection, connect, open_pool
+from ige_pipeline.serve.app import application
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.delivery.fakes import NOON, make_lease
 from ige_pipeline_tests.delivery.outboxes import attempts, message, waiting
-from ige_pipeline_tests.n8n.real_n8n import TOKEN, Provider, n8n, provider
+from ige_pipeline_tests.factories import one
+from ige_pipeline_tests.inbound.letters import NUMBER, suppressed, waiting_for_answer
+from ige_pipeline_tests.n8n.real_n8n import INBOUND_TOKEN, TOKEN, Provider, n8n, provider
 
 INSTALLED = Path(os.environ["IGE_TEST_N8N"])
+
+
+@dataclass
+class Served:
+    """An ASGI application whose inside is put in later; without one, it is broken."""
+
+    app: ASGIApp | None = None
+    address: str = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.app is None:
+            await Response(status_code=503)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +55,40 @@ def sms() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="module")
-def address(sms: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with n8n(INSTALLED, tmp_path_factory.mktemp("n8n"), sms.url) as address:
+def served() -> Iterator[Served]:
+    """`ige serve` on a free port; each test puts its own database behind it."""
+    served = Served()
+    config = uvicorn.Config(served, log_level="warning", lifespan="off")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        served.address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        yield served
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def address(sms: Provider, served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with n8n(INSTALLED, tmp_path_factory.mktemp("n8n"), sms.url, served.address) as address:
         yield address
+
+
+@pytest.fixture
+def heard(served: Served, database_url: str) -> Iterator[None]:
+    """What comes back is taken into the test's database."""
+    ours = Settings(opt_out_confirmation="ours", sender_name="Acme")
+    with open_pool(database_url, size=4) as pool:
+        served.app = application(pool, Inbound(pool, Credentials(tokens=INBOUND_TOKEN), lambda: ours).routes())
+        yield
+        served.app = None
+
+
+def bring(address: str, *, query: str = "", **fields: str) -> httpx.Response:
+    """Post to the workflow of the way back, as a provider does: a form."""
+    name, _, value = TOKEN.partition(": ")
+    return httpx.post(f"{address}/webhook/sms-inbound{query}", data=fields, headers={name: value}, timeout=30)
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +114,7 @@ def test_a_message_reaches_the_provider_once_under_its_key(
 
     assert report.counts == {"Delivered": 5}
     keys = [str(message(conn, each)["idempotency_key"]) for each in ids]
-    assert [key for key, _ in sms.took] == keys
+    assert sorted(key for key, _ in sms.took) == sorted(keys)
     assert {body["body"] for _, body in sms.took} == {"Hi Ada, how did the call with the suppliers go?"}
     assert "accepted" in attempts(conn, ids[0])[0]["response"]
 
@@ -153,3 +210,56 @@ def test_what_n8n_answers_to_a_body_that_we_never_send(
 
     assert answer.status_code == status
     assert sms.took == []
+
+
+@pytest.mark.usefixtures("heard")
+def test_a_reply_comes_back_once_and_is_written_into_its_message(conn: Connection, address: str, sms: Provider) -> None:
+    _, sent = waiting_for_answer(conn)
+
+    answers = [bring(address, MessageSid="SM1", From=NUMBER, To="+12125550000", Body="Done, thanks") for _ in range(2)]
+
+    assert [(each.status_code, each.json()) for each in answers] == [(200, {"status": "taken"})] * 2
+    row = message(conn, sent)
+    assert (row["contractor_response"], row["outcome_rating"]) == ("Done, thanks", 5)
+    assert sms.took == []
+
+
+@pytest.mark.usefixtures("heard")
+def test_an_opt_out_is_obeyed_and_only_a_stranger_s_is_confirmed_through_n8n(
+    conn: Connection, address: str, sms: Provider
+) -> None:
+    waiting_for_answer(conn)
+
+    bring(address, MessageSid="SM2", From=NUMBER, Body="please stop")
+    for _ in range(2):
+        bring(address, MessageSid="SM3", From="+13055550123", Body="STOP")
+
+    assert suppressed(conn)
+    assert suppressed(conn, "+13055550123")
+    ((key, body),) = sms.took
+    assert key.startswith("ige-answer-")
+    assert (body["to"], body["body"][:25]) == ("+13055550123", "Acme: You are unsubscribe")
+
+
+@pytest.mark.usefixtures("heard")
+def test_a_receipt_finds_its_message_by_the_address_or_by_what_n8n_had_answered(
+    conn: Connection, database_url: str, address: str
+) -> None:
+    first, second = waiting(conn, message_content="One"), waiting(conn, message_content="Two")
+    run(database_url, f"{address}/webhook/sms-outbound")
+    key = message(conn, first)["idempotency_key"]
+    provider_id = json.loads(attempts(conn, second)[0]["response"])["provider_id"]
+    phone = one(conn.execute("SELECT phone FROM contractors WHERE id = %s", [message(conn, second)["contractor_id"]]))
+
+    query = f"?message_id={first}&key={key}"
+    bring(address, query=query, MessageSid="SM-first", MessageStatus="delivered")
+    bring(address, MessageSid=provider_id, MessageStatus="undelivered", ErrorCode="30005", To=phone["phone"])
+
+    assert message(conn, first)["receipt_status"] == "delivered"
+    assert (message(conn, second)["receipt_status"], message(conn, second)["receipt_code"]) == ("undelivered", "30005")
+
+
+def test_while_nobody_takes_it_the_provider_is_told_to_send_it_again(address: str) -> None:
+    answer = bring(address, MessageSid="SM4", From=NUMBER, Body="STOP")
+
+    assert (answer.status_code, answer.json()["status"]) == (503, "not taken")
