@@ -75,6 +75,19 @@ def test_it_waits_for_no_pace(conn: Conn, database_url: str) -> None:
     assert dict(report.counts) == {"Delivered": 1}
 
 
+def test_a_run_that_may_post_one_message_sends_all_that_confirm(conn: Conn) -> None:
+    numbers = [NUMBER, "+12125550198", "+12125550197"]
+    for number in numbers:
+        waiting_for_answer(conn, phone=number)
+        reply(conn, "STOP", settings=OURS, sender=number)
+    endpoint = FakeEndpoint()
+
+    report = run(conn, endpoint, max_messages_per_run=1)
+
+    assert len(endpoint.posted) == 3
+    assert dict(report.counts) == {"Delivered": 3}
+
+
 def test_exactly_one_goes_out_however_often_they_say_it_and_however_often_we_run(conn: Conn) -> None:
     _, confirming = opted_out(conn)
     endpoint = FakeEndpoint()
@@ -151,6 +164,10 @@ def another_decision(conn: Conn, _ada: int, confirming: int) -> None:
     conn.execute("UPDATE ai_proactive_messages SET decision_id = 99999 WHERE id = %s", [confirming])
 
 
+def another_message_s_decision(conn: Conn, _ada: int, _confirming: int) -> None:
+    conn.execute("UPDATE ige_decisions SET message_id = 99999")
+
+
 @pytest.mark.parametrize(
     "meanwhile",
     [
@@ -163,6 +180,7 @@ def another_decision(conn: Conn, _ada: int, confirming: int) -> None:
         no_opt_out_at_all,
         an_opt_out_that_there_never_was,
         another_decision,
+        another_message_s_decision,
     ],
 )
 def test_what_is_not_that_confirmation_any_more_never_leaves(

@@ -190,6 +190,7 @@ def test_a_wrong_path_and_a_wrong_token_are_the_endpoints_fault(
     message_id = waiting(conn)
 
     wrong_path = run(database_url, f"{address}/webhook/nowhere")
+    conn.execute("TRUNCATE ige_circuits")
     conn.execute("UPDATE ai_proactive_messages SET next_attempt_at = NULL")
     wrong_token = run(database_url, f"{address}/webhook/sms-outbound", auth="X-Webhook-Token: wrong")
 
