@@ -12,6 +12,7 @@ from ige_pipeline.refusal import Refusal
 SECRETS = frozenset(
     {
         "DAGSTER_POSTGRES_URL",
+        "IGE_ALERT_WEBHOOK_URL",
         "IGE_CONSOLE_PROXY_SECRET",
         "IGE_CONSOLE_TOKENS",
         "IGE_DATABASE_URL",

@@ -36,6 +36,14 @@ def test_what_is_no_secret_has_no_file(tmp_path: Path) -> None:
         Environment({"IGE_SCHEDULES_FILE": "x"}).settings()
 
 
+def test_whatever_sounds_like_a_secret_may_stand_in_a_file() -> None:
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    named = re.findall(r"^#([A-Z0-9_]+(?:SECRET|TOKENS?|KEY|PASSWORD|_URL|AUTH_HEADER))=", example, re.MULTILINE)
+
+    # Our own address, and that of a server whose key is the secret.
+    assert set(named) - SECRETS == {"IGE_PUBLIC_URL", "OPENAI_BASE_URL"}
+
+
 def test_the_files_are_variables_of_ours() -> None:
     assert Environment(dict.fromkeys(FILES, "/nowhere")).settings() == Settings()
 
@@ -109,6 +117,12 @@ def secrets_in(database_url: str) -> dict[str, str]:
         "IGE_WEBHOOK_AUTH_HEADER": f"X-Token: {KEPT}",
         "IGE_WEBHOOK_SECRET": f"whsec_{KEPT}AAA=",
         "OPENAI_API_KEY": f"sk-{KEPT}",
+        "IGE_ALERT_WEBHOOK_URL": f"http://127.0.0.1:9/{KEPT}",
+        "IGE_INBOUND_TOKEN": f"{KEPT}{KEPT}{KEPT}",
+        "IGE_INBOUND_SECRET": f"whsec_{KEPT}AAA=",
+        "IGE_TWILIO_AUTH_TOKEN": KEPT,
+        "IGE_CONSOLE_TOKENS": f"ada:operator:{KEPT}{KEPT}{KEPT}",
+        "IGE_CONSOLE_PROXY_SECRET": KEPT,
         "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
     }
 
@@ -124,7 +138,9 @@ def wrong(database_url: str) -> list[dict[str, str]]:
         {"IGE_WEBHOOK_AUTH_HEADER": KEPT},
         {"IGE_WEBHOOK_SECRET": KEPT},
         {"OPENAI_API_KEY": f"{KEPT}\u00e9"},
-        {"OPENAI_API_KEY_FILE": f"/nowhere/{'x'}"},
+        {"OPENAI_API_KEY_FILE": "/nowhere/x"},
+        {"IGE_ALERT_WEBHOOK_URL": f"ftp://{KEPT}"},
+        {"IGE_CONSOLE_TOKENS": f"{KEPT}:{KEPT}:{KEPT}"},
     ]
 
 
@@ -136,7 +152,7 @@ def test_no_command_prints_a_secret_whether_it_works_or_fails(database_url: str)
     printed = [Terminal(secrets).type(*words) for words in LOOKING] + [
         Terminal(secrets | mistyped).type(*words)
         for mistyped in wrong(database_url)
-        for words in (("doctor",), ("run", "schedule"), ("run", "deliver"))
+        for words in (("doctor",), ("run", "schedule"), ("run", "deliver"), ("serve", "--host", "256.1.1.1"))
     ]
 
     assert {result.exit_code for result in printed} >= {0, 1, 2}
