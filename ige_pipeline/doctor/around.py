@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ige_pipeline.doctor.finding import Finding, Surroundings
+from ige_pipeline.generation.access import usable_key, usable_url
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.watch.figures import read
 from ige_pipeline.watch.judge import judge
@@ -75,8 +76,13 @@ def model(look: Surroundings) -> Iterator[Finding]:
     import openai  # noqa: PLC0415 - costs a second
 
     name = look.environment.model_name
+    address = look.environment.get("OPENAI_BASE_URL")
     client = openai.OpenAI(
-        api_key=key, base_url=look.environment.get("OPENAI_BASE_URL"), timeout=_ASK_WITHIN_S, max_retries=0
+        # A key that cannot be a header would be shown by the error that says so.
+        api_key=usable_key(key),
+        base_url=None if address is None else usable_url(address),
+        timeout=_ASK_WITHIN_S,
+        max_retries=0,
     )
     try:
         client.models.retrieve(name)
