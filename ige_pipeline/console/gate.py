@@ -131,9 +131,12 @@ def _fields(written: str) -> Mapping[str, list[str]]:
 
 
 def from_here(request: Request) -> bool:
-    """Whether a browser says that a form was sent from a page of ours; old ones say nothing."""
-    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "same-origin")
-    return site in {"same-origin", "none"} and (origin is None or _host_of(origin) == request.headers.get("host"))
+    """Whether a browser says that a form was sent from a page of ours; old ones say where from, or nothing."""
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    if site is not None:
+        # A proxy may have given us another name than the browser knows.
+        return site in {"same-origin", "none"}
+    return origin is None or _host_of(origin) == request.headers.get("host")
 
 
 def _host_of(origin: str) -> str:

@@ -141,6 +141,12 @@ def test_what_is_shipped_may_be_kept_and_pages_name_nothing_of_elsewhere(desk: D
     assert "<script>" not in page
 
 
+def test_a_proxy_may_know_us_by_another_name(desk: Desk) -> None:
+    said = {"Origin": "https://console.example.com", "Sec-Fetch-Site": "same-origin", "Host": "ige-serve:8000"}
+
+    assert make_client(desk).post("/console/login", data={"token": TOKENS["viewer"]}, headers=said).status_code == 303
+
+
 def test_a_form_from_another_site_is_refused(desk: Desk) -> None:
     client: TestClient = make_client(desk)
 
