@@ -8,8 +8,10 @@ import pytest
 from psycopg.rows import DictRow
 
 from ige_pipeline.inbound.correspondent import spellings
+from ige_pipeline.inbound.feeling import Indicator
 from ige_pipeline.inbound.letter import Unreadable
 from ige_pipeline.inbound.receive import take, take_unreadable
+from ige_pipeline.inbound.trust import move_trust
 from ige_pipeline.postgres.connection import connect
 from ige_pipeline.safeguards.facts import facts_at_sending
 from ige_pipeline.safeguards.phonebook import look_up
@@ -239,6 +241,17 @@ def test_trust_moves_one_after_the_other_however_many_write_at_once(database_url
 
     with connect(database_url) as conn:
         assert [score for _, _, score in trust_of(conn, ada)] == [10, 15, 20, 25, 30, 35, 40]
+
+
+def test_two_changes_of_one_person_s_trust_wait_for_one_another(database_url: str) -> None:
+    with connect(database_url) as first, connect(database_url) as second:
+        ada = make_contractor(first)
+        second.execute("SET lock_timeout = '50ms'")
+
+        with first.transaction():
+            move_trust(first, ada, Indicator.POSITIVE_FEEDBACK, Settings(), why="a test", cause={})
+            with pytest.raises(psycopg.errors.LockNotAvailable), second.transaction():
+                move_trust(second, ada, Indicator.POSITIVE_FEEDBACK, Settings(), why="a test", cause={})
 
 
 def test_a_complaint_pauses_for_thirty_days_and_is_written_down(conn: Conn) -> None:
