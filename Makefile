@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 N8N    ?= $(or $(TMPDIR),/var/tmp)/ige-n8n
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test agreement machine month check chaos audit test-deploy test-n8n test-console format clean help python
+.PHONY: run test agreement machine month idle check chaos audit test-deploy test-n8n test-console format clean help python
 
 help:           ## show this
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -37,6 +37,9 @@ check: $(VENV)/check.stamp ## what CI runs: lint, types, architecture, tests
 
 chaos: $(VENV)/run.stamp  ## kill 200 delivery runs, and Postgres 30 times, and count what is lost (about five minutes)
 	@exec $(BIN)/ige chaos
+
+idle: $(VENV)/test.stamp   ## measure what a delivery run costs that finds nothing to do
+	$(BIN)/python ige_pipeline_tests/idle.py
 
 month: $(VENV)/test.stamp  ## simulate a month of Dagster's history, and what housekeeping leaves of it
 	$(BIN)/python ige_pipeline_tests/housekeeping/month.py
