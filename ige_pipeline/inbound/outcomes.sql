@@ -32,6 +32,9 @@ SELECT m.contractor_id
    AND m.response_received_at IS NULL AND m.ignored_at IS NULL
    AND m.sent_at <= NOW() - make_interval(secs => %(ignored_after_hours)s::float8 * 3600)
    AND m.sent_at > NOW() - interval '30 days'
+   AND m.led_to_action IS NOT TRUE
+   AND COALESCE(m.receipt_status, '') NOT IN ('undelivered', 'failed')
+   AND m.sent_at >= (SELECT (s.value ->> 'since')::timestamptz FROM ige_switches s WHERE s.name = 'listening')
 ORDER BY 1
 
 -- name: attribute
