@@ -58,6 +58,10 @@ test-console: $(VENV)/test.stamp ## use the console in a headless Chromium (Debi
 	@$(PIP) --editable '.[browser]'
 	IGE_TEST_BROWSER=1 $(BIN)/pytest -q -rs ige_pipeline_tests/console/test_in_a_browser.py
 
+test-celery: $(VENV)/test.stamp ## run a large batch on two real Celery workers (needs a redis-server: apt install redis-server)
+	@$(PIP) --editable '.[test,celery]'
+	IGE_TEST_CELERY=1 $(BIN)/pytest -q ige_pipeline_tests/celery
+
 format: $(VENV)/check.stamp ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from ige_pipeline.environment import Environment
+from ige_pipeline.executors import executor_of
 from ige_pipeline.jobs import (
     asset_checks,
     assets,
@@ -21,14 +22,13 @@ from ige_pipeline.schedules import build_schedules
 from ige_pipeline.sensors import build_sensors
 from ige_pipeline.stage import DatabaseSource
 
-EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
-
 
 def build_definitions(
     resources: Mapping[str, Any] | None = None,
     *,
     schedules_on: bool = False,
     executor: str = "in_process",
+    celery_url: str = "",
     database: DatabaseSource | None = None,
 ) -> dg.Definitions:
     """Return the two jobs, their assets and schedules over the given resources (default: those of production)."""
@@ -44,7 +44,7 @@ def build_definitions(
             alerts=lambda: Environment.of_process().alert_webhook,
         ),
         resources=default_resources() | dict(resources or {}),
-        executor=EXECUTORS[executor],
+        executor=executor_of(executor, celery_url=celery_url),
     )
 
 

@@ -25,7 +25,7 @@ from ige_pipeline.safeguards.quiet_rules import holidays_of
 from ige_pipeline.secret_files import FILES, value_of
 from ige_pipeline.settings import Settings
 
-EXECUTORS = ("in_process", "multiprocess")
+EXECUTORS = ("in_process", "multiprocess", "celery", "k8s")
 _KNOWN = frozenset(
     {
         "IGE_CONSOLE_PROXY_FROM",
@@ -34,6 +34,7 @@ _KNOWN = frozenset(
         "IGE_CONSOLE_ROLES",
         "IGE_CONSOLE_TOKENS",
         "IGE_ALERT_WEBHOOK_URL",
+        "IGE_CELERY_URL",
         "IGE_DATABASE_URL",
         "IGE_EXECUTOR",
         "IGE_INBOUND_SECRET",
@@ -133,6 +134,11 @@ class Environment:
         if name not in EXECUTORS:
             raise Refusal(f"IGE_EXECUTOR is {name!r}: write one of {', '.join(EXECUTORS)}.")
         return name
+
+    @property
+    def celery_url(self) -> str:
+        """Where Celery's workers listen: IGE_CELERY_URL, a Redis on this machine unless it says otherwise."""
+        return self.get("IGE_CELERY_URL") or "redis://localhost:6379/0"
 
     @property
     def webhook(self) -> str | None:

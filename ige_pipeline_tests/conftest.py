@@ -22,6 +22,8 @@ SERVER_IDLE_STOP = timedelta(seconds=60)
 # So is a browser; `make test-console` says that there is one.
 collect_ignore = [] if "IGE_TEST_N8N" in os.environ else ["n8n/test_n8n.py"]
 collect_ignore += [] if "IGE_TEST_BROWSER" in os.environ else ["console/test_in_a_browser.py"]
+# Two Celery workers and a Redis: `make test-celery`.
+collect_ignore += [] if "IGE_TEST_CELERY" in os.environ else ["celery/test_celery.py"]
 
 
 @contextmanager

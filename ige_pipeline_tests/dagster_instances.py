@@ -105,3 +105,14 @@ def this_hour(back: int = 0) -> str:
 def outbox(conn: Connection) -> list[dict[str, Any]]:
     """Return every message, in order."""
     return conn.execute("SELECT * FROM ai_proactive_messages ORDER BY id").fetchall()
+
+
+def decisions_of(conn: Connection, run_id: str) -> list[dict[str, Any]]:
+    """What a run decided, less its ids and times."""
+    return conn.execute(
+        "SELECT d.contractor_id, d.dedupe_key, d.facts, d.draft, d.verdict, d.not_before, d.recipient_facts,"
+        " (SELECT array_agg(each ->> 'reason') FROM jsonb_array_elements(d.reasons) AS each) AS reasons"
+        " FROM ige_decisions d JOIN ige_batches b ON b.id = d.batch_id WHERE b.root_run_id = %s"
+        " ORDER BY d.contractor_id, d.dedupe_key",
+        [run_id],
+    ).fetchall()

@@ -4,12 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from ige_pipeline.definitions import build_definitions, defs
+from ige_pipeline.executors import executor_of
 from ige_pipeline.jobs import assets
+from ige_pipeline.refusal import Refusal
 from ige_pipeline.watch.judge import CHECKS
 from ige_pipeline_tests.dagster_instances import ROOT, surroundings
 
@@ -122,6 +125,31 @@ def test_every_hour_has_a_partition_of_which_the_current_one_is_the_last() -> No
 def test_the_executor_is_chosen_outside_of_the_jobs(executor: str) -> None:
     repository = build_definitions(executor=executor).get_repository_def()
 
+    assert {job.executor_def.name for job in our_jobs(repository)} == {executor}
+
+
+@pytest.mark.parametrize("executor", ["celery", "k8s"])
+def test_an_executor_whose_package_is_missing_is_refused_in_a_sentence(executor: str) -> None:
+    def not_installed(name: str) -> Any:
+        raise ModuleNotFoundError(name)
+
+    with pytest.raises(Refusal) as refused:
+        executor_of(executor, importer=not_installed)
+
+    assert str(refused.value) == (
+        f"IGE_EXECUTOR is {executor}, which needs a package that is not installed: "
+        f"pip install 'ige_pipeline[{executor}]'."
+    )
+
+
+@pytest.mark.parametrize("executor", ["celery", "k8s"])
+def test_an_executor_of_many_machines_is_configured_as_its_package_demands(executor: str) -> None:
+    pytest.importorskip(f"dagster_{executor}")
+
+    made = executor_of(executor, celery_url="redis://localhost:6379/0")
+    repository = build_definitions(executor=executor).get_repository_def()
+
+    assert made.name == executor
     assert {job.executor_def.name for job in our_jobs(repository)} == {executor}
 
 

@@ -15,6 +15,7 @@ from ige_pipeline_tests.dagster_instances import (
     KEY,
     ROOT,
     SCHEDULE,
+    decisions_of,
     due_person,
     instance_at,
     materialized,
@@ -250,14 +251,3 @@ FIVE = ["evaluate_triggers", "screen_recipients", "generate_messages", "screen_c
 
 def steps_of(result: dg.ExecuteInProcessResult) -> list[str]:
     return [event.step_key or "" for event in result.all_events if event.is_step_success]
-
-
-def decisions_of(conn: Connection, run_id: str) -> list[dict[str, object]]:
-    """What a run decided, less its ids and times."""
-    return conn.execute(
-        "SELECT d.contractor_id, d.dedupe_key, d.facts, d.draft, d.verdict, d.not_before, d.recipient_facts,"
-        " (SELECT array_agg(each ->> 'reason') FROM jsonb_array_elements(d.reasons) AS each) AS reasons"
-        " FROM ige_decisions d JOIN ige_batches b ON b.id = d.batch_id WHERE b.root_run_id = %s"
-        " ORDER BY d.contractor_id, d.dedupe_key",
-        [run_id],
-    ).fetchall()

@@ -1,0 +1,100 @@
+"""A large batch on two real Celery workers and a real Redis: `make test-celery`."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from ige_pipeline.definitions import build_definitions
+from ige_pipeline.postgres.connection import Connection
+from ige_pipeline_tests.dagster_instances import (
+    ROOT,
+    SCHEDULE,
+    decisions_of,
+    due_person,
+    instance_at,
+    run_job,
+    surroundings,
+)
+
+pytest.importorskip("dagster_celery")
+REDIS = shutil.which("redis-server") or ""
+pytestmark = pytest.mark.skipif(not REDIS, reason="there is no redis-server on PATH")
+SECONDS = 60
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = [REDIS, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
+    with running(words, tmp_path / "redis.log", os.environ):
+        until_said("Ready to accept connections", tmp_path / "redis.log")
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+def celery_job() -> dg.JobDefinition:
+    definitions = build_definitions(executor="celery", celery_url=os.environ["IGE_CELERY_URL"])
+    return definitions.resolve_job_def(SCHEDULE)
+
+
+# Dagster makes Celery's task anew for each step, of which Celery 5.7 warns.
+@pytest.mark.filterwarnings("ignore:Task name 'execute_plan' is already registered")
+def test_the_shards_of_a_batch_run_on_celery_and_decide_what_one_process_does(
+    conn: Connection, database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = surroundings(database_url, "http://127.0.0.1:9/nobody") | {"IGE_CELERY_URL": redis_url}
+    for name, value in here.items():
+        monkeypatch.setenv(name, value)
+    people = [due_person(conn, phone=None if number == 2 else f"+1212555{1000 + number}") for number in range(6)]
+    log = tmp_path / "worker.log"
+    config = {"resources": {"request": {"config": {"dry_run": True, "shard_size": 2}}}}
+
+    with instance_at(tmp_path / "home") as instance, running(worker(), log, os.environ):
+        until_said("ready.", log)
+        alone = run_job(SCHEDULE, instance, dry_run=True)
+        with dg.execute_job(dg.reconstructable(celery_job), instance, run_config=config) as spread:
+            shards = [event.step_key for event in spread.all_events if event.is_step_success and event.step_key]
+
+    assert alone.success
+    assert spread.success
+    assert len([step for step in shards if step.startswith("screen_recipients_shard[")]) == 3
+    assert log.read_text().count("succeeded in") == len(shards)
+    assert decisions_of(conn, spread.run_id) == decisions_of(conn, alone.run_id)
+    assert len(decisions_of(conn, spread.run_id)) == len(people)
+
+
+def worker() -> list[str]:
+    words = "-m celery --app ige_pipeline.celery_worker worker --queues dagster --concurrency 2 --loglevel info"
+    return [sys.executable, *words.split()]
+
+
+@contextmanager
+def running(words: list[str], log: Path, env: "os._Environ[str]") -> Iterator[None]:
+    """Run a program for the length of the block, in a group of its own that ends with it."""
+    with log.open("w") as told:
+        process = subprocess.Popen(words, cwd=ROOT, env=dict(env), stdout=told, stderr=told)  # noqa: S603 - our words
+    try:
+        yield
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(20)
+        process.kill()
+        process.wait()
+
+
+def until_said(words: str, log: Path) -> None:
+    deadline = time.monotonic() + SECONDS
+    while words not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.1)
