@@ -49,9 +49,13 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ai_proactive_messages TO ige_app;
 -- The application's tables are read; what is written there are the columns that the old system wrote, too.
 GRANT SELECT ON contractors, ai_concierge_goals, ai_concierge_checklist_items, ai_trust_indicators,
                 contractor_action_items, contractor_followup_schedules, events, event_messages TO ige_app;
-GRANT UPDATE (status, sent_at, sent_by, next_occurrence_id, updated_at) ON contractor_followup_schedules TO ige_app;
+GRANT UPDATE (status, sent_at, sent_by, next_occurrence_id, response_received_at, response_text, updated_at)
+   ON contractor_followup_schedules TO ige_app;
 GRANT INSERT ON contractor_followup_schedules TO ige_app;
-GRANT UPDATE (status, error_message, actual_send_time, updated_at) ON event_messages TO ige_app;
+GRANT UPDATE (status, error_message, actual_send_time, response_received, response_time, updated_at)
+   ON event_messages TO ige_app;
+-- How replies, and what followed a message, move trust.
+GRANT INSERT ON ai_trust_indicators TO ige_app;
 GRANT UPDATE (ai_proactive_paused, ai_pause_reason, ai_pause_until, updated_at) ON contractors TO ige_app;
 
 -- Sequences of tables that rows are added to.
@@ -61,7 +65,7 @@ DECLARE
 BEGIN
     FOR needed IN
         SELECT pg_get_serial_sequence(name, 'id') AS sequence
-          FROM unnest(ARRAY['ai_proactive_messages', 'contractor_followup_schedules']) AS name
+          FROM unnest(ARRAY['ai_proactive_messages', 'ai_trust_indicators', 'contractor_followup_schedules']) AS name
     LOOP
         IF needed.sequence IS NOT NULL THEN
             EXECUTE format('GRANT USAGE, SELECT ON SEQUENCE %s TO ige_app', needed.sequence);

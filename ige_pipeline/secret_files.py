@@ -13,6 +13,7 @@ SECRETS = frozenset(
     {
         "DAGSTER_POSTGRES_URL",
         "IGE_ALERT_WEBHOOK_URL",
+        "IGE_CELERY_URL",
         "IGE_CONSOLE_PROXY_SECRET",
         "IGE_CONSOLE_TOKENS",
         "IGE_DATABASE_URL",

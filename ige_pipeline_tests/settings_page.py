@@ -29,7 +29,7 @@ HEADINGS = {
 INTRODUCTION = """\
 # Settings
 
-Written from `ige_pipeline/settings.py` by `python ige_pipeline_tests/settings_page.py`; a test compares the two.
+Written from `ige_pipeline/settings/` by `python ige_pipeline_tests/settings_page.py`; a test compares the two.
 
 A setting is looked for in four places, and the first that has it wins:
 

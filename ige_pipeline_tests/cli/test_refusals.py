@@ -54,6 +54,7 @@ def test_a_database_that_was_never_migrated(words: list[str], empty_database_url
 
 def test_a_database_that_is_newer_than_the_code(terminal: Terminal, conn: Conn) -> None:
     conn.execute("UPDATE ige_alembic_version SET version_num = '9999'")
+    conn.execute("""UPDATE ige_switches SET value = '{"serves": "9000"}' WHERE name = 'schema'""")
 
     assert "is at schema 9999, which is newer than this code" in terminal.refused("status")
     assert "is at schema 9999, which is newer than this code" in terminal.refused("migrate")

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
-from ige_pipeline.settings_inbound import InboundSettings
-from ige_pipeline.settings_keep import KeepSettings
-from ige_pipeline.settings_watch import WatchSettings
+from ige_pipeline.settings.inbound import InboundSettings
+from ige_pipeline.settings.keep import KeepSettings
+from ige_pipeline.settings.watch import WatchSettings
 
 Hours = Annotated[float, Field(ge=0, le=24 * 365)]
 Days = Annotated[float, Field(ge=0, le=365)]
