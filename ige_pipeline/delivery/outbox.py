@@ -37,11 +37,15 @@ class Standing:
 
 @dataclass(frozen=True)
 class LastLook:
-    """What was found right before requests leave: the database's now, and the messages whose lease is still ours."""
+    """What was found right before requests leave: the database's now, and the messages whose lease is still ours.
+
+    `opted_out`: messages to numbers that opted out since the safeguards were asked.
+    """
 
     now: datetime
     stopped: bool
     leased: frozenset[int]
+    opted_out: frozenset[int] = frozenset()
 
 
 def standing(conn: Connection) -> Standing:
@@ -95,6 +99,7 @@ class Outbox:
             "expire_after_hours": settings.expire_after_hours,
             "outlasts_seconds": settings.post_timeout_seconds + LOOK_GOOD_FOR_S,
             "messages_per_second": settings.messages_per_second,
+            "region": settings.default_region,
         }
 
     def over(self, conn: Connection) -> "Outbox":
@@ -165,10 +170,15 @@ class Outbox:
             self._conn.execute(_QUERIES["explain_external"], {"message_ids": message_ids})
 
     def may_post(self, leases: Sequence[Lease]) -> LastLook:
-        """Look a last time: which leases are ours for as long as a POST takes, and has all sending been stopped."""
-        mine = {"message_ids": [each.message_id for each in leases], "tokens": [each.token for each in leases]}
+        """Look a last time: which leases are ours for as long as a POST takes, who opted out, and is all stopped."""
+        mine: dict[str, Any] = {
+            "message_ids": [each.message_id for each in leases],
+            "tokens": [each.token for each in leases],
+            "phones": [each.phone for each in leases],
+        }
         row = self._conn.execute(_QUERIES["may_post"], self._values | mine).fetchone() or {}
-        return LastLook(row["now"], row["stopped"], frozenset(row["leased"] or ()))
+        opted_out = frozenset(row["opted_out"] or ())
+        return LastLook(row["now"], row["stopped"], frozenset(row["leased"] or ()) - opted_out, opted_out)
 
     def settle(self, ended: Sequence[Ended]) -> dict[int, Settled]:
         """Write what became of messages whose lease is still ours, and each attempt in any case; return those rows."""

@@ -164,8 +164,8 @@ UPDATE ai_proactive_messages m
  WHERE m.id = decision.message_id
 
 -- name: may_post
--- The last look before requests leave: which leases are still ours for as long as a POST takes, and has nobody stopped
--- all sending?
+-- The last look before requests leave: which leases are still ours for as long as a POST takes, has nobody stopped all
+-- sending, and which numbers opted out since the safeguards were asked?
 SELECT now() AS now,
        COALESCE((SELECT (s.value ->> 'on')::boolean FROM ige_switches s WHERE s.name = 'stop'), false) AS stopped,
        (SELECT array_agg(m.id)
@@ -173,7 +173,17 @@ SELECT now() AS now,
          WHERE m.id = ANY (%(message_ids)s::bigint[])
            AND m.lease_token = ANY (%(tokens)s::uuid[])
            AND m.sent_at IS NULL
-           AND m.lease_expires_at > now() + make_interval(secs => %(outlasts_seconds)s::float8)) AS leased
+           AND m.lease_expires_at > now() + make_interval(secs => %(outlasts_seconds)s::float8)) AS leased,
+       (SELECT array_agg(m.id)
+          FROM unnest(%(message_ids)s::bigint[], %(phones)s::text[]) AS going (id, phone)
+          JOIN ige_phones p ON p.raw = going.phone AND p.region = %(region)s
+          JOIN ai_proactive_messages m ON m.id = going.id AND m.confirms_opt_out IS NULL
+         WHERE EXISTS (SELECT 1 FROM ige_suppressions s WHERE s.phone_e164 = p.e164 AND s.lifted_at IS NULL)
+            OR EXISTS (SELECT 1
+                         FROM ige_suppressions s
+                        WHERE right(s.phone_e164, 4) = right(p.local_digits, 4)
+                          AND s.phone_e164 LIKE '%%' || p.local_digits
+                          AND s.lifted_at IS NULL)) AS opted_out
 
 -- name: settle
 -- Ends, or puts off, whatever has gathered; each row only for the run that holds it. The database adds delays to its own

@@ -12,8 +12,8 @@ from ige_pipeline.delivery.backoff import MAX_ATTEMPTS, Try, decide
 from ige_pipeline.delivery.breaker import Breaker
 from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.marks import Marks
-from ige_pipeline.delivery.outbox import LOOK_GOOD_FOR_S, Outbox
-from ige_pipeline.delivery.outcome import Dead, Outcome, Postponed
+from ige_pipeline.delivery.outbox import LOOK_GOOD_FOR_S, LastLook, Outbox
+from ige_pipeline.delivery.outcome import Cancelled, Dead, Outcome, Postponed
 from ige_pipeline.delivery.pace import Moments, elapsed
 from ige_pipeline.delivery.reply import Refused
 from ige_pipeline.delivery.rescreen import could_not_be_asked
@@ -28,6 +28,7 @@ Progress = Callable[[Lease, Outcome], None]
 _STOPPED = Postponed(
     ({"reason": "stopped", "observed": "all sending was stopped", "limit": "ige start"},), delay=timedelta(0)
 )
+_OPTED_OUT = Cancelled(({"reason": "suppressed", "observed": "opted out", "limit": "no opt-out for this number"},))
 _LEASE_LOST = Postponed(({"reason": "lease_lost", "observed": None, "limit": None},))
 _CIRCUIT_OPENED = Postponed(({"reason": "endpoint_paused", "observed": None, "limit": None},), delay=timedelta(0))
 _HELD_UP = Postponed(({"reason": "held_up", "observed": None, "limit": None},), delay=timedelta(0))
@@ -181,8 +182,7 @@ class Run:
             self._moments.use(len(mine))
             if self._trying:
                 self._probe, self._trying = mine[0].message_id, False
-        outcome = _STOPPED if look.stopped else _LEASE_LOST
-        self._write([Ended(lease, outcome) for lease in going if lease not in mine])
+        self._write([Ended(lease, _held_back(lease, look)) for lease in going if lease not in mine])
 
     def _wait_for_others(self) -> bool:
         """Nothing is due; but to whom something is being posted, something else may be due after it."""
@@ -251,6 +251,12 @@ class Run:
         while self._slots.busy:
             self._settle(self._slots.landed(within_s=_LONG_S))
         self._count(all_of_it=True)
+
+
+def _held_back(lease: Lease, look: LastLook) -> Outcome:
+    if look.stopped:
+        return _STOPPED
+    return _OPTED_OUT if lease.message_id in look.opted_out else _LEASE_LOST
 
 
 def _ended(lease: Lease, sent: Sent, *, probe: bool) -> Ended:

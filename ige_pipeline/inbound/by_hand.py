@@ -46,7 +46,7 @@ def opt_out(conn: Connection, phone_e164: str, settings: Settings, *, reason: st
     with conn.transaction():
         ids = whose(conn, phone_e164, settings).reached_by_it
         changed = rights.suppress(conn, phone_e164, source=Source.BY_HAND, reason=reason)
-        cancelled = rights.cancel_waiting(conn, ids, who=who)
+        cancelled = rights.cancel_waiting(conn, ids, who=who, anew=changed)
         _record(conn, "opt_out", phone_e164, ids, who=who, more={"reason": reason, "cancelled": cancelled})
     return Done(ids, cancelled, changed)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ige_pipeline.delivery.promise import drop_promise
-from ige_pipeline.inbound.opt_out_source import Source, source_of
+from ige_pipeline.inbound.opt_out_source import Source, source_of, weaker_than
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 
@@ -12,11 +12,10 @@ _QUERIES = load(__package__, "opt_out.sql")
 
 def suppress(conn: Connection, phone_e164: str, *, source: Source, reason: str) -> bool:
     """Let nothing more go to a number; return whether something could until now."""
-    values = {"phone_e164": phone_e164, "source": str(source), "reason": reason}
-    new = conn.execute(_QUERIES["suppress"], values).fetchone() is not None
-    if not new and source is Source.KEYWORD:
-        conn.execute(_QUERIES["by_keyword_now"], values)
-    return new
+    weaker = [str(each) for each in weaker_than(source)]
+    values = {"phone_e164": phone_e164, "source": str(source), "reason": reason, "weaker": weaker}
+    row = conn.execute(_QUERIES["suppress"], values).fetchone()
+    return row is not None and bool(row["new"])
 
 
 def lift(conn: Connection, phone_e164: str, *, sources: Sequence[Source], who: str) -> bool:
@@ -31,9 +30,13 @@ def suppressed_by(conn: Connection, phone_e164: str) -> Source | None:
     return None if row is None else source_of(row["source"])
 
 
-def cancel_waiting(conn: Connection, contractor_ids: Sequence[int], *, who: str) -> int:
-    """Cancel all that waits for these people, with its promises; return how many messages."""
-    rows = conn.execute(_QUERIES["cancel_waiting"], {"contractor_ids": list(contractor_ids), "who": who}).fetchall()
+def cancel_waiting(conn: Connection, contractor_ids: Sequence[int], *, who: str, anew: bool) -> int:
+    """Cancel all that waits for these people, with its promises; return how many messages.
+
+    `anew`: they could be written to until now, so that what would confirm an opt-out confirms one that was lifted.
+    """
+    values = {"contractor_ids": list(contractor_ids), "who": who, "anew": anew}
+    rows = conn.execute(_QUERIES["cancel_waiting"], values).fetchall()
     for row in rows:
         drop_promise(conn, row["id"])
     return len(rows)

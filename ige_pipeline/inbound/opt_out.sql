@@ -1,19 +1,16 @@
 -- name: suppress
--- By number, so that it outlives the contractor's row. One that holds already stays as it is.
+-- By number, so that it outlives the contractor's row. Of one that holds already the harder to lift stays: START must not
+-- undo what somebody of ours, or a dead line, made.
+WITH stood AS (
+    SELECT s.phone_e164 FROM ige_suppressions s WHERE s.phone_e164 = %(phone_e164)s AND s.lifted_at IS NULL
+)
 INSERT INTO ige_suppressions AS s (phone_e164, reason, source)
 VALUES (%(phone_e164)s, %(reason)s, %(source)s)
     ON CONFLICT (phone_e164) DO UPDATE
-   SET reason = EXCLUDED.reason, source = EXCLUDED.source, suppressed_at = now(), lifted_at = NULL, lifted_by = NULL
- WHERE s.lifted_at IS NOT NULL
-RETURNING s.phone_e164
-
--- name: by_keyword_now
--- Who first said it in their own words and then with a keyword may take it back as after a keyword.
-UPDATE ige_suppressions
-   SET source = 'keyword', reason = %(reason)s
- WHERE phone_e164 = %(phone_e164)s
-   AND lifted_at IS NULL
-   AND source = 'words'
+   SET reason = EXCLUDED.reason, source = EXCLUDED.source, lifted_at = NULL, lifted_by = NULL,
+       suppressed_at = CASE WHEN s.lifted_at IS NULL THEN s.suppressed_at ELSE now() END
+ WHERE s.lifted_at IS NOT NULL OR s.source = ANY (%(weaker)s)
+RETURNING NOT EXISTS (SELECT 1 FROM stood) AS new
 
 -- name: lift
 -- Only what was made by one of these.
@@ -38,6 +35,8 @@ WITH gone AS (
      WHERE m.contractor_id = ANY (%(contractor_ids)s::bigint[])
        AND m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
        AND m.lease_token IS NULL
+       -- That they opted out is told once, however often they say so; one of before a START is over.
+       AND (m.confirms_opt_out IS NULL OR %(anew)s)
     RETURNING m.id, m.attempts
 ), told AS (
     INSERT INTO ige_delivery_attempts (message_id, run_id, attempt, lease_token, claimed_at, outcome, reasons)

@@ -18,6 +18,18 @@ LIFTED_BY_START = (Source.KEYWORD, Source.WORDS, Source.PROVIDER)
 LIFTED_BY_YES = (Source.KEYWORD,)
 
 
+_WEAKEST_FIRST = (Source.WORDS, Source.KEYWORD, Source.PROVIDER, Source.UNREACHABLE, Source.BY_HAND)
+
+
+def weaker_than(source: Source) -> tuple[Source, ...]:
+    """Return what a later opt-out of this source replaces.
+
+    Who said it in words and then with a keyword may take it back as after a keyword; what START does not lift replaces
+    all that it does.
+    """
+    return _WEAKEST_FIRST[: _WEAKEST_FIRST.index(source)]
+
+
 def source_of(word: str) -> Source:
     """Read the word that is kept; one that somebody else wrote is by hand."""
     return Source(word) if word in set(Source) else Source.BY_HAND

@@ -8,12 +8,13 @@ import psycopg
 
 from ige_pipeline.inbound import opt_out
 from ige_pipeline.inbound.correspondent import Correspondent, number_of, whose
+from ige_pipeline.inbound.deadlock import unless_deadlocked
 from ige_pipeline.inbound.feeling import RATING
 from ige_pipeline.inbound.letter import Letter, Unreadable
 from ige_pipeline.inbound.meaning import Heard, Help, OptIn, Reply, hear
 from ige_pipeline.inbound.opt_out_source import LIFTED_BY_START, LIFTED_BY_YES, Source
 from ige_pipeline.inbound.opting_out import OptOut
-from ige_pipeline.inbound.trust import move_trust
+from ige_pipeline.inbound.trust import hold_trust, move_trust
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.postgres.refused import refused_sentence
@@ -51,6 +52,10 @@ def take_unreadable(conn: Connection, found: Unreadable, *, proof: str) -> Taken
 
 def take(conn: Connection, letter: Letter, settings: Settings, *, proof: str) -> Taken:
     """Keep a reply and do what it asks; a repeat changes nothing and asks for no answer."""
+    return unless_deadlocked(lambda: _take(conn, letter, settings, proof=proof))
+
+
+def _take(conn: Connection, letter: Letter, settings: Settings, *, proof: str) -> Taken:
     number = number_of(letter.sender, settings)
     with conn.transaction():
         if number is not None:
@@ -105,6 +110,9 @@ class _Case:
     def settle(self, kept: Taken) -> Taken:
         """Write it into their messages, and do what it asks."""
         them = whose(self.conn, self.number, self.settings) if self.number is not None else Correspondent()
+        if them.contractor_id is not None and self.heard.indicator is not None:
+            # Before the message, as whoever writes down outcomes does: the other way round both would wait for ever.
+            hold_trust(self.conn, [them.contractor_id])
         done = replace(
             kept,
             contractor_id=them.contractor_id,
@@ -167,7 +175,7 @@ class _Case:
             return replace(done, flag="opt_out_without_number")
         source = Source.KEYWORD if out.keyword else Source.WORDS
         new = opt_out.suppress(self.conn, self.number, source=source, reason=f"reply {done.id}: {out.rule}")
-        cancelled = opt_out.cancel_waiting(self.conn, them.reached_by_it, who=f"reply {done.id}")
+        cancelled = opt_out.cancel_waiting(self.conn, them.reached_by_it, who=f"reply {done.id}", anew=new)
         answer = self._confirm(done, them) if new and self._confirms else None
         return replace(done, cancelled=cancelled, answer=answer, flag=flag)
 

@@ -7,6 +7,7 @@ from ige_pipeline.delivery.alert import raise_alert
 from ige_pipeline.delivery.switches import set_stop
 from ige_pipeline.inbound import opt_out
 from ige_pipeline.inbound.correspondent import number_of, whose
+from ige_pipeline.inbound.deadlock import unless_deadlocked
 from ige_pipeline.inbound.letter import Fields, clean, short_id
 from ige_pipeline.inbound.opt_out_source import Source
 from ige_pipeline.inbound.receipt import STATUSES, Call, Receipt
@@ -52,6 +53,10 @@ def receipt_of(fields: Fields) -> Receipt | None:
 
 def take_receipt(conn: Connection, receipt: Receipt, settings: Settings, *, proof: str) -> TakenReceipt:
     """Keep a receipt and do what it asks; a repeat changes nothing."""
+    return unless_deadlocked(lambda: _take(conn, receipt, settings, proof=proof))
+
+
+def _take(conn: Connection, receipt: Receipt, settings: Settings, *, proof: str) -> TakenReceipt:
     number = number_of(receipt.number, settings)
     values = vars(receipt) | {"proof": proof, "phone_e164": number}
     with conn.transaction():
@@ -132,8 +137,9 @@ class _Case:
         if number is None:
             return ""
         who = f"receipt {self.id}"
-        opt_out.suppress(self.conn, number, source=source, reason=f"{who}: {self.receipt.code}")
-        opt_out.cancel_waiting(self.conn, whose(self.conn, number, self.settings).reached_by_it, who=who)
+        new = opt_out.suppress(self.conn, number, source=source, reason=f"{who}: {self.receipt.code}")
+        ids = whose(self.conn, number, self.settings).reached_by_it
+        opt_out.cancel_waiting(self.conn, ids, who=who, anew=new)
         return "suppressed"
 
     def _number_of_message(self) -> str | None:

@@ -1,6 +1,6 @@
 """The one message that passes a suppression, and everything that would like to pass in its shadow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -11,15 +11,21 @@ from psycopg.rows import DictRow
 
 from ige_pipeline.delivery.confirmation import PASSES, confirm_first, standing_against
 from ige_pipeline.delivery.deliver import deliver
+from ige_pipeline.delivery.lease import Lease
+from ige_pipeline.delivery.outbox import LastLook, Outbox
 from ige_pipeline.delivery.reply import Answered, Lost
 from ige_pipeline.delivery.rescreen import rescreen
 from ige_pipeline.delivery.slots import Slots
 from ige_pipeline.delivery.tally import DeliveryReport
+from ige_pipeline.inbound.opt_out import suppress
+from ige_pipeline.inbound.opt_out_source import Source
+from ige_pipeline.postgres.connection import connect
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.safeguards.finding import Finding
+from ige_pipeline.safeguards.phonebook import look_up
 from ige_pipeline.safeguards.reason import Reason
 from ige_pipeline.settings import Settings
-from ige_pipeline_tests.delivery.fakes import FakeEndpoint, asleep
+from ige_pipeline_tests.delivery.fakes import FakeEndpoint, asleep, awake
 from ige_pipeline_tests.delivery.outboxes import attempts, message, outbox_on
 from ige_pipeline_tests.factories import make_contractor, make_message, make_sent_message, one
 from ige_pipeline_tests.inbound.letters import NUMBER, due_message, reply, waiting_for_answer
@@ -289,3 +295,38 @@ def test_a_number_that_cannot_be_dialled_or_a_consent_taken_back_holds_even_a_co
     assert endpoint.posted == []
     assert message(conn, confirming)["cancel_reason"] == "consent_revoked"
     assert attempts(conn, confirming)[-1]["outcome"] == "Cancelled"
+
+
+def test_who_opts_out_after_the_safeguards_were_asked_gets_nothing_and_is_cancelled(
+    conn: Conn, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, bob = (make_contractor(conn, phone=phone, timezone=awake()) for phone in (NUMBER, "+12125550155"))
+    hers, his = due_message(conn, ada), due_message(conn, bob)
+    look, endpoint = Outbox.may_post, FakeEndpoint()
+
+    def stop_first(self: Outbox, leases: Sequence[Lease]) -> LastLook:
+        with connect(database_url) as other:
+            reply(other, "STOP")
+        return look(self, leases)
+
+    monkeypatch.setattr(Outbox, "may_post", stop_first)
+    run(conn, endpoint)
+
+    assert endpoint.posted == [his]
+    assert message(conn, hers)["cancel_reason"] == "suppressed"
+    assert [each["outcome"] for each in attempts(conn, hers)] == ["Cancelled"]
+
+
+def test_the_last_look_knows_a_local_number_that_ends_like_one_that_opted_out(conn: Conn, database_url: str) -> None:
+    ada = make_contractor(conn, phone="555-0199", timezone=awake())
+    look_up(conn, [ada], region="US")
+    due_message(conn, ada)
+    with outbox_on(database_url) as outbox:
+        (lease,) = outbox.claim()
+        assert outbox.may_post([lease]).leased == {lease.message_id}
+
+        suppress(conn, NUMBER, source=Source.BY_HAND, reason="a letter")
+
+        look = outbox.may_post([lease])
+        assert look.leased == frozenset()
+        assert look.opted_out == {lease.message_id}

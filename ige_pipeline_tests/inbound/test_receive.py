@@ -8,10 +8,13 @@ import pytest
 from psycopg.rows import DictRow
 
 from ige_pipeline.inbound.correspondent import spellings
+from ige_pipeline.inbound.deadlock import unless_deadlocked
 from ige_pipeline.inbound.feeling import Indicator
 from ige_pipeline.inbound.letter import Unreadable
+from ige_pipeline.inbound.opt_out import suppress
+from ige_pipeline.inbound.opt_out_source import Source
 from ige_pipeline.inbound.receive import take, take_unreadable
-from ige_pipeline.inbound.trust import move_trust
+from ige_pipeline.inbound.trust import hold_trust, move_trust
 from ige_pipeline.postgres.connection import connect
 from ige_pipeline.safeguards.facts import facts_at_sending
 from ige_pipeline.safeguards.phonebook import look_up
@@ -448,10 +451,70 @@ def test_ours_is_one_confirmation_in_the_outbox(conn: Conn) -> None:
 
     row = one(conn.execute("SELECT * FROM ai_proactive_messages WHERE confirms_opt_out IS NOT NULL"))
     assert (row["contractor_id"], row["confirms_opt_out"], row["sent_at"]) == (ada, first.id, None)
+    assert row["cancelled_at"] is None
+    assert second.cancelled == 0
     assert row["message_content"] == f"Acme: {OURS.opt_out_confirmation_text}"
     assert (first.answer, second.answer) == (None, None)
     decision = one(conn.execute("SELECT * FROM ige_decisions WHERE id = %s", [row["decision_id"]]))
     assert (decision["message_id"], decision["verdict"]) == (row["id"], "scheduled")
+
+
+def test_each_opt_out_after_a_start_is_confirmed_and_what_confirmed_the_last_one_is_over(conn: Conn) -> None:
+    waiting_for_answer(conn)
+
+    for text in ("STOP", "START", "STOP", "STOP"):
+        reply(conn, text, settings=OURS)
+
+    rows = conn.execute("SELECT cancelled_at FROM ai_proactive_messages WHERE confirms_opt_out IS NOT NULL ORDER BY id")
+    assert [row["cancelled_at"] is None for row in rows] == [False, True]
+
+
+@pytest.mark.parametrize("source", [Source.BY_HAND, Source.UNREACHABLE])
+def test_what_start_does_not_lift_holds_whichever_came_first(conn: Conn, source: Source) -> None:
+    waiting_for_answer(conn)
+    reply(conn, "STOP")
+    assert suppress(conn, NUMBER, source=source, reason="a lawyer wrote") is False
+
+    reply(conn, "STOP")
+    taken = reply(conn, "START")
+
+    assert taken.flag == "wants_texts_again"
+    assert suppressed(conn)
+
+
+def wait_until_somebody_waits(database_url: str) -> None:
+    waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with connect(database_url) as eye:
+        for _ in range(2000):
+            if eye.execute(waiting).rowcount:
+                return
+            eye.execute("SELECT pg_sleep(0.005)")
+    raise AssertionError(waiting)
+
+
+def test_a_reply_waits_for_whoever_writes_down_outcomes_before_it_touches_the_message(database_url: str) -> None:
+    with connect(database_url) as conn, connect(database_url) as other, ThreadPoolExecutor(1) as pool:
+        ada, sent = waiting_for_answer(conn)
+        with other.transaction():
+            hold_trust(other, [ada])
+            late = pool.submit(reply, conn, "This is spam, STOP")
+            wait_until_somebody_waits(database_url)
+            other.execute("SET LOCAL lock_timeout = '50ms'")
+            other.execute("UPDATE ai_proactive_messages SET ignored_at = now() WHERE id = %s", [sent])
+
+        assert late.result(timeout=20).meaning == "opt_out"
+        assert suppressed(conn)
+
+
+def test_what_a_deadlock_undid_is_done_again() -> None:
+    ends: list[Exception | None] = [psycopg.errors.DeadlockDetected(), psycopg.errors.DeadlockDetected(), None]
+
+    def act() -> str:
+        if (end := ends.pop(0)) is not None:
+            raise end
+        return "done"
+
+    assert unless_deadlocked(act) == "done"
 
 
 def test_for_a_number_that_nobody_has_the_confirmation_travels_in_the_answer(conn: Conn) -> None:
