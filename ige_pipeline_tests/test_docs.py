@@ -178,7 +178,11 @@ def test_every_variable_of_the_example_is_read_somewhere() -> None:
 def test_every_variable_that_a_page_names_is_read_or_a_setting() -> None:
     known = set(re.findall(r"^#([A-Z0-9_]+)=", text(".env.example"), re.MULTILINE))
     known |= {f"IGE_{name.upper()}" for name in Settings.model_fields}
-    known |= {"N8N_CONCURRENCY_PRODUCTION_LIMIT", "IGE_TEST_WRITE_PAGES"}  # n8n's own, and one for tests
+    known |= {
+        "N8N_CONCURRENCY_PRODUCTION_LIMIT",
+        "N8N_BLOCK_ENV_ACCESS_IN_NODE",
+        "IGE_TEST_WRITE_PAGES",
+    }  # n8n's, and a test's
     named = {
         word for name in NAMES for word in re.findall(r"\b(?:IGE|N8N|OPENAI|DAGSTER)_[A-Z0-9_]+[A-Z0-9]\b", text(name))
     }

@@ -1,13 +1,25 @@
 """When each job runs by itself, and when it does not."""
 
+import logging
+import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.remote_origin import (
+    InProcessCodeLocationOrigin,
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator
+from dagster._core.test_utils import freeze_time
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
+from dagster._scheduler.scheduler import launch_scheduled_runs
 from dagster._utils.tags import TagConcurrencyLimitsCounter
 
 from ige_pipeline.definitions import build_definitions
@@ -120,6 +132,25 @@ def test_a_batch_waits_in_the_queue_for_the_one_before_it_and_one_of_promises_fo
     waits = {kind: queue.is_blocked(run) for kind, run in zip(("promised", "whole"), instance.get_runs(), strict=True)}
 
     assert waits == {"promised": False, "whole": True}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # Dagster's own, of itself
+def test_after_downtime_one_run_of_the_newest_hour_is_all_that_is_started(instance: dg.DagsterInstance) -> None:
+    """By Dagster's own scheduler: what it starts in a daemon, once before four hours without one and once after."""
+    began = TWO - timedelta(hours=4, minutes=30)
+    code = LoadableTargetOrigin(executable_path=sys.executable, module_name="ige_pipeline.definitions")
+    with WorkspaceProcessContext(instance, InProcessWorkspaceLoadTarget(InProcessCodeLocationOrigin(code))) as daemon:
+        (location,) = daemon.create_request_context().code_locations
+        with freeze_time(began):
+            for schedule in next(iter(location.get_repositories().values())).get_schedules():
+                instance.start_schedule(schedule)
+        for at in (began, TWO):
+            with freeze_time(at):
+                assert not any(launch_scheduled_runs(daemon, logging.getLogger("scheduler"), at, iteration_times={}))
+
+    started = [(run.job_name, run.tags.get("dagster/partition")) for run in instance.get_runs()]
+    assert [partition for job, partition in started if job == SCHEDULE] == ["2026-11-23-14:00"]
+    assert [job for job, _ in started].count("deliver_messages_job") == 1, "The one of before is still queued."
 
 
 @pytest.mark.parametrize("on", [True, False])

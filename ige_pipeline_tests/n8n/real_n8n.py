@@ -19,6 +19,7 @@ import httpx
 
 WORKFLOWS = Path(__file__).parents[2] / "deploy" / "n8n"
 TOKEN = "X-Webhook-Token: only-for-this-test"
+SECRET = "whsec_b25seSBmb3IgdGhpcyB0ZXN0LCBub3QgYSBzZWNyZXQ="
 INBOUND_TOKEN = "a-token-that-nobody-guesses"
 _CREDENTIALS = [
     {
@@ -99,7 +100,7 @@ def n8n(installed: Path, home: Path, provider_url: str, ige_url: str) -> Iterato
     env = _environment(installed, home, port)
     _command(installed, env, "import:credentials", f"--input={_credentials(home)}")
     _command(installed, env, "import:workflow", "--separate", f"--input={_workflows(home, provider_url, ige_url)}")
-    for workflow in ("igesmsledger0001", "igesmsoutbound01", "igesmsinbound001"):
+    for workflow in ("igesmsledger0001", "igesmsoutbound01", "igesmsinbound001", "igesmssigned0001"):
         _command(installed, env, "publish:workflow", f"--id={workflow}")
     with (home / "n8n.log").open("w") as log:
         running = subprocess.Popen(_words(installed, "start"), env=env, cwd=home, stdout=log, stderr=log)  # noqa: S603 - ours
@@ -138,6 +139,10 @@ def _environment(installed: Path, home: Path, port: int) -> dict[str, str]:
         "N8N_DISABLE_UI": "true",
         "N8N_ENCRYPTION_KEY": "only-for-this-test",
         "N8N_RUNNERS_ENABLED": "true",
+        # For the check of signatures alone.
+        "NODE_FUNCTION_ALLOW_BUILTIN": "crypto",
+        "N8N_BLOCK_ENV_ACCESS_IN_NODE": "false",
+        "IGE_WEBHOOK_SECRET": SECRET,
         # One run at a time: two posts of one key that overlap would both find the ledger empty.
         "N8N_CONCURRENCY_PRODUCTION_LIMIT": "1",
         **dict.fromkeys(_OFF, "false"),
@@ -158,7 +163,19 @@ def _workflows(home: Path, provider_url: str, ige_url: str) -> Path:
         text = file.read_text().replace("https://sms-provider.example/messages", provider_url)
         text = text.replace("https://ige.example.com", ige_url)
         (folder / file.name).write_text(text)
+    (folder / "sms-signed.json").write_text(json.dumps(_signed(json.loads((folder / "sms-outbound.json").read_text()))))
     return folder
+
+
+def _signed(workflow: dict[str, Any]) -> dict[str, Any]:
+    """Put the check of the signature into a copy of the workflow, as docs/n8n.md says how to by hand."""
+    check = json.loads((WORKFLOWS / "signature" / "signature.json").read_text())
+    new = {node["name"] for node in check["nodes"]}
+    nodes = [node for node in workflow["nodes"] if node["name"] not in new] + check["nodes"]
+    (hook,) = [node for node in nodes if node["name"] == "Webhook"]
+    hook["parameters"]["path"], hook["webhookId"] = "sms-signed", "ige-sms-signed"
+    connections = workflow["connections"] | check["connections"]
+    return workflow | {"id": "igesmssigned0001", "name": "signed", "nodes": nodes, "connections": connections}
 
 
 def _wait(running: "subprocess.Popen[bytes]", address: str) -> None:

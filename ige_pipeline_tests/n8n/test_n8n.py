@@ -29,8 +29,9 @@ from ige_pipeline_tests.delivery.fakes import NOON, make_lease
 from ige_pipeline_tests.delivery.outboxes import attempts, message, waiting
 from ige_pipeline_tests.factories import one
 from ige_pipeline_tests.inbound.letters import NUMBER, suppressed, waiting_for_answer
-from ige_pipeline_tests.n8n.real_n8n import INBOUND_TOKEN, TOKEN, Provider, n8n, provider
+from ige_pipeline_tests.n8n.real_n8n import INBOUND_TOKEN, SECRET, TOKEN, Provider, n8n, provider
 
+WRONG_SECRET = "whsec_" + "QUJD" * 8
 INSTALLED = Path(os.environ["IGE_TEST_N8N"])
 
 
@@ -97,9 +98,9 @@ def a_provider_that_takes_everything(sms: Provider) -> None:
     sms.took.clear()
 
 
-def run(url: str, webhook: str, *, auth: str = TOKEN, kind: str = "flat") -> DeliveryReport:
+def run(url: str, webhook: str, *, auth: str = TOKEN, kind: str = "flat", secrets: str | None = None) -> DeliveryReport:
     settings = Settings(messages_per_second=1000, webhook_format=kind)
-    target = Target(webhook, auth_header=auth, kind=settings.webhook_format)
+    target = Target(webhook, auth_header=auth, kind=settings.webhook_format, secrets=secrets)
     with connect(url) as conn:
         return deliver(conn, WebhookEndpoint(target), settings, run_id="n8n")
 
@@ -114,6 +115,7 @@ def test_a_message_reaches_the_provider_once_under_its_key(
 
     assert report.counts == {"Delivered": 5}
     keys = [str(message(conn, each)["idempotency_key"]) for each in ids]
+    # Several slots post at once: which of them arrives first is nobody's to say.
     assert sorted(key for key, _ in sms.took) == sorted(keys)
     assert {body["body"] for _, body in sms.took} == {"Hi Ada, how did the call with the suppliers go?"}
     assert "accepted" in attempts(conn, ids[0])[0]["response"]
@@ -197,6 +199,19 @@ def test_a_wrong_path_and_a_wrong_token_are_the_endpoints_fault(
     assert (wrong_path.fault, wrong_token.fault) == ("http_404", "http_403")
     assert message(conn, message_id)["attempts"] == 0
     assert sms.took == []
+
+
+@pytest.mark.parametrize("secrets", [SECRET, f"{WRONG_SECRET} {SECRET}", WRONG_SECRET, None])
+def test_where_the_signature_is_checked_only_what_we_signed_is_forwarded(
+    conn: Connection, database_url: str, address: str, sms: Provider, secrets: str | None
+) -> None:
+    message_id = waiting(conn, message_content="Hi Zo\u00eb \u2013 how did it go?")
+
+    report = run(database_url, f"{address}/webhook/sms-signed", secrets=secrets)
+
+    good = SECRET in (secrets or "")
+    assert (report.fault, len(sms.took)) == ((None, 1) if good else ("http_401", 0))
+    assert message(conn, message_id)["attempts"] == int(good)
 
 
 @pytest.mark.parametrize(
