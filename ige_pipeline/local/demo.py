@@ -1,6 +1,7 @@
 """The sandbox, start to finish: what `make run` and `ige demo` do. Nothing in it can text anyone."""
 
 import os
+import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator, MutableMapping
@@ -31,8 +32,8 @@ from ige_pipeline.postgres.migrate import migrate
 
 RECEIVER_PORT = 5680
 RECEIVER_READY_WITHIN_S = 30.0
-"""It takes about a second."""
-
+CONSOLE_PORT = 8000
+CONSOLE_READY_WITHIN_S = 60.0
 
 INTERRUPTED = 130
 """The exit code of a program that Ctrl-C ended before it was done."""
@@ -122,6 +123,22 @@ class Demo:
             f"(only the demo is this fast; the default is one in 2 s) [dim]({time.monotonic() - began:.1f} s)[/]",
         )
 
+    def start_console(self) -> tuple[str, str]:
+        """Start `ige serve` and return the console's address, and a token to enter with."""
+        with self.step("Starting the console") as told:
+            port, token = free_port(CONSOLE_PORT), secrets.token_hex(12)
+            serve = start(
+                "The console",
+                [sys.executable, "-m", "ige_pipeline.cli.main", "serve", "--port", str(port)],
+                env=self.surroundings | {"IGE_CONSOLE_TOKENS": f"you:admin:{token}"},
+                cwd=self.sandbox.work,
+                log=self.sandbox.folder / "console.log",
+            )
+            self.children.append(serve)
+            wait_until_up(serve, port=port, path="/healthz", seconds=CONSOLE_READY_WITHIN_S)
+            told.append("The console is up")
+        return f"http://127.0.0.1:{port}/console/", token
+
     def start_dagster(self) -> str:
         """Start `dagster dev` with both schedules on and return its URL."""
         with self.step("Starting Dagster with both schedules on (up to 20 s)") as told:
@@ -183,8 +200,10 @@ def _play(demo: Demo, make_pipeline: MakePipeline, *, once: bool) -> int:
     )
     delivered = _one_round(demo, Database(database_url), make_pipeline(demo.surroundings))
     if not once:
+        console = demo.start_console()
+        demo.surroundings["IGE_CONSOLE_URL"] = console[0]
         dagster_url = demo.start_dagster()
-        demo.console.print(_addresses(dagster_url, receiver_url, database_url, folder=demo.sandbox.folder))
+        demo.console.print(_addresses(dagster_url, receiver_url, database_url, console, folder=demo.sandbox.folder))
         stay(demo.children)
     return delivered
 
@@ -204,9 +223,12 @@ def _value(conn: Connection, name: str) -> Any:
     return next(iter((row or {}).values()))
 
 
-def _addresses(dagster_url: str, receiver_url: str, database_url: str, *, folder: Path) -> str:
+def _addresses(
+    dagster_url: str, receiver_url: str, database_url: str, console: tuple[str, str], *, folder: Path
+) -> str:
     return (
-        f"\n[bold]Dagster[/]   {dagster_url}\n[bold]Texts[/]     {receiver_url}/\n"
+        f"\n[bold]Dagster[/]   {dagster_url}\n[bold]Console[/]   {console[0]}  (token: {console[1]})\n"
+        f"[bold]Texts[/]     {receiver_url}/\n"
         f"[bold]Database[/]  {describe(database_url)}\n"
         f"[bold]Why[/]       IGE_DATABASE_URL= IGE_STATE={os.path.relpath(folder)} {_ige()} why NUMBER, "
         "for any #NUMBER above\n\n"
