@@ -46,7 +46,7 @@ RATING = {
 """What a reply makes the message worth, 1 to 5; a complaint or an opt-out makes it 1."""
 
 _WRITTEN = tomllib.loads(files(__package__).joinpath("feeling.toml").read_text(encoding="utf-8"))
-_COMPLAINT = re.compile(rf"\b(?:{'|'.join(_WRITTEN['complaint'])})\b")
+_COMPLAINT = re.compile(rf"\b(?:{'|'.join(_WRITTEN['complaint']).replace('<us>', _WRITTEN['us'])})\b")
 _RULES = tuple(
     (Indicator(rule["indicator"]), re.compile(rf"\b(?:{'|'.join(rule['words'])})\b")) for rule in _WRITTEN["rule"]
 )

@@ -30,11 +30,20 @@ def clauses(text: str) -> list[str]:
 
 
 def whole(text: str) -> str:
-    """Return a text's letters in one piece: `S.T.O.P!`, `s t o p` and `ST0P` are all `stop`, and so is `stoppppp`."""
-    letters = re.sub(r"[^a-z0-9]", "", plain(text))
-    if not letters.isdecimal():
-        letters = letters.translate(_DIGITS)
-    return _LONG_RUN.sub(r"\1", letters)
+    """Return a text's letters and digits in one piece: `S.T.O.P!`, `s t o p` and `stoppppp` are all `stop`."""
+    return _LONG_RUN.sub(r"\1", re.sub(r"[^a-z0-9]", "", plain(text)))
+
+
+def spelled_out(word: str) -> str:
+    """Read digits as the letters that they look like: `st0p` is `stop`, and `5 to 9` is nothing that anybody means."""
+    return word if word.isdecimal() else _LONG_RUN.sub(r"\1", word.translate(_DIGITS))
+
+
+def in_any_alphabet(text: str) -> str:
+    """Return the letters of a text in one piece, of whatever alphabet."""
+    return "".join(
+        char for char in unicodedata.normalize("NFKC", text).casefold() if unicodedata.category(char)[0] in "LM"
+    )
 
 
 def one_slip(word: str, meant: str) -> bool:

@@ -129,7 +129,7 @@ class _Case:
             case Help():
                 return replace(done, answer=None if self.heard.answered else self._by_name(self.settings.help_text))
             case Reply():
-                return done
+                return replace(done, flag=done.flag or "complaint") if self.heard.complaint else done
             case never:
                 assert_never(never)
 

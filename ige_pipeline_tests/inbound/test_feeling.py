@@ -64,6 +64,11 @@ def test_what_no_rule_knows_stays_unknown(text: str) -> None:
         "too many texts",
         "tired of your texts",
         "Wasting my time with this",
+        "These texts are really annoying",
+        "this is a waste of my time",
+        "annoying",
+        "stop harassing me",
+        "I am sick of these constant messages",
     ],
 )
 def test_a_complaint_is_about_us(text: str) -> None:
@@ -72,7 +77,18 @@ def test_a_complaint_is_about_us(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["not spam, I like it", "The job is going badly", "The customer complained", "useless", "Loved “no spam here”"],
+    [
+        *(
+            "not spam, I like it",
+            "The job is going badly",
+            "The customer complained",
+            "useless",
+            "Loved “no spam here”",
+        ),
+        *("The inspector was annoying", "tired of the rain", "client is wasting my time", "it went to my spam folder"),
+        *("the neighbor will file a complaint", "sick of the weather", "the dust is a nuisance to the client"),
+        "This inspector is annoying",
+    ],
 )
 def test_what_is_about_something_else_is_no_complaint(text: str) -> None:
     assert not is_complaint(text)

@@ -37,7 +37,12 @@ def test_who_only_uses_such_a_word_is_not_opted_out(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["wrong number", "cancle", "🛑", "how do I unsubscribe?", "I told Bob to stop", "alto", "don't call me yet"]
+    "text",
+    [
+        *("wrong number", "cancle", "🛑", "how do I unsubscribe?", "I told Bob to stop", "alto", "don't call me yet"),
+        *("I'll stop today", "Can I stop now?", "I quit", "take me off the Smith job", "Don't text me, call me"),
+        *("TD\nBob", "Cancel pls", "стоп", "I can't unsubscribe", "stop calling them", "I don't need these texts"),
+    ],
 )
 def test_in_doubt_it_is_one_that_a_person_should_look_at(text: str) -> None:
     found = opting_out(text, our_words=OURS)
@@ -71,6 +76,21 @@ def test_every_keyword_is_one_however_it_is_typed(
 
     assert found is not None
     assert found.keyword
+
+
+BELOW = [
+    *("\n\nSent from my iPhone", "\nGet Outlook for Android", "\n--\nBob Smith\nSmith Roofing"),
+    *("\nBob", "\n- Bob Smith", " - Bob", ", Bob", " please"),
+]
+
+
+@EXAMPLES
+@given(CASES, st.sampled_from(["", ".", "!", " "]), st.sampled_from(BELOW))
+def test_every_keyword_is_heard_whatever_is_signed_below(case: tuple[str, list[bool]], after: str, below: str) -> None:
+    word, upper = case
+    typed = "".join(char.upper() if up else char for char, up in zip(word, upper, strict=False))
+
+    assert opting_out(typed + after + below, our_words=OURS) is not None
 
 
 @EXAMPLES

@@ -260,8 +260,9 @@ def test_two_changes_of_one_person_s_trust_wait_for_one_another(database_url: st
 def test_a_complaint_pauses_for_thirty_days_and_is_written_down(conn: Conn) -> None:
     ada, sent = waiting_for_answer(conn)
 
-    reply(conn, "This is spam")
+    taken = reply(conn, "This is spam")
 
+    assert taken.flag == "complaint"
     row = fetch(conn, "contractors", ada)
     days = one(conn.execute("SELECT ai_pause_until - NOW()::timestamp AS left FROM contractors WHERE id = %s", [ada]))
     assert (row["ai_proactive_paused"], row["ai_pause_reason"]) == (True, "complaint")
