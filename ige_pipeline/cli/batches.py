@@ -68,12 +68,13 @@ def approve(batch_id: int, *, yes: bool) -> None:
     with environment.checked_database().connect() as conn:
         batch = compare.by_id(conn, batch_id)
         schedule.require_approvable(batch)
+        seen = compare.held_mark(conn, batch)
         waiting = sum(row["messages"] for row in compare.held(conn, batch))
         if not waiting:
             say(f"Nothing is held in batch {batch_id}.")
             return
         sure(f"Schedule {waiting} messages of batch {batch_id}?", yes=yes)
-        scheduled = schedule.approve(conn, batch, environment.settings(), who=who())
+        scheduled = schedule.approve(conn, batch, environment.settings(), who=who(), seen=seen)
         close_batch(conn, batch)
     say(
         f"Batch {batch_id} is approved: {scheduled} of {waiting} messages are scheduled; `ige why` explains the others."

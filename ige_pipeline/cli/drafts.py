@@ -98,12 +98,14 @@ def edit(draft_id: int, text: str | None, by: str | None) -> None:
     environment = Environment.of_process()
     settings = environment.settings()
     with environment.checked_database().connect() as conn:
+        seen = None
         if text is None:
-            text = click.edit(str(waiting_drafts.find(conn, draft_id, settings)["text"]))
+            before = str(waiting_drafts.find(conn, draft_id, settings)["text"])
+            text, seen = click.edit(before), waiting_drafts.mark_of(before)
         if text is None:
             say("Nothing was changed.")
             return
-        row = waiting_drafts.edit(conn, draft_id, text, settings, who=by or who())
+        row = waiting_drafts.edit(conn, draft_id, text, settings, who=by or who(), seen=seen)
     say(f"Draft {draft_id} is now: {row['text']}")
 
 

@@ -1,5 +1,7 @@
 """`ige serve`: what comes back, over HTTP, and the console."""
 
+from contextlib import nullcontext
+
 import click
 
 from ige_pipeline.cli.output import say
@@ -33,8 +35,13 @@ def serve(host: str, port: int) -> None:
     console_shown = is_loopback(host) or not access.here_only
     credentials, told = _credentials(environment, console_shown=console_shown)
     database = environment.checked_database()
-    with run.listen(host, port) as listening, open_pool(database.url, size=10) as pool:
-        shown = routes(Desk(environment, access, pool.connection)) if console_shown else []
+    # Replies and receipts never wait for somebody who looks at pages: each has connections of its own.
+    with (
+        run.listen(host, port) as listening,
+        open_pool(database.url, size=10) as pool,
+        open_pool(database.url, size=_PAGES_AT_ONCE) if console_shown else nullcontext(pool) as pages,
+    ):
+        shown = routes(Desk(environment, access, pages.connection)) if console_shown else []
         taken = Inbound(pool, credentials, environment.settings).routes() if credentials else []
 
         def ready(address: str) -> None:
@@ -73,4 +80,5 @@ def _credentials(environment: Environment, *, console_shown: bool) -> tuple[Cred
         return None, [f"Replies are not taken: {refusal}", *told]
 
 
+_PAGES_AT_ONCE = 10
 _INBOUND = ("INBOUND_TOKEN", "INBOUND_SECRET", "TWILIO_AUTH_TOKEN")

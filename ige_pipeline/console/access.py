@@ -5,7 +5,7 @@ import hmac
 import ipaddress
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -18,6 +18,8 @@ _SECRET = 20
 PROXY_SECRET_HEADER = "x-ige-console-secret"  # noqa: S105 - the header's name
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Sent = Callable[[str], Sequence[str]]
+"""All that a request sent in a header of that name."""
 
 
 class Role(IntEnum):
@@ -54,18 +56,18 @@ class Proxy:
     networks: tuple[Network, ...] = ()
     secret: str | None = field(default=None, repr=False)
 
-    def user(self, headers: Mapping[str, str], peer: str | None) -> tuple[str, Role] | None:
+    def user(self, sent: Sent, peer: str | None) -> tuple[str, Role] | None:
         """Return whom a request is from, None where it did not come through the proxy or they have no role."""
-        name = headers.get(self.header, "").strip()
+        name = _only(sent(self.header)).strip()
         role = self.roles.get(name) or self.roles.get("*")
-        if not name or not name.isprintable() or role is None or not self._vouched(headers, peer):
+        if not name or not name.isprintable() or role is None or not self._vouched(sent, peer):
             return None
         return name[:200], role
 
-    def _vouched(self, headers: Mapping[str, str], peer: str | None) -> bool:
+    def _vouched(self, sent: Sent, peer: str | None) -> bool:
         """Whatever was configured must hold, both where both were."""
         known = not self.networks or _within(peer, self.networks)
-        given = headers.get(PROXY_SECRET_HEADER, "")
+        given = _only(sent(PROXY_SECRET_HEADER))
         return known and (self.secret is None or hmac.compare_digest(given.encode(), self.secret.encode()))
 
 
@@ -160,6 +162,11 @@ def _networks(written: str) -> tuple[Network, ...]:
         return tuple(ipaddress.ip_network(each, strict=False) for each in written.replace(",", " ").split())
     except ValueError as error:
         raise Refusal(f"IGE_CONSOLE_PROXY_FROM is malformed: {error}.") from error
+
+
+def _only(values: Sequence[str]) -> str:
+    """Return what was sent, nothing where it was sent twice: which of the two the proxy wrote nobody can tell."""
+    return values[0] if len(values) == 1 else ""
 
 
 def _within(peer: str | None, networks: tuple[Network, ...]) -> bool:

@@ -54,6 +54,8 @@ def reason(ask: Ask) -> str:
     given = ask.text("reason", most=REASON_LENGTH)
     if not given:
         raise Malformed("A reason is needed: go back and write one.")
+    if render.has_number(given):
+        raise Malformed("A reason is kept and shown to everybody: go back and leave the phone number out.")
     return given
 
 

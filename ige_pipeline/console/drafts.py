@@ -39,13 +39,19 @@ def ask_approve(desk: Desk, ask: Ask) -> Response:
     """Ask whether a draft may go."""
     draft = drafts.find(ask.conn, ask.part(), desk.settings())
     told = (draft["text"], f"To {draft['name'] or draft['contractor_id']}, after every safeguard was asked again.")
-    return ask_first(desk, ask, Question(f"Send draft {draft['draft']}?", told, "Approve", _BACK))
+    question = Question(f"Send draft {draft['draft']}?", told, "Approve", _BACK, hidden=_seen(draft))
+    return ask_first(desk, ask, question)
 
 
 def approve(desk: Desk, ask: Ask) -> Response:
     """Approve, as `ige drafts approve` does."""
     verdict, reasons = drafts.approve(
-        ask.conn, ask.part(), desk.settings(), who=ask.visitor.who, consent_needed=desk.consent_needed
+        ask.conn,
+        ask.part(),
+        desk.settings(),
+        who=ask.visitor.who,
+        consent_needed=desk.consent_needed,
+        seen=ask.text("seen"),
     )
     if verdict != "scheduled":
         raise Refusal(f"You approved it, but draft {ask.part()} is {verdict}: {'; '.join(reasons)}.")
@@ -55,14 +61,18 @@ def approve(desk: Desk, ask: Ask) -> Response:
 def ask_edit(desk: Desk, ask: Ask) -> Response:
     """Ask for another text."""
     draft = drafts.find(ask.conn, ask.part(), desk.settings())
+    if render.has_number(draft["text"]) and not ask.visitor.sees_numbers:
+        raise Refusal(f"The text of draft {draft['draft']} holds a number: an admin may write it anew.")
     text = Field("text", "The text", "text block", value=draft["text"])
     told = (f"To {draft['name'] or draft['contractor_id']}. It is checked like any other text, and goes on waiting.",)
-    return ask_first(desk, ask, Question(f"Write draft {draft['draft']} anew?", told, "Keep this text", _BACK, (text,)))
+    title = f"Write draft {draft['draft']} anew?"
+    return ask_first(desk, ask, Question(title, told, "Keep this text", _BACK, (text,), _seen(draft)))
 
 
 def edit(desk: Desk, ask: Ask) -> Response:
     """Give it another text, as `ige drafts edit` does."""
-    drafts.edit(ask.conn, ask.part(), ask.text("text", most=1600), desk.settings(), who=ask.visitor.who)
+    text, seen = ask.text("text", most=1600), ask.text("seen")
+    drafts.edit(ask.conn, ask.part(), text, desk.settings(), who=ask.visitor.who, seen=seen)
     return done(_BACK, "edited")
 
 
@@ -71,36 +81,40 @@ def ask_reject(desk: Desk, ask: Ask) -> Response:
     settings = desk.settings()
     draft = drafts.find(ask.conn, ask.part(), settings)
     told = (draft["text"], f"Nothing is written in its place for {settings.rejected_draft_days:g} days.")
-    return ask_first(
-        desk, ask, Question(f"Reject draft {draft['draft']}?", told, "Reject", _BACK, (reason_field(),), grave=True)
-    )
+    title = f"Reject draft {draft['draft']}?"
+    question = Question(title, told, "Reject", _BACK, (reason_field(),), _seen(draft), grave=True)
+    return ask_first(desk, ask, question)
 
 
 def reject(desk: Desk, ask: Ask) -> Response:
     """Reject, as `ige drafts reject` does."""
-    drafts.reject(ask.conn, ask.part(), desk.settings(), who=ask.visitor.who, why=reason(ask))
+    who, why, seen = ask.visitor.who, reason(ask), ask.text("seen")
+    drafts.reject(ask.conn, ask.part(), desk.settings(), who=who, why=why, seen=seen)
     return done(_BACK, "rejected")
+
+
+def _seen(draft: drafts.Draft) -> tuple[tuple[str, str]]:
+    """What a decision is about: the text as it was shown, and no other."""
+    return (("seen", drafts.mark_of(draft["text"])),)
 
 
 def ask_release(desk: Desk, ask: Ask) -> Response:
     """Ask whether a held batch shall be scheduled."""
     batch = compare.by_id(ask.conn, ask.part())
     schedule.require_approvable(batch)
-    held = compare.held(ask.conn, batch)
+    # First the mark: what changes between the two is refused, and never sent unseen.
+    mark, held = compare.held_mark(ask.conn, batch), compare.held(ask.conn, batch)
     if not held:
         raise Refusal(f"Nothing is held in batch {batch.id}.")
     told = [f"{row['messages']:,} of {render.words(row['trigger_name'])}, such as: {row['example']}" for row in held]
-    total = sum(row["messages"] for row in held)
-    return ask_first(
-        desk,
-        ask,
-        Question(f"Schedule {total:,} messages of batch {batch.id}?", told, "Schedule them", _BACK, grave=True),
-    )
+    total, seen = sum(row["messages"] for row in held), (("seen", mark),)
+    title = f"Schedule {total:,} messages of batch {batch.id}?"
+    return ask_first(desk, ask, Question(title, told, "Schedule them", _BACK, hidden=seen, grave=True))
 
 
 def release(desk: Desk, ask: Ask) -> Response:
     """Schedule it, as `ige batches approve` does."""
     batch = compare.by_id(ask.conn, ask.part())
-    schedule.approve(ask.conn, batch, desk.settings(), who=ask.visitor.who)
+    schedule.approve(ask.conn, batch, desk.settings(), who=ask.visitor.who, seen=ask.text("seen"))
     close_batch(ask.conn, batch)
     return done(_BACK, "released")

@@ -41,10 +41,9 @@ class Figure:
         return None if self.now is None or self.before is None else self.now - self.before
 
 
-def count_if_old(desk: Desk) -> datetime | None:
+def count_if_old(desk: Desk, conn: Connection) -> datetime | None:
     """Return when today was counted; where that is long ago, it is counted anew beside, and nobody waits for it."""
-    with desk.connect() as conn:
-        row = conn.execute(_QUERIES["counted"]).fetchone() or {}
+    row = conn.execute(_QUERIES["counted"]).fetchone() or {}
     counted: datetime | None = row.get("today")
     if counted is None or row["now"] - counted > FRESH_FOR:
         desk.beside(partial(_count_beside, desk))

@@ -85,7 +85,7 @@ def visitor_of(desk: Desk, request: Request) -> tuple[Visitor | None, Session | 
     now, access = datetime.now(UTC), desk.access
     session = opened(request.cookies.get(COOKIE, ""), access.key, now=now)
     if access.proxy is not None:
-        known = access.proxy.user(request.headers, request.client.host if request.client else None)
+        known = access.proxy.user(request.headers.getlist, request.client.host if request.client else None)
         if known is not None:
             name, role = known
             if session is not None and (session.name, session.by) == (name, "proxy"):

@@ -124,7 +124,7 @@ def story(desk: Desk, ask: Ask) -> Response:
         raise Missing
     told = ledger.why(ask.conn, message_id=message_id, limit=1, previews=True)
     shown = ask.visitor.sees_numbers
-    lines = [(_TITLES.get(label, label), label, _said(label, said, shown=shown)) for label, said in _lines(told)]
+    lines = [(_TITLES.get(label, label), label, render.masked(said, shown=shown)) for label, said in _lines(told)]
     sentence = of_decision(told[0]) if told else None
     return render.page(
         desk,
@@ -140,11 +140,6 @@ def story(desk: Desk, ask: Ask) -> Response:
 def _lines(told: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """The text and the verdict stand above; what is left is the way there."""
     return [line for line in of_row(told[0]) if line[0] not in {"text", "verdict"}] if told else []
-
-
-def _said(label: str, said: str, *, shown: bool) -> str:
-    """What a webhook answered may hold a number; what we know about a person does not."""
-    return render.masked(said, shown=shown) if label in {"attempt", "reply", "known", "refused"} else said
 
 
 def _is_number(text: str) -> bool:

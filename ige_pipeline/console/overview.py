@@ -36,7 +36,7 @@ def page(desk: Desk, ask: Ask) -> Response:
         desk,
         ask,
         "overview.html",
-        counted=daily.count_if_old(desk),
+        counted=daily.count_if_old(desk, conn),
         figures=daily.figures(conn),
         hours=conn.execute(_QUERIES["hours"]).fetchall(),
         standing=standing,
@@ -58,7 +58,7 @@ def activity(desk: Desk, ask: Ask) -> Response:
 
 def figures(desk: Desk, ask: Ask) -> Response:
     """Return the four figures by themselves: asked for until they were counted the first time."""
-    counted = daily.count_if_old(desk)
+    counted = daily.count_if_old(desk, ask.conn)
     return render.page(desk, ask, "_figures.html", figures=daily.figures(ask.conn), counted=counted)
 
 

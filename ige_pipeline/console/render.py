@@ -8,7 +8,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from starlette.responses import HTMLResponse, Response
 
 from ige_pipeline.console import chart
@@ -32,8 +33,14 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 _QUERIES = load(__package__, "console.sql")
-# A time is no phone number, however many digits it has.
-_NUMBER = re.compile(r"(\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?)|\+?\d(?:[\s().-]{0,2}\d){6,}")
+# A time is no phone number, however many digits it has, nor is the number of a row that is named as such.
+_KEPT = (
+    r"(?<!\d)(?:19|20)\d\d-[01]\d-[0-3]\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(?![\d-])"
+    r"|(?:#|\b(?:message|batch|decision|draft) )\d{1,9}\b(?![\s().-]{0,2}\d)"
+)
+# Whatever people put between the digits of a number: spaces of all kinds, brackets, dots, slashes, dashes.
+_BETWEEN = r"[\s()\[\]./_~*|\u00ad\u00b7\u2010-\u2015\u2022\u200b-\u200f\u2060\u2212\ufeff\ufe58\ufe63\uff0d+-]"
+_NUMBER = re.compile(rf"({_KEPT})|[+(\[]{{0,3}}\d(?:{_BETWEEN}{{0,6}}\d){{6,}}")
 PLACES = (
     ("Overview", f"{HOME}/"),
     ("Messages", f"{HOME}/messages"),
@@ -87,7 +94,19 @@ def masked(text: Any, *, shown: bool) -> str:
 
 
 def _ending(found: re.Match[str]) -> str:
-    return found[1] or f"…{re.sub(r'[^0-9]', '', found[0])[-4:]}"
+    return found[1] or f"…{''.join(char for char in found[0] if char.isdecimal())[-4:]}"
+
+
+def has_number(text: str) -> bool:
+    """Whether a text holds what looks like a phone number."""
+    return masked(text, shown=False) != text
+
+
+@pass_context
+def _masked(context: Context, text: Any) -> str:
+    """As `masked`, for whoever looks at the page; for somebody of whom nothing is known nothing is shown."""
+    visitor = context.get("visitor")
+    return masked(text, shown=visitor is not None and visitor.sees_numbers)
 
 
 def phone(number: str | None, *, shown: bool) -> str:
@@ -151,7 +170,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(utc=utc, count=count, share=share, words=words, ago=ago, masked=masked, phone=phone)
+    made.filters.update(utc=utc, count=count, share=share, words=words, ago=ago, masked=_masked, phone=phone)
     known: Mapping[str, Any] = {"static": static, "home": HOME, "chart": chart}
     made.globals.update(known)
     return made

@@ -1,6 +1,7 @@
 """Which pages there are. `ige serve` puts them beside what it answers other programs."""
 
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -25,14 +26,28 @@ from ige_pipeline.console.desk import Desk
 from ige_pipeline.console.gate import View, guarded
 from ige_pipeline.console.render import HEADERS, HOME, bare
 
+
+class _Row(Convertor[int]):
+    """The number of a row in a path: never longer than Postgres can count, so that reading it cannot fail."""
+
+    regex = "[0-9]{1,19}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("row", _Row())
 _KEPT = "public, max-age=31536000, immutable"
 READ: dict[str, View] = {
     "/": overview.page,
     "/activity": overview.activity,
     "/figures": overview.figures,
     "/messages": messages.listing,
-    "/messages/{id:int}": messages.story,
-    "/contractors/{id:int}": contractors.page,
+    "/messages/{id:row}": messages.story,
+    "/contractors/{id:row}": contractors.page,
     "/why-not": why_not.page,
     "/replies": replies.page,
     "/drafts": drafts.page,
@@ -43,16 +58,16 @@ READ: dict[str, View] = {
 CHANGE: dict[str, tuple[View, View]] = {
     "/stop": (switches.ask_stop, switches.stop),
     "/start": (switches.ask_start, switches.start),
-    "/contractors/{id:int}/pause": (contractors.ask_pause, contractors.pause),
-    "/contractors/{id:int}/resume": (contractors.ask_resume, contractors.resume),
-    "/contractors/{id:int}/opt-out": (opt_out.ask_opt_out, opt_out.opt_out),
-    "/contractors/{id:int}/opt-in": (opt_out.ask_opt_in, opt_out.opt_in),
-    "/replies/{id:int}/seen": (replies.ask_seen, replies.seen),
-    "/messages/{id:int}/cancel": (dead.ask_cancel, dead.cancel),
-    "/drafts/{id:int}/approve": (drafts.ask_approve, drafts.approve),
-    "/drafts/{id:int}/edit": (drafts.ask_edit, drafts.edit),
-    "/drafts/{id:int}/reject": (drafts.ask_reject, drafts.reject),
-    "/batches/{id:int}/approve": (drafts.ask_release, drafts.release),
+    "/contractors/{id:row}/pause": (contractors.ask_pause, contractors.pause),
+    "/contractors/{id:row}/resume": (contractors.ask_resume, contractors.resume),
+    "/contractors/{id:row}/opt-out": (opt_out.ask_opt_out, opt_out.opt_out),
+    "/contractors/{id:row}/opt-in": (opt_out.ask_opt_in, opt_out.opt_in),
+    "/replies/{id:row}/seen": (replies.ask_seen, replies.seen),
+    "/messages/{id:row}/cancel": (dead.ask_cancel, dead.cancel),
+    "/drafts/{id:row}/approve": (drafts.ask_approve, drafts.approve),
+    "/drafts/{id:row}/edit": (drafts.ask_edit, drafts.edit),
+    "/drafts/{id:row}/reject": (drafts.ask_reject, drafts.reject),
+    "/batches/{id:row}/approve": (drafts.ask_release, drafts.release),
     "/dead/redrive": (dead.ask_redrive, dead.redrive),
     "/what-if": (triggers.ask_trial, triggers.try_out),
 }

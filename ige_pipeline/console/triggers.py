@@ -35,7 +35,7 @@ OF_SAFEGUARDS = (
 def page(desk: Desk, ask: Ask) -> Response:
     """Show every trigger with its last fortnight."""
     days = figures.by_trigger(ask.conn)
-    counted = figures.count_if_old(desk)
+    counted = figures.count_if_old(desk, ask.conn)
     rows = [(trigger, _totals(days.get(trigger.name, [])), days.get(trigger.name, [])) for trigger in load_all()]
     return render.page(desk, ask, "triggers.html", rows=rows, counted=counted, trial=desk.trials.newest)
 

@@ -1,5 +1,6 @@
 """Drafts that wait for a person: held by a batch in review mode, then approved, edited, rejected, or expired."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -40,12 +41,26 @@ def find(conn: Connection, draft_id: int, settings: Settings) -> Draft:
     return row
 
 
+def mark_of(text: str) -> str:
+    """Return what stands for a text that somebody has read: whoever decides about it names it."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def approve(
-    conn: Connection, draft_id: int, settings: Settings, *, who: str, consent_needed: bool = True
+    conn: Connection,
+    draft_id: int,
+    settings: Settings,
+    *,
+    who: str,
+    consent_needed: bool = True,
+    seen: str | None = None,
 ) -> tuple[str, list[str]]:
-    """Let a draft be scheduled, after asking the recipients' safeguards again; return its verdict and the reasons."""
+    """Let a draft be scheduled, after asking the recipients' safeguards again; return its verdict and the reasons.
+
+    Where the mark of the text that was `seen` is given, Refusal for any other text.
+    """
     with conn.transaction():
-        draft, batch = _taken(conn, draft_id, settings)
+        draft, batch = _taken(conn, draft_id, settings, seen=seen)
         _release(conn, draft, settings, who=who, consent_needed=consent_needed)
         schedule_messages(conn, batch, settings)
         close_batch(conn, batch)
@@ -54,10 +69,10 @@ def approve(
     return became["verdict"], [of_reason(reason) for reason in became["reasons"]]
 
 
-def edit(conn: Connection, draft_id: int, text: str, settings: Settings, *, who: str) -> Draft:
+def edit(conn: Connection, draft_id: int, text: str, settings: Settings, *, who: str, seen: str | None = None) -> Draft:
     """Give a draft another text, which still waits; Refusal with every reason when the text is not fit to send."""
     with conn.transaction():
-        draft, batch = _taken(conn, draft_id, settings)
+        draft, batch = _taken(conn, draft_id, settings, seen=seen)
         key = {"id": draft_id, "decided_on": batch.decided_on}
         notice = Notice(settings.sender_name, settings.opt_out_text)
         written = notice.without(downgrade(" ".join(text.split())))
@@ -71,10 +86,10 @@ def edit(conn: Connection, draft_id: int, text: str, settings: Settings, *, who:
         return find(conn, draft_id, settings)
 
 
-def reject(conn: Connection, draft_id: int, settings: Settings, *, who: str, why: str) -> None:
+def reject(conn: Connection, draft_id: int, settings: Settings, *, who: str, why: str, seen: str | None = None) -> None:
     """Let a draft never be sent; for `rejected_draft_days` nothing is written in its place."""
     with conn.transaction():
-        _, batch = _taken(conn, draft_id, settings)
+        _, batch = _taken(conn, draft_id, settings, seen=seen)
         reasons = [{"reason": "draft_rejected", "observed": who, "limit": why}]
         key = {"id": draft_id, "decided_on": batch.decided_on}
         conn.execute(_QUERIES["reject"], key | {"reasons": json.dumps(reasons)})
@@ -82,12 +97,16 @@ def reject(conn: Connection, draft_id: int, settings: Settings, *, who: str, why
         audit(conn, who=who, action="reject draft", detail={"decision": draft_id, "reason": why})
 
 
-def _taken(conn: Connection, draft_id: int, settings: Settings) -> tuple[Draft, Batch]:
-    """Return a draft that waits, locked, and its batch."""
+def _taken(conn: Connection, draft_id: int, settings: Settings, *, seen: str | None) -> tuple[Draft, Batch]:
+    """Return a draft that waits, locked, and its batch; Refusal where its text is not the one that was seen."""
     draft = find(conn, draft_id, settings)
     key = {"id": draft_id, "decided_on": draft["decided_on"]}
     if conn.execute(_QUERIES["lock_draft"], key).fetchone() is None:
         raise Refusal(_why_not(conn, draft_id))
+    # Read under the lock: somebody may have written it anew before we had it.
+    draft = find(conn, draft_id, settings)
+    if seen is not None and seen != mark_of(draft["text"]):
+        raise Refusal(f"Draft {draft_id} has another text by now: look at it again.")
     return draft, compare.by_id(conn, draft["batch_id"])
 
 

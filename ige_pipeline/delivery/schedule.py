@@ -6,6 +6,7 @@ from ige_pipeline.delivery.held import hold_drafts
 from ige_pipeline.delivery.promise import close_promises
 from ige_pipeline.delivery.switches import audit
 from ige_pipeline.ledger.batch import Batch, require_in_service
+from ige_pipeline.ledger.compare import held_mark
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.refusal import Refusal
@@ -56,13 +57,17 @@ def require_not_held(batch: Batch, counts: dict[str, Any], *, within_hours: floa
         )
 
 
-def approve(conn: Connection, batch: Batch, settings: Settings, *, who: str) -> int:
+def approve(conn: Connection, batch: Batch, settings: Settings, *, who: str, seen: str | None = None) -> int:
     """Schedule a held batch after all, less what is stale and who was written to since; return how many.
 
-    The other safeguards are asked again when each message is sent.
+    The other safeguards are asked again when each message is sent. Where the mark of what was `seen` held is given
+    (`ledger.compare.held_mark`), Refusal when anything else is held.
     """
     require_approvable(batch)
     with conn.transaction():
+        conn.execute(_QUERIES["take_turns"])
+        if seen is not None and seen != held_mark(conn, batch):
+            raise Refusal(f"Batch {batch.id} holds other messages by now: look at it again.")
         conn.execute(_QUERIES["approve"], batch.key | {"who": who})
         conn.execute(_QUERIES["release_held"], batch.key)
         audit(conn, who=who, action="approve", detail={"batch": batch.id})

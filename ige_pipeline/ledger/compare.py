@@ -35,3 +35,8 @@ def by_id(conn: Connection, batch_id: int) -> Batch:
 def held(conn: Connection, batch: Batch) -> list[dict[str, Any]]:
     """Return what a held batch would send: trigger, message type, how many, and one example."""
     return conn.execute(_QUERIES["held"], batch.key).fetchall()
+
+
+def held_mark(conn: Connection, batch: Batch) -> str:
+    """Return what stands for all that a batch holds, texts included: whoever releases it names it."""
+    return str((conn.execute(_QUERIES["held_mark"], batch.key).fetchone() or {})["mark"])

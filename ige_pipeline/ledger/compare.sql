@@ -43,3 +43,12 @@ SELECT trigger_name, message_type, count(*) AS messages, min(draft) AS example
    AND reasons @> '[{"reason": "blast_radius"}]'
  GROUP BY 1, 2
  ORDER BY 3 DESC
+
+-- name: held_mark
+-- Stands for all that a batch holds: whom for, and with which words.
+SELECT md5(COALESCE(string_agg(concat_ws(' ', id, md5(draft)), ',' ORDER BY id), '')) AS mark
+  FROM ige_decisions
+ WHERE batch_id = %(batch_id)s
+   AND decided_on = %(decided_on)s
+   AND verdict = 'held'
+   AND reasons @> '[{"reason": "blast_radius"}]'

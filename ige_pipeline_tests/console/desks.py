@@ -17,6 +17,7 @@ from ige_pipeline_tests.factories import Conn
 
 TOKENS = {role: f"{role}-token-of-the-tests-0001" for role in ("viewer", "operator", "admin")}
 WRITTEN = " ".join(f"{role}:{role}:{token}" for role, token in TOKENS.items())
+_CARRIED = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
 LOOPBACK = "http://127.0.0.1:9/webhook/sms-outbound"
 
 
@@ -47,8 +48,15 @@ class Person:
 
     def send(self, path: str, *, status: int = 303, **fields: Any) -> httpx2.Response:
         """Open the page that asks for confirmation, and send its form with these fields."""
-        mark = mark_of(self.open(path))
-        answer = self.client.post(f"/console{path.partition('?')[0]}", data={"mark": mark, **fields})
+        return self.send_opened(path, self.open(path), status=status, **fields)
+
+    def send_opened(self, path: str, page: str, *, status: int = 303, **fields: Any) -> httpx2.Response:
+        """Send the form of a page that was opened before, with what it carries and these fields."""
+        asks = page.partition('<form class="ask')[2].partition("</form>")[0]
+        carried: dict[str, list[str]] = {"mark": [mark_of(page)]}
+        for name, value in _CARRIED.findall(asks):
+            carried[name] = [value] if name == "mark" else [*carried.get(name, []), value]
+        answer = self.client.post(f"/console{path.partition('?')[0]}", data=carried | fields)
         assert answer.status_code == status, (answer.status_code, answer.text[-600:])
         return answer
 

@@ -1,12 +1,19 @@
 """Who may enter, and what is refused at the start."""
 
+from collections.abc import Mapping
+
 import pytest
 
-from ige_pipeline.console.access import Role, of_environment
+from ige_pipeline.console.access import PROXY_SECRET_HEADER, Role, Sent, of_environment
 from ige_pipeline.refusal import Refusal
 
 TOKEN = "a-token-of-thirty-characters-x"
 PROXY = {"IGE_CONSOLE_PROXY_HEADER": "X-Forwarded-User", "IGE_CONSOLE_ROLES": "ada@example.com:operator *:viewer"}
+
+
+def sent(headers: Mapping[str, str]) -> Sent:
+    """As a request gives what was sent in each header: once."""
+    return lambda name: [headers[name]] if name in headers else []
 
 
 @pytest.mark.parametrize(
@@ -74,7 +81,7 @@ def test_the_header_counts_only_from_the_proxy(
     proxy = of_environment((PROXY | variables).get).proxy
     assert proxy is not None
 
-    user = proxy.user({"x-forwarded-user": "ada@example.com"} | headers, peer)
+    user = proxy.user(sent({"x-forwarded-user": "ada@example.com"} | headers), peer)
 
     assert user == (None if role is None else ("ada@example.com", role))
 
@@ -87,6 +94,16 @@ def test_somebody_without_a_role_of_their_own_has_that_of_everybody_or_none() ->
     for variables in (everybody, listed):
         proxy = of_environment(variables.get).proxy
         assert proxy is not None
-        roles.append(proxy.user({"x-forwarded-user": "bob"}, "10.0.0.1"))
+        roles.append(proxy.user(sent({"x-forwarded-user": "bob"}), "10.0.0.1"))
 
     assert roles == [("bob", Role.VIEWER), None]
+
+
+@pytest.mark.parametrize("twice", ["x-forwarded-user", PROXY_SECRET_HEADER])
+def test_a_header_that_was_sent_twice_counts_for_nothing(twice: str) -> None:
+    proxy = of_environment((PROXY | {"IGE_CONSOLE_PROXY_SECRET": TOKEN}).get).proxy
+    assert proxy is not None
+    headers = {"x-forwarded-user": ["ada@example.com"], PROXY_SECRET_HEADER: [TOKEN]}
+
+    assert proxy.user(lambda name: headers.get(name, []), "10.0.0.1") is not None
+    assert proxy.user(lambda name: headers.get(name, []) * (1 + (name == twice)), "10.0.0.1") is None

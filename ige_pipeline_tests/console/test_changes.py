@@ -30,11 +30,12 @@ def test_an_operator_stops_and_starts_all_sending(conn: Conn, operator: Person) 
 
 def test_a_stop_says_why(conn: Conn, operator: Person) -> None:
     operator.send("/stop", reason="  ", status=400)
+    assert "leave the phone number out" in operator.send("/stop", reason="Ada on +1 212 555 0142", status=400).text
 
     assert not outbox.standing(conn).stopped
 
 
-@pytest.mark.parametrize("path", [path.replace("{id:int}", "1") for path in CHANGE])
+@pytest.mark.parametrize("path", [path.replace("{id:row}", "1") for path in CHANGE])
 def test_a_viewer_may_change_nothing(conn: Conn, viewer: Person, path: str) -> None:
     before = one(conn.execute("SELECT count(*) AS deeds FROM ige_audit"))
 

@@ -21,7 +21,7 @@ KNOWN = {"X-Forwarded-User": "ada@example.com", "X-Ige-Console-Secret": PROXY["I
 
 
 def paths() -> list[str]:
-    return [path.replace("{id:int}", "1").replace("{name}", "x") for path in (*READ, *CHANGE)]
+    return [path.replace("{id:row}", "1").replace("{name}", "x") for path in (*READ, *CHANGE)]
 
 
 @pytest.mark.parametrize("path", paths())
@@ -32,7 +32,7 @@ def test_no_page_opens_without_a_login(desk: Desk, path: str) -> None:
     assert answer.headers["location"].startswith("/console/login?next=")
 
 
-@pytest.mark.parametrize("path", [path.replace("{id:int}", "1") for path in CHANGE])
+@pytest.mark.parametrize("path", [path.replace("{id:row}", "1") for path in CHANGE])
 def test_no_change_is_made_without_a_login_or_a_form_of_ours(desk: Desk, path: str) -> None:
     operator = enter(desk, "operator")
 

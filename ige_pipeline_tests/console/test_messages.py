@@ -2,8 +2,10 @@
 
 import pytest
 
-from ige_pipeline.console import messages
+from ige_pipeline.console import messages, render
+from ige_pipeline.delivery.switches import set_stop
 from ige_pipeline_tests.console.desks import Person
+from ige_pipeline_tests.console.test_waiting import make_draft
 from ige_pipeline_tests.factories import (
     Conn,
     ago,
@@ -11,8 +13,10 @@ from ige_pipeline_tests.factories import (
     make_batch,
     make_contractor,
     make_decision,
+    make_goal,
     make_message,
     make_sent_message,
+    make_trust,
 )
 
 NOBODY: dict[str, str | None] = {}
@@ -123,6 +127,44 @@ def test_numbers_are_shown_to_an_admin_alone(conn: Conn, viewer: Person, operato
     assert ["+12125550142" in page for page in pages.values()] == [False, False, True]
 
 
+WRITTEN = (
+    *("+12125550142", "(212) 555-0142", "212 - 555 - 0142", "212\u2013555\u20130142", "212\u2011555\u20110142"),
+    *(
+        "212\u00a0555\u00a00142",
+        "212/555/0142",
+        "212  .  555  .  0142",
+        "2\u200b1\u200b2555\u200b0142",
+        "[212] 555_0142",
+    ),
+)
+
+
+@pytest.mark.parametrize("number", WRITTEN)
+def test_a_number_is_cut_however_it_is_written(number: str) -> None:
+    told = f"Call Ada on {number}, or message 1234567 of 2026-11-23 14:00."
+
+    assert render.masked(told, shown=False) == "Call Ada on …0142, or message 1234567 of 2026-11-23 14:00."
+    assert render.masked(told, shown=True) == told
+
+
+def test_numbers_that_somebody_wrote_are_shown_to_an_admin_alone(conn: Conn, viewer: Person, admin: Person) -> None:
+    said = "My new number is 212 - 555 - 0142"
+    paused = {"ai_proactive_paused": True, "ai_pause_reason": said, "phone": "+12125550142"}
+    ada = make_contractor(conn, **paused)
+    make_goal(conn, ada, goal_description=said, next_milestone=said)
+    make_trust(conn, ada, 40, indicator_description=said)
+    told = {"message_content": said, "contractor_response": said, "ai_reasoning": said}
+    message = make_sent_message(conn, ada, **told)
+    set_stop(conn, on=True, reason=said, who="ige")
+    make_draft(conn, ada, said)
+    paths = ("/", "/messages", f"/messages/{message}", f"/contractors/{ada}", "/drafts", f"/why-not?contractor={ada}")
+
+    for path in paths:
+        assert "0142" in viewer.open(path), path
+        assert "555" not in viewer.open(path), path
+        assert "212 - 555 - 0142" in admin.open(path), path
+
+
 @pytest.mark.parametrize(
     "query", ["state=gone", "trigger=x", "before=0", "before=x", "before=99999999999999999999", "message_type=sms"]
 )
@@ -131,5 +173,7 @@ def test_what_no_form_of_ours_asks_is_refused_in_one_sentence(viewer: Person, qu
 
 
 def test_a_message_that_is_not_there_is_not_found(viewer: Person) -> None:
-    for number in ("999999", "0", "9" * 30):
+    for number in ("999999", "0", "9" * 19):
         assert "That is not here" in viewer.open(f"/messages/{number}", status=404)
+    for number in ("9" * 20, "9" * 5_000):
+        assert "There is no such page" in viewer.open(f"/messages/{number}", status=404)

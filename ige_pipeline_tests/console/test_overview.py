@@ -1,11 +1,16 @@
 """The first page, and the figures of each day."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
 from psycopg.types.json import Jsonb
 
 from ige_pipeline.console import figures
+from ige_pipeline.console.desk import Desk
 from ige_pipeline.delivery.alert import raise_alert
 from ige_pipeline.delivery.switches import set_stop
-from ige_pipeline_tests.console.desks import Person
+from ige_pipeline_tests.console.desks import Person, enter, make_desk
 from ige_pipeline_tests.factories import (
     Conn,
     ago,
@@ -100,3 +105,22 @@ def test_every_page_says_that_sending_is_stopped_and_who_may_starts_it(
     assert "wrong &lt;b&gt;template&lt;/b&gt;" in viewer.open("/")
     assert "Start sending" not in viewer.open("/")
     assert "Start sending" in operator.open("/")
+
+
+@pytest.mark.parametrize("path", ["/", "/figures", "/triggers"])
+def test_a_page_takes_one_connection_so_that_pages_never_wait_for_one_another(conn: Conn, path: str) -> None:
+    taken: list[str] = []
+
+    @contextmanager
+    def only_one() -> Iterator[Conn]:
+        taken.append("taken")
+        assert len(taken) == 1
+        yield conn
+        taken.pop()
+
+    known = make_desk(conn)
+    desk = Desk(known.environment, known.access, only_one, beside=lambda _: None)
+
+    enter(desk, "viewer").open(path)
+
+    assert taken == []

@@ -112,3 +112,42 @@ def test_what_is_too_old_is_sent_again_only_with_more_time(conn: Conn, operator:
 def test_nothing_chosen_changes_nothing(operator: Person) -> None:
     assert "Choose at least one" in operator.open("/dead/redrive", status=400)
     assert "is not a whole number" in operator.open("/dead/redrive?id=x", status=400)
+
+
+def test_nobody_approves_rejects_or_overwrites_a_text_that_they_have_not_seen(
+    conn: Conn, operator: Person, admin: Person
+) -> None:
+    draft = make_draft(conn, make_awake_contractor(conn))
+    opened = {deed: operator.open(f"/drafts/{draft}/{deed}") for deed in ("approve", "edit", "reject")}
+    admin.send(f"/drafts/{draft}/edit", text="Hi Ada, did you call the suppliers yet?")
+
+    for deed, page in opened.items():
+        fields = {"text": "Hi Ada, how are you?", "reason": "Too soon"}
+        answer = operator.send_opened(f"/drafts/{draft}/{deed}", page, status=409, **fields)
+        assert "has another text by now" in answer.text
+    assert verdict(conn, draft) == "held"
+
+    operator.send(f"/drafts/{draft}/approve")
+    assert verdict(conn, draft) == "scheduled"
+
+
+def test_a_text_with_a_number_is_written_anew_only_by_who_may_see_it(
+    conn: Conn, operator: Person, admin: Person
+) -> None:
+    draft = make_draft(conn, make_awake_contractor(conn), "Hi Ada, call 212 - 555 - 0142")
+
+    assert "holds a number" in operator.open(f"/drafts/{draft}/edit", status=409)
+    assert "212 - 555 - 0142" in admin.open(f"/drafts/{draft}/edit")
+
+
+def test_nobody_releases_messages_of_a_batch_that_they_have_not_seen(conn: Conn, operator: Person) -> None:
+    batch, reasons = make_batch(conn), Jsonb([{"reason": "blast_radius", "observed": "60", "limit": "50"}])
+    held = {"verdict": "held", "decided_at": ago(minutes=5), "reasons": reasons}
+    first = make_reviewed_decision(conn, batch, make_awake_contractor(conn), **held)
+    page = operator.open(f"/batches/{batch.id}/approve")
+    second = make_reviewed_decision(conn, batch, make_awake_contractor(conn), **held)
+
+    answer = operator.send_opened(f"/batches/{batch.id}/approve", page, status=409)
+
+    assert "holds other messages by now" in answer.text
+    assert (verdict(conn, first), verdict(conn, second)) == ("held", "held")
