@@ -47,6 +47,7 @@ _COMMANDS = {
     "templates": "templates",
     "triggers": "triggers",
     "up": "machine",
+    "watch": "watch",
     "why": "why",
 }
 _SHOWN = (
@@ -60,6 +61,7 @@ _SHOWN = (
     "status",
     "doctor",
     "metrics",
+    "watch",
     "completion",
     "why",
     "triggers",

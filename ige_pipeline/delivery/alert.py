@@ -25,3 +25,8 @@ def end_alerts(conn: Connection, *, about: str) -> None:
 def open_alerts(conn: Connection) -> list[dict[str, Any]]:
     """Return up to 20 that nobody ended: at, kind, about, sentence; the newest first."""
     return conn.execute(_QUERIES["open_alerts"]).fetchall()
+
+
+def open_checks(conn: Connection) -> set[str]:
+    """Return the names of all checks whose alert nobody ended, however many others are open."""
+    return {row["about"] for row in conn.execute(_QUERIES["open_checks"]).fetchall()}

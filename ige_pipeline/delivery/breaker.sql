@@ -89,3 +89,7 @@ UPDATE ige_alerts SET ended_at = now() WHERE about = %(about)s AND ended_at IS N
 -- name: open_alerts
 -- What a person should look at, the newest first.
 SELECT at, kind, about, sentence FROM ige_alerts WHERE ended_at IS NULL ORDER BY id DESC LIMIT 20
+
+-- name: open_checks
+-- What the checks go by: all of them, where a person is shown the newest.
+SELECT DISTINCT about FROM ige_alerts WHERE kind = 'check' AND ended_at IS NULL

@@ -11,7 +11,7 @@ from ige_pipeline.postgres.queries import load
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
 from ige_pipeline.stage import DatabaseSource
-from ige_pipeline.watch.tell import AlertTarget, post, tell
+from ige_pipeline.watch.tell import AlertTarget, tell, tell_directly
 
 _QUERIES = load(__package__, "tell.sql")
 
@@ -35,18 +35,11 @@ def build_failure_sensor(
                 tell(conn, alerts(), settings())
         except (Refusal, psycopg.Error):
             # Without Postgres nobody can count how often was told; too often is better than never.
-            _tell_without_postgres(context, alerts(), sentence)
+            why_not = tell_directly(alerts(), kind="run_failed", about=context.dagster_run.job_name, sentence=sentence)
+            if why_not is not None:
+                context.log.error("%s", why_not)  # noqa: TRY400 - Postgres' own words may hold anything
 
     return alert_on_failure
-
-
-def _tell_without_postgres(context: dg.RunFailureSensorContext, url: str | None, sentence: str) -> None:
-    if url is None:
-        return
-    body = {"kind": "run_failed", "about": context.dagster_run.job_name, "sentence": sentence}
-    text = f"ige_pipeline (the database cannot be reached):\n- {sentence}\nLook with `ige doctor`."
-    if (why_not := post(url, {"text": text, "alerts": [body], "suppressed": 0})) is not None:
-        context.log.error("%s", why_not)
 
 
 def sentence_of(context: dg.RunFailureSensorContext) -> str:

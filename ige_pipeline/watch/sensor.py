@@ -1,23 +1,21 @@
 """The checks every minute, whether jobs run or not: what changes is told at once, the rest every quarter of an hour."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 import dagster as dg
 import psycopg
 
-from ige_pipeline.delivery.alert import end_alerts, open_alerts, raise_alert
-from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.refused import refused_sentence
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
 from ige_pipeline.stage import DatabaseSource
 from ige_pipeline.watch.failure import end_of_failures
-from ige_pipeline.watch.figures import read
-from ige_pipeline.watch.judge import CHECKS, Judged, judge
+from ige_pipeline.watch.judge import CHECKS, Judged
 from ige_pipeline.watch.ops import evaluation
+from ige_pipeline.watch.round import look
 from ige_pipeline.watch.tell import AlertTarget, tell
 
 _EVERY_S = 60
@@ -38,38 +36,24 @@ def build_checks_sensor(
     def checks_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         try:
             with database().connect() as conn:
-                seen, limits = read(conn), settings()
-                judged = judge(seen, limits)
-                raise_and_end(conn, judged)
+                done = look(conn, settings)
                 end_of_failures(conn, context.instance)
-                said = tell(conn, alerts(), limits)
+                said = tell(conn, alerts(), done.limits)
         except Refusal as refusal:
             return dg.SkipReason(str(refusal))
         except psycopg.Error as error:
             return dg.SkipReason(refused_sentence(error))
+        seen, judged = done.seen, done.judged
         told = json.loads(context.cursor or "{}")
         due = [check for check in CHECKS if is_news(judged[check.name], told.get(check.name), at=seen.asked_at)]
         told |= {check.name: [judged[check.name].passed, seen.asked_at.timestamp()] for check in due}
-        failing = [each.sentence for each in judged.values() if not each.passed]
         return dg.SensorResult(
             asset_events=[evaluation(check, judged[check.name]) for check in due],
             cursor=json.dumps(told),
-            skip_reason=" ".join([*(failing or ["All checks pass."]), *([said] if said else [])]),
+            skip_reason=" ".join([*(done.failing or ["All checks pass."]), *([said] if said else [])]),
         )
 
     return checks_sensor
-
-
-def raise_and_end(conn: Connection, judged: Mapping[str, Judged]) -> None:
-    """Write down each check that begins to fail as an alert, and end it when the check passes again."""
-    failing = {row["about"] for row in open_alerts(conn) if row["kind"] == "check"}
-    for check in CHECKS:
-        if not check.alerts or check.only_warns:
-            continue
-        if judged[check.name].passed and check.name in failing:
-            end_alerts(conn, about=check.name)
-        if not judged[check.name].passed and check.name not in failing:
-            raise_alert(conn, kind="check", about=check.name, sentence=judged[check.name].sentence)
 
 
 def is_news(judged: Judged, told: Sequence[Any] | None, *, at: datetime) -> bool:

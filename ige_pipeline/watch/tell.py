@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _QUERIES = load(__package__, "tell.sql")
 _WITHIN_S = 5.0
+_TOLD = "Told"
 
 # The environment's IGE_ALERT_WEBHOOK_URL, asked each time: None where nobody is to be told.
 AlertTarget = Callable[[], str | None]
@@ -44,7 +45,12 @@ def tell(conn: Connection, url: str | None, settings: Settings, *, within_s: flo
         conn.execute(_QUERIES["told"], told)
     finally:
         conn.execute(_QUERIES["leave_turn"])
-    return f"Told {len(rows)} alerts."
+    return f"{_TOLD} {len(rows)} alerts."
+
+
+def was_told(said: str | None) -> bool:
+    """Whether nothing waits to be told, by what `tell` returned; another machine may be telling it."""
+    return said is None or said.startswith(_TOLD)
 
 
 def document(rows: Sequence[dict[str, Any]], settings: Settings) -> dict[str, Any]:
@@ -65,6 +71,17 @@ def document(rows: Sequence[dict[str, Any]], settings: Settings) -> dict[str, An
         # Those of which only the count is told.
         "suppressed": sum(max(row["unseen"] - 1, 0) for row in rows),
     }
+
+
+def tell_directly(url: str | None, *, kind: str, about: str, sentence: str) -> str | None:
+    """Post one alert that could not be written down; return why that failed, too. None where nobody is to be told."""
+    if url is None:
+        return None
+    text = f"ige_pipeline (not written down, for the database cannot be used):\n- {sentence}\nLook with `ige doctor`."
+    return post(
+        url,
+        {"text": text, "alerts": [{"kind": kind, "about": about, "sentence": sentence}], "suppressed": 0},
+    )
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from ige_pipeline.stage import stage_op
 from ige_pipeline.watch.failure import build_failure_sensor, end_of_failures
 from ige_pipeline.watch.figures import Figures
 from ige_pipeline.watch.judge import judge
-from ige_pipeline.watch.sensor import raise_and_end
+from ige_pipeline.watch.round import look, raise_and_end
 from ige_pipeline.watch.tell import tell
 from ige_pipeline_tests.delivery.loopback import receiving
 from ige_pipeline_tests.factories import ago
@@ -116,6 +116,35 @@ def test_a_check_that_fails_is_one_alert_until_it_passes(conn: Connection) -> No
     assert alerts(conn) == [("check", "oldest_due", 1, True)]
 
 
+def test_a_check_that_passes_is_over_and_one_that_fails_told_once_however_many_other_alerts_are_open(
+    conn: Connection,
+) -> None:
+    fine = Figures(asked_at=ago())
+    overdue = Figures(asked_at=ago(), due=1, oldest_due_minutes=999)
+    raise_and_end(conn, judge(overdue, LIMITS))
+    for each in range(21):
+        raised(conn, about=f"n8n{each}.example")
+
+    raise_and_end(conn, judge(overdue, LIMITS))
+    raise_and_end(conn, judge(fine, LIMITS))
+
+    assert alerts(conn)[0] == ("check", "oldest_due", 1, True)
+
+
+def test_a_typo_in_the_settings_is_an_alert_and_the_checks_go_on(conn: Connection) -> None:
+    def malformed() -> Settings:
+        raise Refusal("ige.toml: max_due_minutes is too small.")
+
+    done, mended = look(conn, malformed), look(conn, Settings)
+
+    assert len(done.judged) > 5
+    assert done.failing == [
+        "ige.toml: max_due_minutes is too small; until that is mended the checks go by the defaults."
+    ]
+    assert mended.failing == []
+    assert alerts(conn) == [("check", "settings", 1, True)]
+
+
 def alerts(conn: Connection) -> list[tuple[Any, ...]]:
     rows = conn.execute("SELECT kind, about, times, ended_at IS NOT NULL AS over FROM ige_alerts ORDER BY id")
     return [tuple(row.values()) for row in rows]
@@ -160,7 +189,7 @@ def test_a_failure_is_told_although_postgres_cannot_be_reached() -> None:
     with dg.DagsterInstance.ephemeral() as instance, receiving() as desk:
         hear(fail(instance, "refuse"), instance, gone, desk.url)
 
-    assert "the database cannot be reached" in desk.posts[0][1]["text"]
+    assert "the database cannot be used" in desk.posts[0][1]["text"]
     assert "All sending is stopped." in desk.posts[0][1]["text"]
 
 
