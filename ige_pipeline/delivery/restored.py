@@ -36,3 +36,10 @@ def take_over(conn: Connection, *, who: str, reason: str, until: datetime) -> li
         move_in(conn, who=who, reason=reason)
         switches.audit(conn, who=who, action="restored", detail={"cancelled": len(cancelled), "reason": reason})
     return cancelled
+
+
+def moved(conn: Connection, *, who: str, reason: str) -> None:
+    """Live here from now on with all that the original had: nothing is cancelled, and sending goes on."""
+    with conn.transaction():
+        move_in(conn, who=who, reason=reason)
+        switches.audit(conn, who=who, action="moved", detail={"reason": reason})

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from ige_pipeline.delivery.outbox import standing
 from ige_pipeline.doctor.around import clocks, daemon, model, told
 from ige_pipeline.doctor.finding import Check, Finding, Surroundings
-from ige_pipeline.ledger.home import at_home
+from ige_pipeline.ledger.home import WHAT_TO_ANSWER, Whereabouts, whereabouts
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.watch.figures import read
 from ige_pipeline.watch.judge import judge
@@ -37,11 +37,20 @@ def variables(look: Surroundings) -> Iterator[Finding]:
 def database(look: Surroundings) -> Iterator[Finding]:
     """It answers, is at this code's schema, and is where it was."""
     look.conn.execute("SELECT 1")
-    if not at_home(look.conn):
-        yield Finding(
-            "This database was restored or copied: nothing is decided or sent.",
-            "If it takes the place of the original, `ige restored` cancels what may have been sent since.",
-        )
+    match whereabouts(look.conn):
+        case Whereabouts.ELSEWHERE:
+            yield Finding(
+                "This database was restored, copied or taken over: nothing is decided or sent.",
+                f"If it takes the place of the original: {WHAT_TO_ANSWER}.",
+            )
+        case Whereabouts.UNKNOWN:
+            yield Finding(
+                "Where this database lives is not known: a restored copy would send again what its original sent.",
+                "Type `ige migrate`, which writes it down. If that does not help, let this role execute "
+                "pg_control_system, pg_current_wal_lsn and pg_walfile_name; or type `ige stop` before any restore.",
+            )
+        case Whereabouts.AT_HOME:
+            pass
 
 
 def webhook(look: Surroundings) -> Iterator[Finding]:

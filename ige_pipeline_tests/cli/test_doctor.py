@@ -10,6 +10,7 @@ import pytest
 from ige_pipeline.doctor.checks import variables
 from ige_pipeline.doctor.finding import Surroundings
 from ige_pipeline.environment import Environment
+from ige_pipeline.ledger.home import settle_in
 from ige_pipeline_tests.cli.people import make_awake_contractor
 from ige_pipeline_tests.cli.terminal import Terminal
 from ige_pipeline_tests.delivery.loopback import Receiver, receiving
@@ -25,7 +26,8 @@ def webhook() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def terminal(database_url: str, webhook: Receiver) -> Terminal:
+def terminal(conn: Conn, database_url: str, webhook: Receiver) -> Terminal:
+    settle_in(conn, who="ige migrate")
     return Terminal({"IGE_DATABASE_URL": database_url, "N8N_OUTBOUND_WEBHOOK_URL": webhook.url})
 
 

@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql
 
 from ige_pipeline.postgres.programs import wheel_programs
-from ige_pipeline_tests.cli.people import make_due_contractor
+from ige_pipeline_tests.cli.people import make_awake_contractor, make_due_contractor
 from ige_pipeline_tests.cli.terminal import Terminal
 from ige_pipeline_tests.delivery.loopback import Receiver, receiving
 from ige_pipeline_tests.factories import Conn, ago, make_contractor, make_message
@@ -88,7 +88,7 @@ def test_what_was_sent_after_the_backup_is_not_sent_by_the_copy_that_was_restore
     after = [copy.type("run", "schedule"), copy.type("run", "deliver")]
 
     assert sent
-    assert "restored or copied" in migrated.stdout
+    assert "restored, copied or taken over" in migrated.stdout
     assert all("`ige restored`" in sentence for sentence in refused)
     assert taken_over.exit_code == 0
     assert "Cancelled: " in taken_over.stdout
@@ -138,9 +138,68 @@ def test_a_copy_may_be_looked_at(conn: Conn, terminal: Terminal, webhook: Receiv
 
     assert terminal.type("status").exit_code in {0, 1}
     assert terminal.type("preview").exit_code == 0
-    assert "restored or copied" in terminal.refused("start")
+    assert "restored, copied or taken over" in terminal.refused("start")
     assert "`ige restored`" in terminal.type("doctor").stdout
     assert webhook.posts == []
+
+
+def come_back(conn: Conn) -> None:
+    """As a server finds it that was recovered to an earlier moment: it kept its identifier and began a timeline."""
+    conn.execute(
+        "UPDATE ige_switches SET value = value || jsonb_build_object('timeline', '00000000') WHERE name = 'home'"
+    )
+
+
+def test_a_server_that_came_back_from_an_earlier_moment_sends_nothing(
+    conn: Conn, terminal: Terminal, webhook: Receiver
+) -> None:
+    terminal.type("migrate")
+    make_message(conn, make_contractor(conn))
+    come_back(conn)
+
+    migrated = terminal.type("migrate").stdout
+    refused = terminal.refused("run", "deliver")
+
+    for sentence in (migrated, refused, terminal.type("doctor").stdout):
+        assert "`ige restored`" in " ".join(sentence.split())
+        assert "`ige restored --moved`" in " ".join(sentence.split())
+    assert webhook.posts == []
+
+
+def test_a_database_that_moved_with_all_it_had_goes_on_and_nothing_is_cancelled(
+    conn: Conn, terminal: Terminal, webhook: Receiver
+) -> None:
+    terminal.type("migrate")
+    make_message(conn, make_awake_contractor(conn))
+    come_back(conn)
+
+    asked = terminal.type("restored", "--moved", answer="n\n")
+    moved = terminal.type("restored", "--moved", "--yes")
+    delivered = terminal.type("run", "deliver")
+
+    assert asked.exit_code == 1
+    assert (moved.exit_code, delivered.exit_code) == (0, 0)
+    assert len(webhook.posts) == 1
+    assert conn.execute("SELECT count(*) AS n FROM ige_audit WHERE action = 'moved'").fetchone() == {"n": 1}
+
+
+def test_migrate_writes_down_what_an_older_version_did_not(conn: Conn, terminal: Terminal) -> None:
+    terminal.type("migrate")
+    known = conn.execute("SELECT value FROM ige_switches WHERE name = 'home'").fetchone()
+    conn.execute("UPDATE ige_switches SET value = value - 'timeline' WHERE name = 'home'")
+    unknown = terminal.type("doctor").stdout
+
+    terminal.type("migrate")
+
+    assert "Where this database lives is not known" in " ".join(unknown.split())
+    assert conn.execute("SELECT value FROM ige_switches WHERE name = 'home'").fetchone() == known
+
+
+def test_a_host_that_keeps_its_identifier_to_itself_is_found_by_doctor(conn: Conn, terminal: Terminal) -> None:
+    terminal.type("migrate")
+    conn.execute("UPDATE ige_switches SET value = value - 'place' WHERE name = 'home'")
+
+    assert "Where this database lives is not known" in " ".join(terminal.type("doctor").stdout.split())
 
 
 def test_a_restore_that_is_not_confirmed_changes_nothing(conn: Conn, terminal: Terminal) -> None:
