@@ -67,13 +67,13 @@ def read_body(body: bytes, *, content_type: str, query: str = "") -> Fields | Un
     try:
         if form:
             given = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="replace")
-            return Fields(_named([*parse_qsl(query), *given]), given, form=True)
+            return Fields(_named([*given, *_added(query)]), given, form=True)
         found = json.loads(text)
     except (ValueError, RecursionError):
         return _unreadable("it is neither a form nor JSON", text, body, form=form)
     if not isinstance(found, dict):
         return _unreadable("it is JSON, but no object", text, body, form=form)
-    return Fields(_named([*parse_qsl(query), *((name, _word(value)) for name, value in found.items())]))
+    return Fields(_named([*_one_level(found), *_added(query)]))
 
 
 def unreadable(found: "Fields | Unreadable") -> Unreadable:
@@ -106,9 +106,28 @@ def short_id(said: str) -> str:
     return said if len(said) <= _LONGEST_ID else f"sha256-{_digest(said.encode())}"
 
 
+def another_id(letter: Letter) -> str:
+    """Name a text whose provider gave it the id of another one: the same words of the same number are one."""
+    told = f"{letter.provider_id}\0{letter.sender}\0{letter.text}"
+    return f"sha256-{_digest(told.encode('utf-8', 'replace'))}"
+
+
 def clean(text: str) -> str:
     """Return a text that Postgres can keep: no NUL, and no half of a character."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def _added(query: str) -> list[tuple[str, str]]:
+    """Take from the address which message a receipt is about, with its key; no signature of the body covers it."""
+    said = {name: value for name, value in parse_qsl(query, errors="replace") if name in {"message_id", "key"}}
+    return list(said.items()) if len(said) == 2 else []  # noqa: PLR2004 - both
+
+
+def _one_level(found: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Take what stands at the top; what is missing there may be wrapped once: `{"message": {"body": "STOP"}}`."""
+    inner = [each for each in found.values() if isinstance(each, dict)]
+    pairs = [*found.items(), *(pair for each in inner for pair in each.items())]
+    return [(str(name), _word(value)) for name, value in pairs]
 
 
 def _letters(body: bytes) -> str:

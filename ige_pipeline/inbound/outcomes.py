@@ -46,7 +46,8 @@ def track_outcomes(conn: Connection, settings: Settings) -> Outcomes:
 
 
 def _record(conn: Connection, query: str, indicator: Indicator, values: dict[str, Any], *, cause: str) -> int:
-    rows = conn.execute(_QUERIES[query], values).fetchall()
+    found = conn.execute(_QUERIES[query], values).fetchall()
+    rows = [row for row in found if row["moves_trust"]]
     told = {
         "message_ids": [row["message_id"] for row in rows],
         "contractor_ids": [row["contractor_id"] for row in rows],
@@ -57,4 +58,4 @@ def _record(conn: Connection, query: str, indicator: Indicator, values: dict[str
     }
     if rows:
         conn.execute(_QUERIES["record_outcomes"], told)
-    return len(rows)
+    return len(found)

@@ -35,6 +35,12 @@ SELECT m.contractor_id
    AND m.led_to_action IS NOT TRUE
    AND COALESCE(m.receipt_status, '') NOT IN ('undelivered', 'failed')
    AND m.sent_at >= (SELECT (s.value ->> 'since')::timestamptz FROM ige_switches s WHERE s.name = 'listening')
+   AND NOT EXISTS (SELECT 1
+                     FROM ige_inbound_messages i
+                    WHERE i.contractor_id = m.contractor_id
+                      AND i.received_at >= m.sent_at::timestamptz
+                      AND i.received_at <= m.sent_at::timestamptz
+                                           + make_interval(secs => %(ignored_after_hours)s::float8 * 3600))
 ORDER BY 1
 
 -- name: attribute
@@ -64,6 +70,7 @@ WITH done AS (
                             AND s.sent_at > d.completed_at
                                 - make_interval(secs => %(acted_within_days)s::float8 * 86400)
                             AND s.confirms_opt_out IS NULL
+                            AND COALESCE(s.receipt_status, '') NOT IN ('undelivered', 'failed')
                           ORDER BY (s.subject_table = d.subject_table AND s.subject_id = d.id) IS TRUE DESC,
                                    (d.id::text = CASE d.subject_table
                                         WHEN 'contractor_action_items' THEN s.context_data ->> 'action_item_id'
@@ -82,10 +89,18 @@ WITH done AS (
        AND m.led_to_action IS NOT TRUE
     RETURNING m.id, m.contractor_id
 )
-SELECT id AS message_id, contractor_id FROM led ORDER BY contractor_id, id
+SELECT l.id AS message_id, l.contractor_id,
+       -- Who has said so already is not trusted twice for it.
+       NOT EXISTS (SELECT 1
+                     FROM ige_inbound_messages i
+                    WHERE i.message_id = l.id
+                      AND i.indicator = 'acted_on_suggestion') AS moves_trust
+  FROM led l
+ ORDER BY l.contractor_id, l.id
 
 -- name: ignore
--- What nobody answered in time, and what arrived as far as we know, is written down as ignored, once.
+-- What nobody answered in time, and what arrived as far as we know, is written down as ignored, once. Who wrote to us in
+-- that time answered, also where a newer message got the answer.
 UPDATE ai_proactive_messages m
    SET ignored_at = now()
  WHERE m.contractor_id = ANY (%(contractor_ids)s::integer[])
@@ -96,7 +111,13 @@ UPDATE ai_proactive_messages m
    AND m.sent_at >= (SELECT (s.value ->> 'since')::timestamptz FROM ige_switches s WHERE s.name = 'listening')
    AND m.led_to_action IS NOT TRUE
    AND COALESCE(m.receipt_status, '') NOT IN ('undelivered', 'failed')
-RETURNING m.id AS message_id, m.contractor_id
+   AND NOT EXISTS (SELECT 1
+                     FROM ige_inbound_messages i
+                    WHERE i.contractor_id = m.contractor_id
+                      AND i.received_at >= m.sent_at::timestamptz
+                      AND i.received_at <= m.sent_at::timestamptz
+                                           + make_interval(secs => %(ignored_after_hours)s::float8 * 3600))
+RETURNING m.id AS message_id, m.contractor_id, true AS moves_trust
 
 -- name: record_outcomes
 -- The same indicator for many, each on top of what stood before; of several to one person one after the other.

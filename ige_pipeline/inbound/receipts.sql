@@ -47,19 +47,21 @@ SELECT m.id
 UPDATE ige_receipts SET message_id = %(message_id)s WHERE provider_id = %(provider_id)s AND message_id IS NULL
 
 -- name: tell_message
--- Forwards only: queued, sent, undelivered or failed, delivered. Of two ways to fail the first stays.
+-- Forwards only: queued, sent, undelivered or failed, delivered. Of two ways to fail the first stays. Of an earlier text,
+-- which was followed by another, only that it arrived after all is news.
 UPDATE ai_proactive_messages m
    SET provider_id = %(provider_id)s, receipt_status = %(status)s, receipt_code = NULLIF(%(code)s, ''), receipt_at = now()
  WHERE m.id = %(message_id)s
+   AND (%(status)s = 'delivered' OR %(provider_id)s <> ALL (COALESCE(m.earlier_provider_ids, '{}')))
    AND (m.receipt_status IS NULL
         OR (CASE m.receipt_status WHEN 'queued' THEN 1 WHEN 'sent' THEN 2 WHEN 'delivered' THEN 4 ELSE 3 END) < %(rank)s)
 
 -- name: number_of_message
--- Where it went, if that is still their number.
-SELECT p.e164
+-- Where it went: the number that it was written for, or where nobody kept that, theirs.
+SELECT CASE WHEN m.written_for LIKE '+%%' THEN m.written_for ELSE p.e164 END AS e164
   FROM ai_proactive_messages m
-  JOIN contractors c ON c.id = m.contractor_id
-  JOIN ige_phones p ON p.raw = c.phone AND p.region = %(region)s
+  LEFT JOIN contractors c ON c.id = m.contractor_id AND length(c.phone) <= 64
+  LEFT JOIN ige_phones p ON p.raw = c.phone AND p.region = %(region)s
  WHERE m.id = %(message_id)s
 
 -- name: send_again
@@ -68,6 +70,8 @@ SELECT p.e164
 WITH again AS (
     UPDATE ai_proactive_messages m
        SET sent_at = NULL, sent_by_us = false, idempotency_key = gen_random_uuid(), provider_id = NULL,
+           earlier_sent_at = m.sent_at,
+           earlier_provider_ids = COALESCE(m.earlier_provider_ids, '{}') || m.provider_id,
            receipt_status = NULL, receipt_code = NULL, receipt_at = NULL, last_error = 'unreachable',
            resent = COALESCE(m.resent, 0) + 1,
            next_attempt_at = now() + CASE WHEN COALESCE(m.resent, 0) = 0 THEN interval '1 hour' ELSE interval '4 hours' END
@@ -93,13 +97,14 @@ SELECT COALESCE((SELECT m.sent_at::timestamptz FROM ai_proactive_messages m WHER
 
 -- name: done
 -- What a receipt led to.
-UPDATE ige_receipts SET done = %(done)s WHERE id = %(id)s
+UPDATE ige_receipts SET done = %(done)s, looked_at = now() WHERE id = %(id)s
 
 -- name: unsettled
--- Receipts that came before their message was known, or before it was written down as sent.
+-- Receipts that came before their message was known, or before it was written down as sent: those first that have waited
+-- longest for a look, so that what is nobody's keeps nothing from being found.
 SELECT r.id, r.provider_id, r.status, r.code, r.phone_e164, r.message_id
   FROM ige_receipts r
  WHERE r.done = ''
    AND r.received_at > now() - interval '3 days'
- ORDER BY r.id
+ ORDER BY COALESCE(r.looked_at, r.received_at), r.id
  LIMIT 1000

@@ -9,8 +9,8 @@ import psycopg
 from ige_pipeline.inbound import opt_out
 from ige_pipeline.inbound.correspondent import Correspondent, number_of, whose
 from ige_pipeline.inbound.deadlock import unless_deadlocked
-from ige_pipeline.inbound.feeling import RATING
-from ige_pipeline.inbound.letter import Letter, Unreadable
+from ige_pipeline.inbound.feeling import RATING, Indicator
+from ige_pipeline.inbound.letter import Letter, Unreadable, another_id
 from ige_pipeline.inbound.meaning import Heard, Help, OptIn, Reply, hear
 from ige_pipeline.inbound.opt_out_source import LIFTED_BY_START, LIFTED_BY_YES, Source
 from ige_pipeline.inbound.opting_out import OptOut
@@ -88,7 +88,11 @@ def _keep(conn: Connection, letter: Letter, *, proof: str, meaning: str, **known
     if row is not None:
         return Taken(row["id"], meaning, flag=values["flag"])
     first = conn.execute(_QUERIES["taken"], values).fetchone() or {}
-    return Taken(**first, repeat=True)
+    told = (first.pop("body"), first.pop("sent_from"))
+    if told == (letter.text, letter.sender):
+        return Taken(**first, repeat=True)
+    # Whose ids are not unique must not make a STOP the repeat of something else.
+    return _keep(conn, replace(letter, provider_id=another_id(letter)), proof=proof, meaning=meaning, **known)
 
 
 def _write(conn: Connection, done: Taken, heard: Heard) -> None:
@@ -127,11 +131,17 @@ class _Case:
             case OptIn(rule):
                 return self._opt_in(done, rule)
             case Help():
-                return replace(done, answer=None if self.heard.answered else self._by_name(self.settings.help_text))
+                return replace(done, answer=None if self.heard.answered else self._answer(self.settings.help_text))
             case Reply():
-                return replace(done, flag=done.flag or "complaint") if self.heard.complaint else done
+                return replace(done, flag=done.flag or self._odd)
             case never:
                 assert_never(never)
+
+    @property
+    def _odd(self) -> str | None:
+        if self.heard.complaint:
+            return "complaint"
+        return None if self.letter.text.strip() or self.letter.media else "no_text"
 
     def _unmatched(self, them: Correspondent) -> str | None:
         if self.number is None:
@@ -146,6 +156,8 @@ class _Case:
         """Write their answer into the newest message, unless an earlier one stands there; return whether it did."""
         if them.message_id is None:
             return False
+        # What they answer has arrived, whatever was said of it.
+        self.conn.execute(_QUERIES["arrived"], {"message_id": them.message_id})
         heard, values = self.heard, {"message_id": them.message_id, "body": self.letter.text.strip() or "(no text)"}
         goes_on = isinstance(heard.meaning, Reply) and not heard.complaint
         poor = heard.complaint or isinstance(heard.meaning, OptOut)
@@ -162,10 +174,16 @@ class _Case:
         if self.heard.complaint:
             days = {"days": self.settings.complaint_pause_days, "contractor_ids": list(them.contractor_ids)}
             self.conn.execute(_QUERIES["pause"], days)
-        if self.heard.indicator is not None and done.contractor_id is not None:
+        if self.heard.indicator is not None and done.contractor_id is not None and not self._acted_already(done):
             cause = {"cause": "reply", "inbound_id": done.id, "message_id": done.message_id}
             why = f"Reply {done.id}: {str(self.heard.indicator).replace('_', ' ')}."
             move_trust(self.conn, done.contractor_id, self.heard.indicator, self.settings, why=why, cause=cause)
+
+    def _acted_already(self, done: Taken) -> bool:
+        """Whether their trust has moved because this message led to action: it does so once."""
+        if self.heard.indicator is not Indicator.ACTED_ON_SUGGESTION:
+            return False
+        return self.conn.execute(_QUERIES["acted_already"], {"message_id": done.message_id}).fetchone() is not None
 
     def _opt_out(self, done: Taken, them: Correspondent, out: OptOut) -> Taken:
         flag = done.flag
@@ -185,10 +203,10 @@ class _Case:
 
     def _confirm(self, done: Taken, them: Correspondent) -> str | None:
         """Tell them once: through the outbox, or for a number that nobody has in the answer to whoever brought it."""
-        text = self._by_name(self.settings.opt_out_confirmation_text)
+        text = self.settings.opt_out_confirmation_text
         if them.known_by != "number" or done.contractor_id is None:
-            return text
-        opt_out.confirm(self.conn, done.contractor_id, inbound_id=done.id, text=text)
+            return self._answer(text)
+        opt_out.confirm(self.conn, done.contractor_id, inbound_id=done.id, text=self._by_name(text))
         return None
 
     def _opt_in(self, done: Taken, rule: str) -> Taken:
@@ -197,7 +215,12 @@ class _Case:
             return done
         if not opt_out.lift(self.conn, self.number, sources=sources, who=f"reply {done.id}"):
             return replace(done, flag="wants_texts_again")
-        return replace(done, answer=self._by_name(self.settings.opt_in_text) if self._confirms else None)
+        return replace(done, answer=self._answer(self.settings.opt_in_text) if self._confirms else None)
+
+    def _answer(self, text: str) -> str | None:
+        """Have a text sent back, unless all sending is stopped."""
+        row = self.conn.execute(_QUERIES["stopped"]).fetchone()
+        return None if row is not None else self._by_name(text)
 
     def _by_name(self, text: str) -> str:
         return f"{self.settings.sender_name}: {text}" if self.settings.sender_name else text

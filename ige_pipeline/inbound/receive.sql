@@ -8,7 +8,7 @@ RETURNING id
 
 -- name: taken
 -- What became of it the first time.
-SELECT i.id, i.meaning, i.contractor_id, i.message_id, i.flag
+SELECT i.id, i.meaning, i.contractor_id, i.message_id, i.flag, i.body, i.sent_from
   FROM ige_inbound_messages i
  WHERE i.provider_id = %(provider_id)s
 
@@ -45,15 +45,49 @@ WITH people AS (
 )
 SELECT p.id AS contractor_id, p.known_by, last.id AS message_id
   FROM people p
-  LEFT JOIN LATERAL (SELECT m.id, m.sent_at
-                       FROM ai_proactive_messages m
-                      WHERE m.contractor_id = p.id
-                        AND m.sent_at IS NOT NULL
-                        AND m.confirms_opt_out IS NULL
-                      ORDER BY m.sent_at DESC
+  -- One that was to be sent once more had left, too.
+  LEFT JOIN LATERAL (SELECT each.id, each.sent_at
+                       FROM ((SELECT m.id, m.sent_at
+                                FROM ai_proactive_messages m
+                               WHERE m.contractor_id = p.id
+                                 AND m.sent_at IS NOT NULL
+                                 AND m.confirms_opt_out IS NULL
+                               ORDER BY m.sent_at DESC
+                               LIMIT 1)
+                             UNION ALL
+                             SELECT m.id, m.earlier_sent_at
+                               FROM ai_proactive_messages m
+                              WHERE m.contractor_id = p.id
+                                AND m.sent_at IS NULL
+                                AND m.earlier_sent_at IS NOT NULL) each
+                      ORDER BY each.sent_at DESC
                       LIMIT 1) last ON true
  WHERE p.place = (SELECT min(place) FROM people)
  ORDER BY last.sent_at DESC NULLS LAST, p.id
+
+-- name: stopped
+-- Whether all sending is stopped: what would be texted back is held as well.
+SELECT 1 AS stopped FROM ige_switches s WHERE s.name = 'stop' AND (s.value ->> 'on')::boolean
+
+-- name: arrived
+-- What was to be sent once more had arrived after all: it does not leave again.
+UPDATE ai_proactive_messages m
+   SET sent_at = m.earlier_sent_at, sent_by_us = true, next_attempt_at = NULL, last_error = NULL, resent = m.resent - 1
+ WHERE m.id = %(message_id)s
+   AND m.earlier_sent_at IS NOT NULL
+   AND m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
+   AND m.lease_token IS NULL
+
+-- name: acted_already
+-- Whether a message has been thanked for what it led to, by a reply or by an item that was done.
+SELECT m.id
+  FROM ai_proactive_messages m
+ WHERE m.id = %(message_id)s
+   AND (m.led_to_action
+        OR EXISTS (SELECT 1
+                     FROM ige_inbound_messages i
+                    WHERE i.message_id = m.id
+                      AND i.indicator = 'acted_on_suggestion'))
 
 -- name: respond
 -- The first answer stays what it is.

@@ -15,7 +15,7 @@ from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.settings import Settings
 
-_QUERIES = load(__package__, "receipts.sql")
+_QUERIES, _REPLIES = load(__package__, "receipts.sql"), load(__package__, "receive.sql")
 _LARGEST_ID = 2**63 - 1
 _FILTERED = (
     "All sending is stopped: a carrier filters our texts (30007). Find out why with your provider, then `ige start`."
@@ -105,6 +105,8 @@ class _Case:
         """Tell its message, do what it asks, and write down what that was."""
         if self.message_id is not None:
             self.conn.execute(_QUERIES["link"], self._values)
+            if self.receipt.status == "delivered":
+                self.conn.execute(_REPLIES["arrived"], self._values)
             if self.receipt.rank is not None:
                 self.conn.execute(_QUERIES["tell_message"], self._values)
         done = self._act()

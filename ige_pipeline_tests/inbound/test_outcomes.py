@@ -170,6 +170,37 @@ def test_what_was_sent_before_anybody_could_answer_was_not_ignored(conn: Conn) -
     assert track(conn).ignored == 1
 
 
+@pytest.mark.parametrize("status", ["undelivered", "failed"])
+def test_what_never_arrived_led_to_nothing(conn: Conn, status: str) -> None:
+    ada, _ = waiting_for_answer(conn, receipt_status=status)
+    action_item(conn, ada, hours=2)
+
+    assert track(conn).led_to_action == 0
+    assert trust_of(conn, ada) == []
+
+
+def test_who_said_that_it_is_done_is_not_trusted_twice_for_doing_it(conn: Conn) -> None:
+    ada, sent = waiting_for_answer(conn)
+    reply(conn, "Done!")
+    action_item(conn, ada, hours=1)
+
+    assert track(conn).led_to_action == 1
+    assert message(conn, sent)["led_to_action"] is True
+    assert trust_of(conn, ada) == [("acted_on_suggestion", 8, 58)]
+
+
+def test_who_answered_a_newer_message_in_time_ignored_none(conn: Conn) -> None:
+    ada, _ = waiting_for_answer(conn, hours=20)
+    silent(conn, ada, hours=73)
+    taken = reply(conn, "ok will look")
+    assert track(conn).ignored == 1, "that answer came after more than three days"
+
+    silent(conn, ada, hours=74)
+    conn.execute("UPDATE ige_inbound_messages SET received_at = %s WHERE id = %s", [ago(hours=10), taken.id])
+
+    assert track(conn).ignored == 0
+
+
 def test_trust_goes_down_step_by_step_and_not_below_none(conn: Conn) -> None:
     ada = make_contractor(conn)
     make_trust(conn, ada, 3)

@@ -83,6 +83,17 @@ def test_twilio_s_signature_proves_its_sender_whatever_the_order_of_its_fields()
         assert proven_by(request, ALL, now=NOW) == "twilio"
 
 
+def test_a_body_that_is_no_form_needs_its_digest_in_the_address_that_twilio_signed() -> None:
+    for digest, proof in ((hashlib.sha256(BODY).hexdigest(), "twilio"), (hashlib.sha256(b"x").hexdigest(), None)):
+        target = f"/replies?bodySHA256={digest}"
+        told = hmac.digest(ALL.twilio_token.encode(), f"https://ige.example.com{target}".encode(), hashlib.sha1)
+        headers = {"x-twilio-signature": base64.b64encode(told).decode()}
+        assert proven_by(make_request(headers=headers, target=target), ALL, now=NOW) == proof
+    told = hmac.digest(ALL.twilio_token.encode(), b"https://ige.example.com/replies", hashlib.sha1)
+    unsigned = {"x-twilio-signature": base64.b64encode(told).decode()}
+    assert proven_by(make_request(headers=unsigned), ALL, now=NOW) is None
+
+
 def test_twilio_s_own_example_holds() -> None:
     example = Credentials(twilio_token="12345", public_url="https://example.com")
     fields = (

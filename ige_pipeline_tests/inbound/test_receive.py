@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from psycopg.rows import DictRow
 
+from ige_pipeline.delivery.switches import set_stop
 from ige_pipeline.inbound.correspondent import spellings
 from ige_pipeline.inbound.deadlock import unless_deadlocked
 from ige_pipeline.inbound.feeling import Indicator
@@ -79,6 +80,44 @@ def test_the_same_reply_again_changes_nothing(conn: Conn) -> None:
 
     assert (again.repeat, again.id, again.message_id, again.answer) == (True, first.id, sent, None)
     assert len(trust_of(conn, ada)) == 1
+
+
+def test_another_text_under_the_same_id_is_heard_once(conn: Conn) -> None:
+    waiting_for_answer(conn)
+    reply(conn, "ok", provider_id="1")
+
+    stop, again = (reply(conn, "STOP", provider_id="1") for _ in range(2))
+
+    assert (stop.repeat, stop.meaning, again.repeat, again.id) == (False, "opt_out", True, stop.id)
+    assert suppressed(conn)
+
+
+def test_the_same_words_of_somebody_else_under_the_same_id_are_theirs(conn: Conn) -> None:
+    reply(conn, "STOP", provider_id="1", sender="+12125550111")
+
+    reply(conn, "STOP", provider_id="1")
+
+    assert suppressed(conn)
+
+
+def test_a_reply_in_which_there_is_nothing_is_shown_to_a_person(conn: Conn) -> None:
+    waiting_for_answer(conn)
+
+    assert reply(conn, "  ").flag == "no_text"
+    assert reply(conn, "", media=1).flag is None
+
+
+def test_who_says_that_it_is_done_is_trusted_once_for_it(conn: Conn) -> None:
+    ada, sent = waiting_for_answer(conn)
+
+    for text in ("Done!", "I called them"):
+        reply(conn, text)
+    other, _ = waiting_for_answer(conn, phone="+12125550111", led_to_action=True)
+    reply(conn, "Done!", sender="+12125550111")
+
+    assert trust_of(conn, ada) == [("acted_on_suggestion", 8, 58)]
+    assert trust_of(conn, other) == []
+    assert message(conn, sent)["outcome_rating"] == 5
 
 
 def test_twenty_of_the_same_at_once_are_one(database_url: str) -> None:
@@ -525,6 +564,16 @@ def test_for_a_number_that_nobody_has_the_confirmation_travels_in_the_answer(con
     assert reply(conn, "STOP", settings=OURS, provider_id="SM-9").answer is None
     assert reply(conn, "STOP", settings=OURS).answer is None
     assert reply(conn, "START", settings=OURS).answer == f"Acme: {OURS.opt_in_text}"
+
+
+@pytest.mark.parametrize("text", ["STOP", "HELP"])
+def test_when_all_sending_is_stopped_nothing_is_texted_back(conn: Conn, text: str) -> None:
+    set_stop(conn, on=True, reason="a test", who="me")
+
+    assert reply(conn, text, settings=OURS).answer is None
+
+    set_stop(conn, on=False, reason=None, who="me")
+    assert reply(conn, text, settings=OURS, sender="+12125550111").answer is not None
 
 
 def test_what_the_provider_calls_an_opt_out_is_one_and_it_has_answered(conn: Conn) -> None:

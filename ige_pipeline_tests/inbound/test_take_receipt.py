@@ -12,7 +12,7 @@ from ige_pipeline.delivery.promise import no_longer_wanted
 from ige_pipeline.delivery.switches import set_stop
 from ige_pipeline.inbound.letter import Fields, read_body
 from ige_pipeline.inbound.outcomes import track_outcomes
-from ige_pipeline.inbound.take_receipt import TakenReceipt, receipt_of, take_receipt
+from ige_pipeline.inbound.take_receipt import TakenReceipt, receipt_of, settle_again, take_receipt
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.delivery.fakes import awake
 from ige_pipeline_tests.factories import fetch, insert, make_contractor, make_sent_message, one
@@ -166,6 +166,83 @@ def test_what_was_answered_or_is_an_old_text_s_receipt_is_not_sent_again(conn: C
 
     assert say(conn, "failed", message_id=sent, code="30003").done == "left"
     assert message(conn, sent)["sent_at"] is not None
+
+
+def waits(conn: Conn, message_id: int) -> bool:
+    return message(conn, message_id)["sent_at"] is None
+
+
+def test_what_arrives_after_all_is_not_sent_once_more(conn: Conn) -> None:
+    _, sent = waiting_for_answer(conn)
+    left = message(conn, sent)["sent_at"]
+    say(conn, "undelivered", message_id=sent, code="30003")
+
+    say(conn, "delivered", message_id=sent)
+
+    row = message(conn, sent)
+    assert (row["sent_at"], row["receipt_status"], row["resent"]) == (left, "delivered", 0)
+    assert (row["next_attempt_at"], row["last_error"]) == (None, None)
+
+
+def test_who_answers_while_it_waits_to_go_once_more_has_got_it(conn: Conn) -> None:
+    ada, sent = waiting_for_answer(conn)
+    say(conn, "undelivered", message_id=sent, code="30003")
+
+    taken = reply(conn, "Thanks, all sorted")
+
+    assert (taken.contractor_id, taken.message_id, taken.flag) == (ada, sent, None)
+    assert not waits(conn, sent)
+    assert message(conn, sent)["contractor_response"] == "Thanks, all sorted"
+
+
+def test_an_opt_out_while_it_waits_to_go_once_more_holds_it(conn: Conn) -> None:
+    _, sent = waiting_for_answer(conn)
+    say(conn, "undelivered", message_id=sent, code="30003")
+
+    reply(conn, "STOP")
+
+    assert not waits(conn, sent)
+
+
+def test_a_late_failure_of_an_earlier_text_says_nothing_of_the_one_that_followed(conn: Conn) -> None:
+    _, sent = waiting_for_answer(conn)
+    say(conn, "undelivered", message_id=sent, code="30003")
+    say(conn, "failed", message_id=sent)
+    assert message(conn, sent)["provider_id"] is None
+    conn.execute("UPDATE ai_proactive_messages SET sent_at = NOW() WHERE id = %s", [sent])
+
+    assert say(conn, "failed", message_id=sent, code="30003").done == "left"
+
+    assert message(conn, sent)["receipt_status"] is None
+    assert not waits(conn, sent)
+
+
+def test_a_thousand_receipts_of_nobody_keep_no_other_from_being_found(conn: Conn) -> None:
+    _, sent = waiting_for_answer(conn)
+    conn.execute(
+        "INSERT INTO ige_receipts (provider_id, status, proof, received_at) "
+        "SELECT 'foreign' || n, 'delivered', 'token', now() - interval '1 hour' FROM generate_series(1, 1000) n"
+    )
+    ours = say(conn, "delivered")
+    conn.execute("UPDATE ige_receipts SET message_id = %s, done = '', looked_at = NULL WHERE id = %s", [sent, ours.id])
+
+    for _ in range(2):
+        settle_again(conn, Settings())
+        # In one transaction all clocks are the same.
+        conn.execute("UPDATE ige_receipts SET looked_at = looked_at + interval '1 hour' WHERE done = ''")
+
+    assert message(conn, sent)["receipt_status"] == "delivered"
+
+
+def test_a_dead_line_is_the_number_that_it_was_written_for(conn: Conn) -> None:
+    ada, sent = waiting_for_answer(conn, written_for=NUMBER)
+    conn.execute("UPDATE contractors SET phone = '+12125550177' WHERE id = %s", [ada])
+    reply(conn, "This is my new number", sender="+12125550177")
+
+    say(conn, "undelivered", message_id=sent, code="30006")
+
+    assert suppressed(conn)
+    assert not suppressed(conn, "+12125550177")
 
 
 def test_a_follow_up_that_goes_once_more_is_wanted_still(conn: Conn) -> None:
