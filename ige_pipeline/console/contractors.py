@@ -1,5 +1,6 @@
 """One contractor: who they are, what was said, how trust moved, and whether and when they may be contacted."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from starlette.responses import Response
@@ -8,7 +9,9 @@ from ige_pipeline.console import chart, messages, render
 from ige_pipeline.console.ask import Ask, Malformed, Missing
 from ige_pipeline.console.confirm import Field, Question, ask_first, done, reason, reason_field
 from ige_pipeline.console.desk import Desk
+from ige_pipeline.delivery import outbox
 from ige_pipeline.delivery import pause as by_hand
+from ige_pipeline.delivery.breaker import circuits
 from ige_pipeline.ledger.sentence import of_reason
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
@@ -49,12 +52,19 @@ def page(desk: Desk, ask: Ask) -> Response:
         drawn=_drawn(trust, settings.min_trust_score),
         stands=stands,
         guards=[(_NAMES[each.name], [_in_words(f.as_json()) for f in each.findings]) for each in stands.guards],
+        first=list(_first(ask, stands)),
         next_said=_next(stands),
         fires=in_words(nearest(conn, who["id"], settings)),
         deeds=conn.execute(_QUERIES["by_hand"], {"id": who["id"]}).fetchall(),
         found=messages.of_contractor(conn, who["id"], before=ask.number("before")),
         chosen={},
         came=conn.execute(_QUERIES["came"], {"id": who["id"]}).fetchall(),
+        now_true={
+            "paused": who["paused"],
+            "resumed": not who["paused"],
+            "opted_out": bool(stands.facts["suppressed"]),
+            "opted_in": not stands.facts["suppressed"],
+        },
     )
 
 
@@ -91,12 +101,24 @@ def _in_words(finding: dict[str, Any]) -> str:
     return of_reason(finding) + (f" (until {until[:16].replace('T', ' ')} UTC)" if until else "")
 
 
+def _first(ask: Ask, stands: Standing) -> Iterator[str]:
+    """Say what keeps a message back whatever the safeguards of this one person say."""
+    if outbox.standing(ask.conn).stopped:
+        yield "Not while all sending is stopped."
+    for each in circuits(ask.conn):
+        if each["state"] != "closed":
+            yield f"Not while {each['endpoint']} is paused because it fails: it is tried again by itself."
+    waiting = next(guard for guard in stands.guards if guard.name == "undelivered").findings
+    if waiting:
+        yield "Nothing new before what waits for them has left, or has ended."
+
+
 def _next(stands: Standing) -> str:
     if stands.next_contact is None:
         return "Not before a person does something about what stands in their way."
     if stands.next_contact <= stands.now:
-        return "Now: no safeguard stands in the way."
-    return f"From {render.utc(stands.next_contact)} UTC on, as far as is known now."
+        return "As far as they themselves are concerned, now: no safeguard stands in the way."
+    return f"As far as they themselves are concerned, from {render.utc(stands.next_contact)} UTC on."
 
 
 def ask_pause(desk: Desk, ask: Ask) -> Response:

@@ -61,7 +61,8 @@ def redrive(desk: Desk, ask: Ask) -> Response:
     redriven, left = send_again(ask.conn, ids, desk.settings(), who=ask.visitor.who, expires_in=expires_in)
     if not redriven:
         raise Refusal(f"None of them was sent again: {_OBSTACLES.get(left[0].obstacle or '', 'they are not dead')}.")
-    return done("/dead", "redriven")
+    word = "redriven_in_part" if left else "redriven"
+    return done("/dead", word, sent=len(redriven), left=len(left))
 
 
 def _meant(desk: Desk, ask: Ask) -> list[Letter]:

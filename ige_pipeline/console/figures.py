@@ -69,7 +69,7 @@ def count(conn: Connection) -> bool:
     try:
         row = conn.execute(_QUERIES["counted"]).fetchone() or {}
         today: date = row["day"]
-        values = {"since": today - (_AGAIN if row["days"] else _AT_FIRST)}
+        values = {"since": _since(row["last_day"], today)}
         with conn.transaction():
             for name in ("count_messages", "count_people", "count_past_trust", "count_past_goals", "count_triggers"):
                 conn.execute(_QUERIES[name], values)
@@ -77,6 +77,12 @@ def count(conn: Connection) -> bool:
         if not conn.broken:
             conn.execute(_QUERIES["leave"])
     return True
+
+
+def _since(last: date | None, today: date) -> date:
+    """Return the first day to be counted: answers come for days, also for those before a time when nobody looked."""
+    earliest = today - _AT_FIRST
+    return earliest if last is None else max(earliest, min(last, today) - _AGAIN)
 
 
 def figures(conn: Connection) -> list[Figure]:
@@ -102,8 +108,8 @@ def _rates(rows: Sequence[dict[str, Any]], of: str) -> list[float | None]:
     found: list[float | None] = []
     for end in range(1, len(rows) + 1):
         week = rows[max(0, end - _WEEK) : end]
-        sent = sum(row["sent"] for row in week)
-        found.append(sum(row[of] for row in week) / sent if sent else None)
+        sent = sum(row["sent"] or 0 for row in week)
+        found.append(sum(row[of] or 0 for row in week) / sent if sent else None)
     return found
 
 

@@ -6,9 +6,9 @@ SELECT pg_try_advisory_lock(hashtext('ige_figures')) AS alone
 SELECT pg_advisory_unlock(hashtext('ige_figures'))
 
 -- name: counted
--- When today was last counted, and whether anything ever was.
+-- When today was last counted, and which day was the last that ever was.
 SELECT (SELECT counted_at FROM ige_figures WHERE day = (now() AT TIME ZONE 'UTC')::date) AS today,
-       (SELECT count(*) FROM ige_figures) AS days,
+       (SELECT max(day) FROM ige_figures) AS last_day,
        (now() AT TIME ZONE 'UTC')::date AS day,
        now() AS now
 
@@ -91,15 +91,24 @@ ON CONFLICT (day, trigger_name) DO UPDATE
        answered = EXCLUDED.answered, acted = EXCLUDED.acted
 
 -- name: days
--- The last days, oldest first.
-SELECT day, trust, active_goals, sent, answered, acted
-  FROM ige_figures
- WHERE day > (now() AT TIME ZONE 'UTC')::date - %(days)s::integer
- ORDER BY day
+-- The last days up to that which was counted last, oldest first, each of them whether it was counted or not; none where
+-- nobody has counted since yesterday.
+SELECT days.day::date AS day, f.trust, f.active_goals, f.sent, f.answered, f.acted
+  FROM (SELECT max(day) AS day FROM ige_figures) last
+ CROSS JOIN generate_series(last.day - (%(days)s::integer - 1), last.day, interval '1 day') AS days (day)
+  LEFT JOIN ige_figures f ON f.day = days.day::date
+ WHERE last.day >= (now() AT TIME ZONE 'UTC')::date - 1
+ ORDER BY days.day
 
 -- name: trigger_days
--- The last days of each trigger, oldest first.
-SELECT day, trigger_name, selected, scheduled, sent, answered, acted
-  FROM ige_trigger_figures
- WHERE day > (now() AT TIME ZONE 'UTC')::date - %(days)s::integer
- ORDER BY trigger_name, day
+-- The last days of each trigger that selected anybody in them, oldest first; on a day without a row it selected nobody.
+SELECT days.day::date AS day, named.trigger_name, COALESCE(f.selected, 0) AS selected,
+       COALESCE(f.scheduled, 0) AS scheduled, COALESCE(f.sent, 0) AS sent, COALESCE(f.answered, 0) AS answered,
+       COALESCE(f.acted, 0) AS acted
+  FROM (SELECT DISTINCT trigger_name
+          FROM ige_trigger_figures
+         WHERE day > (now() AT TIME ZONE 'UTC')::date - %(days)s::integer) named
+ CROSS JOIN generate_series((now() AT TIME ZONE 'UTC')::date - (%(days)s::integer - 1), (now() AT TIME ZONE 'UTC')::date,
+                            interval '1 day') AS days (day)
+  LEFT JOIN ige_trigger_figures f ON f.day = days.day::date AND f.trigger_name = named.trigger_name
+ ORDER BY named.trigger_name, days.day

@@ -99,13 +99,16 @@ def visitor_of(desk: Desk, request: Request) -> tuple[Visitor | None, Session | 
 
 
 def set_cookie(response: Response, session: Session, desk: Desk, request: Request) -> None:
-    """Keep a session: out of reach of scripts and of other sites, and never in the clear except on this machine."""
+    """Keep a session: out of reach of scripts and of other sites' forms, never in the clear except on this machine.
+
+    A link from elsewhere finds it (`lax`): a session that was begun anew instead would break the forms that are open.
+    """
     response.set_cookie(
         COOKIE,
         sealed(session, desk.access.key),
         path=HOME,
         httponly=True,
-        samesite="strict",
+        samesite="lax",
         secure=not is_loopback(request.headers.get("host")),
     )
 

@@ -51,7 +51,7 @@ def logout(desk: Desk) -> Endpoint:
         except Malformed:
             return response
         if visitor is not None and is_form_mark((form.get("mark") or [""])[0], visitor, desk.access.key):
-            response.delete_cookie(COOKIE, path=HOME, httponly=True, samesite="strict")
+            response.delete_cookie(COOKIE, path=HOME, httponly=True, samesite="lax")
         return response
 
     return endpoint

@@ -81,12 +81,23 @@ def triggers() -> tuple[str, ...]:
 
 
 def search(conn: Connection, chosen: Mapping[str, str | None], *, before: int | None = None) -> Listing:
-    """Return a page of messages that fit, newest first; a search for a number means the message of that number."""
+    """Return a page of messages that fit, newest first: those with these words in their text.
+
+    On the first page that of this number and those of the people whom the words mean, too; `#` means a number alone.
+    """
     text = chosen.get("q") or ""
     number = int(text.removeprefix("#")) if _is_number(text) else None
-    scan = "one" if number is not None else _BY_INDEX.get(chosen.get("state") or "", "all")
-    values = {**chosen, "number": number, "like": None if number is not None or not text else f"%{_literal(text)}%"}
-    return read(conn, scan, values, before=before)
+    if text.startswith("#") and number is not None:
+        return read(conn, "one", {**chosen, "number": number}, before=before)
+    scan = _BY_INDEX.get(chosen.get("state") or "", "all")
+    found = read(conn, scan, {**chosen, "like": f"%{_literal(text)}%" if text else None}, before=before)
+    if not text or before is not None:
+        return found
+    meant = read(conn, "one", {**chosen, "number": number}, before=None).rows if number is not None else []
+    for each in people(conn, text):
+        meant += read(conn, "of_contractor", {**chosen, "contractor_id": each["id"]}, before=None).rows
+    rows = {row["id"]: row for row in (*found.rows, *meant)}
+    return Listing([rows[each] for each in sorted(rows, reverse=True)], found.older, found.looked_through)
 
 
 def of_contractor(conn: Connection, contractor_id: int, *, before: int | None = None) -> Listing:
@@ -112,7 +123,7 @@ def people(conn: Connection, text: str) -> list[dict[str, Any]]:
     if not text:
         return []
     number = int(text.removeprefix("#")) if _is_number(text) else None
-    begins = f"{_literal(text.lower())}%" if number is None else None
+    begins = None if text.startswith("#") else f"{_literal(text.lower())}%"
     return conn.execute(_QUERIES["people"], {"begins": begins, "number": number, "phone": text}).fetchall()
 
 

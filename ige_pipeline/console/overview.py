@@ -31,7 +31,7 @@ def page(desk: Desk, ask: Ask) -> Response:
     standing = outbox.standing(conn)
     backlog = outbox.backlog(conn, adopted=standing.adopted)
     coming = outbox.forecast(conn, settings, unsent=backlog["unsent"])
-    oldest = _one(conn, "oldest_due")["oldest_due"]
+    oldest = (conn.execute(_QUERIES["oldest_due"], {"adopted": standing.adopted}).fetchone() or {})["oldest_due"]
     return render.page(
         desk,
         ask,

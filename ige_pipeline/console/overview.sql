@@ -1,25 +1,26 @@
 -- name: hours
--- What was sent and what failed for good in each of the last 24 hours, and what the batches of that hour blocked.
+-- What was sent and what failed for good in each of the last 24 hours, and what safeguards blocked: in the batches of
+-- that hour, and at the moment of sending.
 WITH hours AS (
     SELECT generate_series(date_trunc('hour', now(), 'UTC') - interval '23 hours', date_trunc('hour', now(), 'UTC'),
                            interval '1 hour') AS hour
 ), ended AS (
     SELECT date_trunc('hour', a.ended_at, 'UTC') AS hour,
            count(*) FILTER (WHERE a.outcome = 'Delivered') AS sent,
-           count(*) FILTER (WHERE a.outcome = 'Dead') AS failed
+           count(*) FILTER (WHERE a.outcome = 'Dead') AS failed,
+           count(*) FILTER (WHERE a.outcome = 'Cancelled') AS stopped
       FROM ige_delivery_attempts a
      WHERE a.ended_at >= date_trunc('hour', now(), 'UTC') - interval '23 hours'
      GROUP BY 1
 ), decided AS (
     SELECT date_trunc('hour', b.opened_at, 'UTC') AS hour,
-           sum(COALESCE((b.counts ->> 'blocked')::bigint, 0) + COALESCE((b.counts ->> 'postponed')::bigint, 0)
-               + COALESCE((b.counts ->> 'rejected')::bigint, 0))::bigint AS blocked
+           sum(COALESCE((b.counts ->> 'blocked')::bigint, 0))::bigint AS blocked
       FROM ige_batches b
      WHERE b.opened_at >= date_trunc('hour', now(), 'UTC') - interval '23 hours'
        AND NOT b.dry_run
      GROUP BY 1
 )
-SELECT h.hour, COALESCE(e.sent, 0) AS sent, COALESCE(d.blocked, 0) AS blocked, COALESCE(e.failed, 0) AS failed
+SELECT h.hour, COALESCE(e.sent, 0) AS sent, COALESCE(d.blocked, 0) + COALESCE(e.stopped, 0) AS blocked, COALESCE(e.failed, 0) AS failed
   FROM hours h
   LEFT JOIN ended e ON e.hour = h.hour
   LEFT JOIN decided d ON d.hour = h.hour
@@ -31,6 +32,7 @@ SELECT min(GREATEST(m.created_at::timestamptz, m.not_before, m.next_attempt_at))
   FROM ai_proactive_messages m
  WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
    AND m.lease_token IS NULL
+   AND (%(adopted)s OR m.trigger_name IS NOT NULL)
    AND (m.not_before IS NULL OR m.not_before <= now())
    AND (m.next_attempt_at IS NULL OR m.next_attempt_at <= now())
 

@@ -63,22 +63,42 @@ DONE = {
     "edited": "The draft has its new text and goes on waiting.",
     "rejected": "The draft is rejected.",
     "released": "The batch is approved; its messages are scheduled.",
-    "redriven": "Sent on their way again: the next delivery run asks every safeguard and sends what may go.",
+    "redriven": "Sent on their way again: {sent}. The next delivery run asks every safeguard and sends what may go.",
+    "redriven_in_part": (
+        "Sent on their way again: {sent}. The next delivery run asks every safeguard and sends what may go. "
+        "Still dead: {left}, because their time is over, or another message about the same waits or was sent."
+    ),
 }
 """What a page says after a change; the address holds only the word."""
 
 
-def page(desk: Desk, ask: Ask, template: str, *, status: int = 200, **values: Any) -> Response:
-    """Fill a page of the console: what every page shows is added."""
+def page(
+    desk: Desk, ask: Ask, template: str, *, status: int = 200, now_true: Mapping[str, bool] | None = None, **values: Any
+) -> Response:
+    """Fill a page of the console: what every page shows is added.
+
+    `now_true` says which words of DONE are still so: the address of a page outlives what was done.
+    """
+    stop = ask.conn.execute(_QUERIES["stop"]).fetchone() or {"stopped": False}
+    still = {"stopped": stop["stopped"], "started": not stop["stopped"], **(now_true or {})}
     around = {
         "visitor": ask.visitor,
         "mark": form_mark(ask.visitor, desk.access.key),
-        "stop": ask.conn.execute(_QUERIES["stop"]).fetchone() or {"stopped": False},
+        "stop": stop,
         "path": ask.path,
         "places": PLACES,
-        "done": DONE.get(" ".join(ask.query.get("done", ()))),
+        "done": _done(ask, still),
     }
     return bare(template, status=status, **(around | values))
+
+
+def _done(ask: Ask, still: Mapping[str, bool]) -> str | None:
+    """Return the sentence of what was done, None where it is not so any more."""
+    word = " ".join(ask.query.get("done", ()))
+    counts = {name: " ".join(ask.query.get(name, ())) for name in ("sent", "left")}
+    told = DONE.get(word) if still.get(word, True) else None
+    known = all(each.isdecimal() and len(each) <= 3 for each in counts.values())  # noqa: PLR2004 - 500 at once
+    return told.format(**counts) if told and (known or "{" not in told) else None
 
 
 def bare(template: str, *, status: int = 200, **values: Any) -> Response:
@@ -159,6 +179,12 @@ def static(name: str) -> str:
     """Return the address of a shipped file; it changes with the file, which browsers may therefore keep."""
     content = files(__package__).joinpath("static", name).read_bytes()
     return f"{STATIC}/{name}?v={hashlib.sha256(content).hexdigest()[:12]}"
+
+
+def is_version(name: str, query: str) -> bool:
+    """Whether a shipped file is asked for as the one it is now."""
+    shipped = {each.name for each in files(__package__).joinpath("static").iterdir()}
+    return name in shipped and f"{STATIC}/{name}?{query}" == static(name)
 
 
 @cache

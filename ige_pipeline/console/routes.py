@@ -24,7 +24,7 @@ from ige_pipeline.console import (
 )
 from ige_pipeline.console.desk import Desk
 from ige_pipeline.console.gate import View, guarded
-from ige_pipeline.console.render import HEADERS, HOME, bare
+from ige_pipeline.console.render import HEADERS, HOME, bare, is_version
 
 
 class _Row(Convertor[int]):
@@ -102,12 +102,15 @@ class _Headers:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        static = scope.get("path", "").startswith(f"{HOME}/static/")
+        path, query = scope.get("path", ""), scope.get("query_string", b"").decode("latin-1")
+        static = path.startswith(f"{HOME}/static/")
+        # Only what is asked for by its version is kept for good: others would show an old file after an update.
+        kept = _KEPT if static and is_version(path.removeprefix(f"{HOME}/static/"), query) else "no-cache"
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 there = {name for name, _ in message["headers"]}
-                more = HEADERS | ({"Cache-Control": _KEPT} if static and message["status"] == 200 else {})  # noqa: PLR2004
+                more = HEADERS | ({"Cache-Control": kept} if static and message["status"] == 200 else {})  # noqa: PLR2004
                 message["headers"] = [
                     *message["headers"],
                     *((n.lower().encode(), v.encode()) for n, v in more.items() if n.lower().encode() not in there),

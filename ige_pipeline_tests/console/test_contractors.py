@@ -6,6 +6,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from ige_pipeline.delivery import pause as by_hand
+from ige_pipeline.delivery.switches import set_stop
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.safeguards.reason import Reason
 from ige_pipeline.safeguards.recipient import SAFEGUARDS
@@ -96,6 +97,21 @@ def test_the_page_tells_goals_trust_messages_and_safeguards(conn: Conn, viewer: 
     assert "Said &lt;b&gt;no" in page
     assert "Not before a person does something" in page
     assert "/pause" not in page
+
+
+def test_the_page_names_first_what_keeps_every_message_back(conn: Conn, viewer: Person) -> None:
+    ada = make_awake_contractor(conn)
+    said = "As far as they themselves are concerned, now: no safeguard stands in the way."
+    assert f"</strong> {said}" in viewer.open(f"/contractors/{ada}")
+
+    set_stop(conn, on=True, reason="x", who="ige")
+    opened = "INSERT INTO ige_circuits VALUES ('n', 'open', 'x', now(), now())"
+    conn.execute(opened)
+    make_message(conn, ada, trigger_name="stalled_goal")
+
+    told = viewer.open(f"/contractors/{ada}").partition("May they be contacted?")[2].partition("</p>")[0]
+    for each in ("Not while all sending is stopped.", "Not while n is paused", "Nothing new before what waits"):
+        assert told.index(each) < told.index(said)
 
 
 def test_somebody_is_paused_until_a_moment_and_resumed(conn: Conn, operator: Person) -> None:

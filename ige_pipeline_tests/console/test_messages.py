@@ -76,7 +76,21 @@ def test_a_search_means_a_number_a_word_or_a_person(conn: Conn, viewer: Person) 
     for words in ("zelda q", "QUIMBY", "quimby_r", str(ada)):
         assert [each["id"] for each in messages.people(conn, words)] == [ada], words
     assert messages.people(conn, "quimbyxr") == []
+    assert one in ids(messages.search(conn, {"q": "zelda"}))
     assert f"/console/contractors/{ada}" in viewer.open("/messages?q=quimby")
+    assert ids(messages.search(conn, {"q": "zelda", "state": "dead"})) == []
+
+
+def test_digits_mean_a_message_a_company_or_a_word_of_a_text(conn: Conn) -> None:
+    ada = make_contractor(conn, company_name="360 Roofs")
+    theirs = make_message(conn, ada)
+    said = make_message(conn, make_contractor(conn), message_content="The bid over 1200 dollars")
+
+    assert ids(messages.search(conn, {"q": "360"})) == [theirs]
+    assert ids(messages.search(conn, {"q": "1200"})) == [said]
+    assert ids(messages.search(conn, {"q": str(said)})) == [said]
+    assert ids(messages.search(conn, {"q": "#1200"})) == []
+    assert [each["id"] for each in messages.people(conn, "360")] == [ada]
 
 
 def test_the_story_goes_from_the_row_to_the_reply_with_a_sentence_why(conn: Conn, viewer: Person) -> None:

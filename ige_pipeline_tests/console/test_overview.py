@@ -1,5 +1,6 @@
 """The first page, and the figures of each day."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,13 +8,14 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from ige_pipeline.console import figures
-from ige_pipeline.console.desk import Desk
+from ige_pipeline.console.desk import CHANGE_WITHIN_MS, Desk
 from ige_pipeline.delivery.alert import raise_alert
 from ige_pipeline.delivery.switches import set_stop
 from ige_pipeline_tests.console.desks import Person, enter, make_desk
 from ige_pipeline_tests.factories import (
     Conn,
     ago,
+    insert,
     make_batch,
     make_contractor,
     make_decision,
@@ -21,6 +23,7 @@ from ige_pipeline_tests.factories import (
     make_message,
     make_sent_message,
     make_trust,
+    one,
 )
 
 
@@ -124,3 +127,74 @@ def test_a_page_takes_one_connection_so_that_pages_never_wait_for_one_another(co
     enter(desk, "viewer").open(path)
 
     assert taken == []
+
+
+def test_a_week_ago_is_a_week_ago_also_after_nobody_looked_for_long(conn: Conn) -> None:
+    ada = make_contractor(conn)
+    make_sent_message(conn, ada, sent_at=ago(days=17), led_to_action=True)
+    make_sent_message(conn, ada, sent_at=ago(days=12))
+    make_sent_message(conn, ada, sent_at=ago(days=10), led_to_action=True)
+    figures.count(conn)
+    untouched = figures.figures(conn)
+    conn.execute("DELETE FROM ige_figures WHERE day > (now() AT TIME ZONE 'UTC')::date - 15")
+    conn.execute("UPDATE ige_figures SET acted = 0")
+
+    assert figures.figures(conn) == []
+    figures.count(conn)
+
+    assert [(each.name, each.before, each.days) for each in figures.figures(conn)] == [
+        (each.name, each.before, each.days) for each in untouched
+    ]
+    assert untouched[3].before == 0.5
+
+    conn.execute("DELETE FROM ige_figures WHERE day = (now() AT TIME ZONE 'UTC')::date - 7")
+    assert (len(figures.figures(conn)[0].days), figures.figures(conn)[1].before) == (figures.DAYS, None)
+
+
+def test_every_number_of_the_overview_is_what_it_says(conn: Conn, viewer: Person) -> None:
+    ada, shown = make_contractor(conn), {}
+    for number, outcome in enumerate(("Delivered",) * 4 + ("Dead",) * 3 + ("Retry",) * 2 + ("Cancelled",), start=1):
+        times = {"claimed_at": ago(minutes=9), "posted_at": ago(minutes=8), "ended_at": ago(minutes=7)}
+        attempt = {"message_id": make_sent_message(conn, ada), "run_id": "r", "attempt": number, "outcome": outcome}
+        insert(conn, "ige_delivery_attempts", attempt | times | {"lease_token": "0" * 32})
+    batch, preview = make_batch(conn), make_batch(conn, dry_run=True)
+    counts = Jsonb({"blocked": 20, "postponed": 100, "rejected": 100, "scheduled": 7})
+    conn.execute("UPDATE ige_batches SET counts = %s WHERE id = ANY(%s)", [counts, [batch.id, preview.id]])
+    spent = "INSERT INTO ige_model_spend (day, batch_id, taken_usd) VALUES (timezone('UTC', now())::date - %s, %s, %s)"
+    for days, cost in ((0, 1.25), (6, 2.5), (7, 40)):
+        conn.execute(spent, [days, batch.id, cost])
+    make_message(conn, ada, trigger_name="stalled_goal", created_at=ago(hours=9), not_before=ago(hours=5))
+    make_message(conn, ada, created_at=ago(hours=20))
+    adoption = "UPDATE ige_switches SET value = %s WHERE name = 'adoption'"
+    conn.execute(adoption, [Jsonb({"state": "pending"})])
+
+    page = viewer.open("/")
+    for kind in ("sent", "blocked", "failed"):
+        shown[kind] = re.findall(rf"</span>{kind} <strong>([0-9,]+)</strong>", page)
+
+    assert shown == {"sent": ["4"], "blocked": ["21"], "failed": ["3"]}
+    assert "<strong>$1.25</strong>" in page
+    assert "$3.75 in 7 days" in page
+    assert "<strong>5 h ago</strong>" in page, "what another program wrote is not due before it is adopted"
+    conn.execute(adoption, [Jsonb({"state": "done"})])
+    assert "<strong>20 h ago</strong>" in viewer.open("/")
+
+
+def test_no_statement_of_a_page_takes_longer_than_its_page_may(conn: Conn, desk: Desk) -> None:
+    limits = []
+    for within in ({}, {"within_ms": CHANGE_WITHIN_MS}):
+        with desk.connect(**within) as own:
+            limits.append(one(own.execute("SHOW statement_timeout"))["statement_timeout"])
+
+    assert limits == ["10s", "1min"]
+    assert one(conn.execute("SHOW statement_timeout"))["statement_timeout"] == "0"
+
+
+def test_what_was_done_is_said_only_while_it_is_so(operator: Person) -> None:
+    said = operator.send("/stop", reason="x").headers["location"].removeprefix("/console")
+    assert '<p class="done"' in operator.open(said)
+
+    operator.send("/start")
+
+    assert '<p class="done"' not in operator.open(said)
+    assert '<p class="done"' not in operator.open("/dead?done=redriven&sent=%7B0%7D")

@@ -23,9 +23,8 @@ def test_each_trigger_shows_its_yield_and_what_came_of_it(conn: Conn, viewer: Pe
 
     rows = figures.by_trigger(conn)["high_priority_goal"]
 
-    assert [(row["selected"], row["scheduled"], row["sent"], row["answered"], row["acted"]) for row in rows] == [
-        (5, 4, 4, 2, 1)
-    ]
+    counted = [(row["selected"], row["scheduled"], row["sent"], row["answered"], row["acted"]) for row in rows]
+    assert counted == [(0, 0, 0, 0, 0)] * 13 + [(5, 4, 4, 2, 1)]
     assert "50.0%" in viewer.open("/triggers")
     page = viewer.open("/triggers/high_priority_goal")
     assert "25.0%" in page

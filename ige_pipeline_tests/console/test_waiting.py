@@ -109,6 +109,21 @@ def test_what_is_too_old_is_sent_again_only_with_more_time(conn: Conn, operator:
     assert fetch(conn, "ai_proactive_messages", stale)["dead_at"] is None
 
 
+def test_what_stays_dead_is_said(conn: Conn, operator: Person) -> None:
+    fresh, stale = (
+        make_message(
+            conn, make_contractor(conn), dead_at=ago(hours=1), dead_reason="http_400", created_at=ago(hours=age)
+        )
+        for age in (2, 40)
+    )
+
+    answer = operator.send(f"/dead/redrive?id={fresh}&id={stale}")
+
+    told = operator.open(answer.headers["location"].removeprefix("/console"))
+    assert "Sent on their way again: 1." in told
+    assert "Still dead: 1," in told
+
+
 def test_nothing_chosen_changes_nothing(operator: Person) -> None:
     assert "Choose at least one" in operator.open("/dead/redrive", status=400)
     assert "is not a whole number" in operator.open("/dead/redrive?id=x", status=400)
