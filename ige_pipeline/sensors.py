@@ -6,6 +6,7 @@ import dagster as dg
 import psycopg
 
 from ige_pipeline.delivery.due import Due, due_messages, due_promises
+from ige_pipeline.delivery.forecast import LOOKS_EVERY_S
 from ige_pipeline.jobs import deliver_messages_job, schedule_messages_job
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.migrate import require_schema
@@ -19,7 +20,6 @@ from ige_pipeline.watch.failure import build_failure_sensor
 from ige_pipeline.watch.sensor import build_checks_sensor
 from ige_pipeline.watch.tell import AlertTarget
 
-_EVERY_S = 30
 PROMISED = {"ige/batch": "promised"}
 
 
@@ -31,7 +31,7 @@ def build_sensors(
 
     @dg.sensor(
         job=deliver_messages_job,
-        minimum_interval_seconds=_EVERY_S,
+        minimum_interval_seconds=LOOKS_EVERY_S,
         default_status=status,
         description="Starts a delivery run while messages are due that can leave now.",
     )
@@ -42,7 +42,7 @@ def build_sensors(
 
     @dg.sensor(
         job=schedule_messages_job,
-        minimum_interval_seconds=_EVERY_S,
+        minimum_interval_seconds=LOOKS_EVERY_S,
         default_status=status,
         description="Starts a batch of the promised triggers alone when a follow-up or event message falls due.",
     )

@@ -1,12 +1,31 @@
 """Whether the pace keeps up with what arrives, and when the backlog would be gone. Values in, values out."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
+
+from ige_pipeline.settings import Settings
+
+LOOKS_EVERY_S = 30
+"""How often the sensor looks whether a delivery run is wanted."""
+
+
+def sustained_per_second(settings: Settings) -> float:
+    """Return how many leave in a second, hour after hour: each run posts so many, and the next waits to be started."""
+    run_s = settings.max_messages_per_run / settings.messages_per_second
+    return settings.max_messages_per_run / (run_s + LOOKS_EVERY_S)
+
+
+def clears_in_time(settings: Settings) -> int:
+    """Return how many can leave before they expire, outside of the quiet hours that are the same for everybody."""
+    days, rest = divmod(settings.expire_after_hours, 24)
+    open_hours = settings.quiet_from_hour - settings.quiet_until_hour
+    return math.floor(sustained_per_second(settings) * 3600 * (days * open_hours + min(rest, open_hours)))
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """Messages due or waiting, how many arrive an hour (the last day's average), and the pace a second."""
+    """Messages due or waiting, how many arrive an hour (the last day's average), and how many leave a second."""
 
     unsent: int
     arrivals_per_hour: float

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg.errors import UniqueViolation
 
-from ige_pipeline.delivery.forecast import Forecast
+from ige_pipeline.delivery.forecast import Forecast, sustained_per_second
 from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.outcome import Delivered
 from ige_pipeline.delivery.promise import keep_promises
@@ -73,7 +73,7 @@ def note_success(conn: Connection, *, run_id: str) -> None:
 
 def forecast(conn: Connection, settings: Settings, *, unsent: int) -> Forecast:
     """Say whether the pace keeps up with what arrived in the last day, and when `unsent` messages would be gone."""
-    return Forecast(unsent, arrivals_per_hour=arrivals_per_hour(conn), per_second=settings.messages_per_second)
+    return Forecast(unsent, arrivals_per_hour=arrivals_per_hour(conn), per_second=sustained_per_second(settings))
 
 
 def arrivals_per_hour(conn: Connection) -> float:

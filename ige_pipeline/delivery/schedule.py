@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ige_pipeline.delivery.forecast import clears_in_time
 from ige_pipeline.delivery.held import hold_drafts
 from ige_pipeline.delivery.promise import close_promises
 from ige_pipeline.delivery.switches import audit
@@ -20,7 +21,7 @@ def schedule_messages(conn: Connection, batch: Batch, settings: Settings) -> int
 
     A batch that would reach too many at once is `held` as a whole, promised messages apart: see `held`.
     """
-    values = settings.model_dump() | batch.key | {"as_of": batch.as_of}
+    values = settings.model_dump() | batch.key | {"as_of": batch.as_of, "clears_in_time": clears_in_time(settings)}
     with conn.transaction():
         conn.execute(_QUERIES["take_turns"])
         if not batch.dry_run:

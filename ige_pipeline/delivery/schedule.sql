@@ -32,7 +32,7 @@ WITH ranked AS (
        AND d.decided_on = %(decided_on)s
        AND NOT d.promised
        AND ((d.verdict IS NULL AND d.reviewed_at IS NOT NULL) OR d.verdict = 'scheduled')
-    WINDOW best AS (PARTITION BY COALESCE(p.e164, 'contractor ' || d.contractor_id)
+    WINDOW best AS (PARTITION BY COALESCE(p.e164, p.local_digits, 'contractor ' || d.contractor_id)
                         ORDER BY d.verdict NULLS LAST, d.priority DESC, d.urgency DESC, d.id)
 )
 UPDATE ige_decisions d
@@ -105,10 +105,9 @@ UPDATE ige_decisions d
    AND b.as_of + make_interval(secs => %(expire_after_hours)s::float8 * 3600) <= now()
 
 -- name: postpone_backlog
--- More in the outbox than the pace can clear before it expires helps nobody: the least important wait for a later batch.
+-- More in the outbox than can leave (forecast.py) before it expires helps nobody: the least important wait for a later batch.
 WITH room AS (
-    SELECT GREATEST(0, floor(%(messages_per_second)s::float8 * 3600 * %(expire_after_hours)s::float8)::bigint
-                       - count(*)) AS free,
+    SELECT GREATEST(0, %(clears_in_time)s::bigint - count(*)) AS free,
            count(*) AS waiting
       FROM ai_proactive_messages
      WHERE sent_at IS NULL AND dead_at IS NULL AND cancelled_at IS NULL AND expired_at IS NULL

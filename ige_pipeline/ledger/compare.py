@@ -13,6 +13,8 @@ _QUERIES = load(__package__, "compare.sql")
 def differences(conn: Connection, one: Batch, other: Batch, *, examples: int) -> list[dict[str, Any]]:
     """Return candidates that two batches judged differently: verdict `now` and `then`, and the reasons of the no.
 
+    Where the verdict is the same, `now` and `then` name what differs: the reasons, or by whom it was outranked.
+
     Of each kind of change so many examples; `of_this_kind` says how many there are. The commonest kind comes first.
     """
     values = {"one": one.id, "one_day": one.decided_on, "other": other.id, "other_day": other.decided_on}

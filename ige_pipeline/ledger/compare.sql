@@ -1,16 +1,30 @@
 -- name: compare
--- What two batches decided differently about the same candidate: of each kind of change how many, and a few of them.
--- Each batch's decisions lie under a day of its own, in case midnight came between.
-WITH changed AS (
+-- What two batches decided differently about the same candidate, or for other reasons, or for another winner: of each
+-- kind of change how many, and a few of them. Each batch's decisions lie under a day of its own, in case midnight came
+-- between.
+WITH told AS (
+    SELECT d.batch_id, d.dedupe_key, d.contractor_id, d.trigger_name, d.verdict, d.reasons,
+           (SELECT string_agg(DISTINCT CASE WHEN each.reason ->> 'reason' IN ('outranked', 'same_number')
+                                            THEN format('%%s: %%s', each.reason ->> 'reason',
+                                                        split_part(each.reason ->> 'observed', ' (decision', 1))
+                                            ELSE each.reason ->> 'reason' END, ', ')
+              FROM jsonb_array_elements(d.reasons) AS each (reason)) AS because
+      FROM ige_decisions d
+     WHERE (d.batch_id = %(one)s AND d.decided_on = %(one_day)s)
+        OR (d.batch_id = %(other)s AND d.decided_on = %(other_day)s)
+), changed AS (
     SELECT COALESCE(a.contractor_id, b.contractor_id) AS contractor_id,
            COALESCE(a.trigger_name, b.trigger_name) AS trigger_name,
-           COALESCE(a.verdict, 'no candidate') AS now,
-           COALESCE(b.verdict, 'no candidate') AS then,
-           COALESCE(CASE WHEN b.verdict = 'scheduled' THEN a.reasons ELSE b.reasons END, '[]') AS reasons
-      FROM (SELECT * FROM ige_decisions WHERE batch_id = %(one)s AND decided_on = %(one_day)s) AS a
-      FULL JOIN (SELECT * FROM ige_decisions WHERE batch_id = %(other)s AND decided_on = %(other_day)s) AS b
-        ON b.dedupe_key = a.dedupe_key
+           COALESCE(a.verdict, 'no candidate') || CASE WHEN a.verdict = b.verdict THEN COALESCE(' (' || a.because || ')', '')
+                                                       ELSE '' END AS now,
+           COALESCE(b.verdict, 'no candidate') || CASE WHEN a.verdict = b.verdict THEN COALESCE(' (' || b.because || ')', '')
+                                                       ELSE '' END AS then,
+           COALESCE(CASE WHEN b.because IS NULL OR (b.verdict = 'scheduled' AND a.verdict <> 'scheduled') THEN a.reasons
+                         ELSE b.reasons END, '[]') AS reasons
+      FROM (SELECT * FROM told WHERE batch_id = %(one)s) AS a
+      FULL JOIN (SELECT * FROM told WHERE batch_id = %(other)s) AS b ON b.dedupe_key = a.dedupe_key
      WHERE a.verdict IS DISTINCT FROM b.verdict
+        OR a.because IS DISTINCT FROM b.because
 ), counted AS (
     SELECT changed.*, count(*) OVER kind AS of_this_kind,
            row_number() OVER (PARTITION BY changed.now, changed.then ORDER BY changed.contractor_id) AS place

@@ -31,35 +31,44 @@ SELECT c.phone AS raw
  LIMIT %(at_most)s
 
 -- name: all_sharing
--- Every contractor whose number somebody else has too, spelled alike or not; two cheap counts find these numbers.
+-- Every contractor whose number somebody else has too, spelled alike or not; two cheap counts find these numbers. A local
+-- number is dialled as stored, so it rings wherever the same digits ring.
 WITH shared AS (
-    SELECT p.e164
+    SELECT COALESCE(p.e164, p.local_digits) AS dialled
       FROM ige_phones p
      WHERE p.region = %(region)s
-       AND p.e164 IS NOT NULL
-     GROUP BY p.e164
+       AND num_nonnulls(p.e164, p.local_digits) > 0
+     GROUP BY 1
     HAVING count(*) > 1
      UNION
-    SELECT p.e164
+    SELECT COALESCE(p.e164, p.local_digits)
       FROM (SELECT c.phone FROM contractors c WHERE length(c.phone) <= 64 GROUP BY c.phone HAVING count(*) > 1) twice
       JOIN ige_phones p ON p.raw = twice.phone AND p.region = %(region)s
-     WHERE p.e164 IS NOT NULL
+     WHERE num_nonnulls(p.e164, p.local_digits) > 0
 )
-SELECT c.id, dense_rank() OVER (ORDER BY p.e164)::integer AS number
+SELECT c.id, dense_rank() OVER (ORDER BY shared.dialled)::integer AS number
   FROM shared
-  JOIN ige_phones p ON p.e164 = shared.e164 AND p.region = %(region)s
+  JOIN ige_phones p ON COALESCE(p.e164, p.local_digits) = shared.dialled AND p.region = %(region)s
   JOIN contractors c ON c.phone = p.raw AND length(c.phone) <= 64
 
 -- name: sharing_with
 -- The same for a few contractors, found by index.
-SELECT other.id, dense_rank() OVER (ORDER BY p.e164)::integer AS number
-  FROM (SELECT DISTINCT mine.e164
+SELECT other.id, dense_rank() OVER (ORDER BY COALESCE(number.e164, number.local_digits))::integer AS number
+  FROM (SELECT DISTINCT mine.e164, mine.local_digits
           FROM contractors c
           JOIN ige_phones mine ON mine.raw = c.phone AND mine.region = %(region)s
          WHERE c.id = ANY (%(contractor_ids)s::bigint[])
-           AND mine.e164 IS NOT NULL) number
-  JOIN ige_phones p ON p.e164 = number.e164 AND p.region = %(region)s
-  JOIN contractors other ON other.phone = p.raw AND length(other.phone) <= 64
+           AND num_nonnulls(mine.e164, mine.local_digits) > 0) number
+ CROSS JOIN LATERAL (SELECT p.raw
+                       FROM ige_phones p
+                      WHERE p.e164 = number.e164 AND p.region = %(region)s
+                      UNION ALL
+                     SELECT p.raw
+                       FROM ige_phones p
+                      WHERE right(p.local_digits, 4) = right(number.local_digits, 4)
+                        AND p.local_digits = number.local_digits
+                        AND p.region = %(region)s) alike
+  JOIN contractors other ON other.phone = alike.raw AND length(other.phone) <= 64
 
 -- name: record_numbers
 -- Sorted by the caller, so that two runs that record the same numbers wait for one another and do not deadlock.

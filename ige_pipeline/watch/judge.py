@@ -6,7 +6,7 @@ To add one, write a function here and name it in CHECKS; Dagster, `ige status` a
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ige_pipeline.delivery.forecast import Forecast
+from ige_pipeline.delivery.forecast import Forecast, sustained_per_second
 from ige_pipeline.settings import Settings
 from ige_pipeline.watch.figures import Figures
 from ige_pipeline.watch.usual import ENOUGH, is_unusual
@@ -103,7 +103,7 @@ def _model_spend(seen: Figures, limits: Settings) -> Judged:
 
 
 def _pace(seen: Figures, limits: Settings) -> Judged:
-    coming = Forecast(seen.unsent, seen.arrivals_per_hour, limits.messages_per_second)
+    coming = Forecast(seen.unsent, seen.arrivals_per_hour, sustained_per_second(limits))
     sentence = f"{coming}." if coming.keeps_up else f"{coming}. `ige status` shows both."
     return Judged(passed=coming.keeps_up, value=seen.arrivals_per_hour, limit=coming.pace_per_hour, sentence=sentence)
 

@@ -94,6 +94,7 @@ NUMBERS: dict[str | None, Number] = {
     LONDON: Number("possible", LONDON, zones=("Europe/London",)),
     ALIKE: Number("possible", ALIKE, zones=("America/New_York",), state="NY"),
     "555-0123": Number("local_only", local="5550123"),
+    "555 0123": Number("local_only", local="5550123"),
     "12": Number("impossible"),
     "ask her brother": Number("impossible"),
     " ": Number("none"),
@@ -181,14 +182,30 @@ THRESHOLDS = st.builds(
 )
 
 
+TODAY = st.builds(
+    replace,
+    MESSAGE,
+    sent_at=st.builds(lambda hours: NOW - timedelta(hours=hours), st.integers(1, 24)),
+    cancelled=st.just(value=False),
+)
+
+
 @st.composite
 def people(draw: st.DrawFn) -> People:
+    persons = draw(st.lists(PERSON, min_size=3, max_size=5))
+    messages = draw(st.lists(MESSAGE, max_size=14))
+    rivals = draw(st.lists(RIVAL, min_size=2, max_size=9))
+    # Chance alone writes to somebody in Florida three times in a day in one database of five hundred.
+    if draw(st.booleans()):
+        persons = [replace(persons[0], phone=MIAMI), *persons[1:]]
+        messages += [replace(each, contractor_id=1) for each in draw(st.lists(TODAY, min_size=2, max_size=5))]
+        rivals = [replace(rivals[0], contractor_id=1, promised=False), *rivals[1:]]
     return People(
-        persons=numbered(draw(st.lists(PERSON, min_size=3, max_size=5))),
-        messages=at_moments_of_their_own(numbered(draw(st.lists(MESSAGE, max_size=14)))),
+        persons=numbered(persons),
+        messages=at_moments_of_their_own(numbered(messages)),
         indicators=numbered(draw(st.lists(INDICATOR, max_size=8))),
         consents=draw(st.lists(CONSENT, max_size=3)),
-        rivals=numbered(draw(st.lists(RIVAL, min_size=2, max_size=9))),
+        rivals=numbered(rivals),
         opted_out=draw(st.frozensets(SOME_NUMBER, max_size=1)),
     )
 

@@ -196,8 +196,10 @@ def _number(asked: Asked, contractor_id: int) -> Number:
 
 def _sharing(asked: Asked, rival: Rival) -> set[int]:
     """Everybody whose number is the same, whatever way it is written."""
-    number = _number(asked, rival.contractor_id).e164
-    others = {person.id for person in asked.people.persons if number and NUMBERS[person.phone].e164 == number}
+    mine = _number(asked, rival.contractor_id)
+    number = mine.e164 or mine.local
+    there = asked.people.persons
+    others = {each.id for each in there if number and number in (NUMBERS[each.phone].e164, NUMBERS[each.phone].local)}
     return others | {rival.contractor_id}
 
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from ige_pipeline.delivery.forecast import Forecast
+from ige_pipeline.delivery.forecast import Forecast, clears_in_time, sustained_per_second
 from ige_pipeline.delivery.outbox import forecast
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.settings import Settings
@@ -53,4 +53,22 @@ def test_what_arrived_in_a_day_is_counted_by_batches_and_what_others_inserted_by
     waiting(conn, created_at=ago(hours=25))
     waiting(conn, trigger_name="high_priority_goal")
 
-    assert forecast(conn, Settings(), unsent=4) == Forecast(4, arrivals_per_hour=2, per_second=0.5)
+    assert forecast(conn, Settings(), unsent=4) == Forecast(4, arrivals_per_hour=2, per_second=20 / 70)
+
+
+@pytest.mark.parametrize(
+    ("over", "per_hour"),
+    [({}, 1028), ({"messages_per_second": 1000}, 2398), ({"max_messages_per_run": 2000}, 1786)],
+)
+def test_what_leaves_in_an_hour_is_less_for_the_waits_between_the_runs(over: dict[str, Any], per_hour: int) -> None:
+    assert int(sustained_per_second(Settings(**over)) * 3600) == per_hour
+
+
+@pytest.mark.parametrize(
+    ("over", "hours"),
+    [({}, 13), ({"quiet_until_hour": 10}, 11), ({"expire_after_hours": 6}, 6), ({"expire_after_hours": 30}, 13 + 6)],
+)
+def test_nothing_leaves_in_the_quiet_hours(over: dict[str, Any], hours: int) -> None:
+    settings = Settings(**over)
+
+    assert clears_in_time(settings) == int(sustained_per_second(settings) * 3600 * hours)

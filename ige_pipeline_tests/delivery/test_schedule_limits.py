@@ -11,6 +11,7 @@ from ige_pipeline.ledger.batch import Batch, close_batch
 from ige_pipeline.ledger.compare import held
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.refusal import Refusal
+from ige_pipeline.safeguards.phonebook import read_numbers
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.factories import (
     ago,
@@ -148,7 +149,7 @@ def test_what_the_pace_cannot_clear_before_it_expires_is_postponed_the_least_imp
     conn: Connection,
 ) -> None:
     batch = make_batch(conn)
-    settings = Settings(messages_per_second=3 / 86_400, expire_after_hours=24)
+    settings = Settings(messages_per_second=3.1 / (13 * 3600), expire_after_hours=24)
     make_message(conn, make_contractor(conn))
     for person, priority in zip(people(conn), (70, 50, 80), strict=False):
         make_reviewed_decision(conn, batch, person, priority=priority)
@@ -158,3 +159,22 @@ def test_what_the_pace_cannot_clear_before_it_expires_is_postponed_the_least_imp
     left = one(conn.execute("SELECT priority, reasons FROM ige_decisions WHERE verdict = 'postponed'"))
     assert left["priority"] == 50
     assert left["reasons"] == [{"reason": "backlog", "observed": 1, "limit": 3}]
+
+
+@pytest.mark.parametrize(
+    ("spellings", "scheduled"),
+    [(("+13055550123", "(305) 555-0123"), 1), (("555-0123", "555 0123"), 1), (("555-0123", "+13055550123"), 2)],
+)
+def test_a_number_that_two_contractors_have_rings_once(
+    conn: Connection, spellings: tuple[str, str], scheduled: int
+) -> None:
+    batch = make_batch(conn)
+    ids = [make_contractor(conn, phone=phone) for phone in spellings]
+    read_numbers(conn, ids, region="US")
+    for person in ids:
+        make_reviewed_decision(conn, batch, person)
+
+    assert schedule_messages(conn, batch, Settings()) == scheduled
+
+    others = conn.execute("SELECT reasons -> 0 ->> 'reason' AS why FROM ige_decisions WHERE verdict = 'outranked'")
+    assert [row["why"] for row in others] == ["same_number"] * (2 - scheduled)

@@ -9,9 +9,9 @@ from ige_pipeline.ledger.compare import differences
 from ige_pipeline_tests.factories import Conn, ago, make_batch, make_decision
 
 
-def judged(conn: Conn, batch: Batch, number: int, verdict: str) -> None:
+def judged(conn: Conn, batch: Batch, number: int, verdict: str, reasons: str = '[{"reason": "gap"}]') -> None:
     decided: dict[str, Any] = {"verdict": verdict, "decided_at": ago(minutes=1), "decided_on": batch.decided_on}
-    make_decision(conn, batch, number, dedupe_key=f"goal:{number}", reasons='[{"reason": "gap"}]', **decided)
+    make_decision(conn, batch, number, dedupe_key=f"goal:{number}", reasons=reasons, **decided)
 
 
 def test_of_each_kind_of_change_a_few_are_shown_and_all_are_counted_also_across_midnight(conn: Conn) -> None:
@@ -33,3 +33,24 @@ def test_of_each_kind_of_change_a_few_are_shown_and_all_are_counted_also_across_
         (2, "scheduled", "blocked", 5),
         (7, "no candidate", "scheduled", 1),
     ]
+
+
+def test_the_same_verdict_for_other_reasons_or_another_winner_is_a_change(conn: Conn) -> None:
+    one, other = make_batch(conn, dry_run=True), make_batch(conn, dry_run=True)
+    by = '[{"reason": "outranked", "observed": "%s (decision %s)"}]'
+    judged(conn, one, 1, "blocked")
+    judged(conn, other, 1, "blocked", '[{"reason": "cap_week"}, {"reason": "gap"}]')
+    judged(conn, one, 2, "outranked", by % ("data_gap", 7))
+    judged(conn, other, 2, "outranked", by % ("stalled_goal", 8))
+    judged(conn, one, 3, "outranked", by % ("data_gap", 7))
+    judged(conn, other, 3, "outranked", by % ("data_gap", 9))
+    judged(conn, one, 4, "scheduled", '[{"reason": "quiet_hours"}]')
+    judged(conn, other, 4, "scheduled", "[]")
+
+    found = differences(conn, one, other, examples=2)
+
+    assert {row["contractor_id"]: (row["now"], row["then"], row["reasons"][0]["reason"]) for row in found} == {
+        1: ("blocked (gap)", "blocked (cap_week, gap)", "cap_week"),
+        2: ("outranked (outranked: data_gap)", "outranked (outranked: stalled_goal)", "outranked"),
+        4: ("scheduled (quiet_hours)", "scheduled", "quiet_hours"),
+    }

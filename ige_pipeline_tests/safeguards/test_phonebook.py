@@ -155,7 +155,8 @@ def test_who_shares_a_number_is_found_under_any_spelling(conn: Conn) -> None:
 
 def test_who_shares_none_is_alone(conn: Conn) -> None:
     ids = [make_contractor(conn, phone="+13055550123"), make_contractor(conn, phone="555-0123")]
-    ids += [make_contractor(conn, phone="555-0123"), make_contractor(conn, phone=None)]
+    ids += [make_contractor(conn, phone="call her"), make_contractor(conn, phone="call her")]
+    ids += [make_contractor(conn, phone=None), make_contractor(conn, phone=None)]
 
     many = look_up(conn, [*ids, *range(10_000_000, 10_001_000)], region="US")
 
@@ -164,13 +165,14 @@ def test_who_shares_none_is_alone(conn: Conn) -> None:
 
 def test_asked_about_many_or_few_the_answer_is_the_same(conn: Conn) -> None:
     pairs = [("+13055550123", "(305) 555-0123"), ("+13055550124", "+13055550124"), ("+13055550125", "+13055550126")]
+    pairs += [("555-0101", "555-0101"), ("555-0102", "555 0102")]
     ids = [make_contractor(conn, phone=phone) for pair in pairs for phone in pair]
 
     few = look_up(conn, ids, region="US")
     many = look_up(conn, [*ids, *range(10_000_000, 10_001_000)], region="US")
 
     together = [_groups(each.of(ids)) for each in (few, many)]
-    assert together[1] == {frozenset(ids[:2]), frozenset(ids[2:4])}
+    assert together[1] == {frozenset(ids[:2]), frozenset(ids[2:4]), frozenset(ids[6:8]), frozenset(ids[8:10])}
     assert together[0] - {frozenset([ids[4]]), frozenset([ids[5]])} == together[1]
 
 
