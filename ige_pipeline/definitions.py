@@ -32,14 +32,15 @@ def build_definitions(
     database: DatabaseSource | None = None,
 ) -> dg.Definitions:
     """Return the two jobs, their assets and schedules over the given resources (default: those of production)."""
+    database = database or Environment.of_process().database
     return dg.Definitions(
         assets=assets,
         asset_checks=asset_checks,
         jobs=[schedule_messages_job, deliver_messages_job, track_outcomes_job, housekeep_job],
-        schedules=build_schedules(on=schedules_on),
+        schedules=build_schedules(on=schedules_on, database=database),
         sensors=build_sensors(
             on=schedules_on,
-            database=database or Environment.of_process().database,
+            database=database,
             settings=lambda: Environment.of_process().settings(),
             alerts=lambda: Environment.of_process().alert_webhook,
         ),

@@ -1,8 +1,12 @@
 """When each job runs by itself: where IGE_SCHEDULES=on says so, so that no laptop texts by accident."""
 
 import dagster as dg
+import psycopg
 
+from ige_pipeline.delivery.due import due_messages
 from ige_pipeline.jobs import deliver_messages_job, hours, housekeep_job, schedule_messages_job, track_outcomes_job
+from ige_pipeline.refusal import Refusal
+from ige_pipeline.stage import DatabaseSource
 
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
@@ -14,8 +18,8 @@ UNDER_WAY = [
 BEFORE_BACKFILLS = {"dagster/priority": "1"}
 
 
-def build_schedules(*, on: bool) -> list[dg.ScheduleDefinition]:
-    """Return all schedules, running from the start if `on`."""
+def build_schedules(*, on: bool, database: DatabaseSource) -> list[dg.ScheduleDefinition]:
+    """Return all schedules, running from the start if `on`; whether all sending is stopped is asked of `database`."""
     status = dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED
 
     @dg.schedule(
@@ -36,12 +40,14 @@ def build_schedules(*, on: bool) -> list[dg.ScheduleDefinition]:
         cron_schedule="*/5 * * * *",
         execution_timezone="UTC",
         default_status=status,
-        description="Every five minutes, unless a delivery run is queued or under way.",
+        description="Every five minutes, unless a delivery run is under way or all sending is stopped.",
     )
     def every_5_minutes(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         filters = dg.RunsFilter(job_name=deliver_messages_job.name, statuses=UNDER_WAY)
         if context.instance.get_runs_count(filters) > 0:
             return dg.SkipReason("A delivery run is queued or under way; it takes what is due now, too.")
+        if (stopped := _stopped(database)) is not None:
+            return dg.SkipReason(stopped)
         return dg.RunRequest(run_key=context.scheduled_execution_time.isoformat(timespec="seconds"))
 
     daily = dg.ScheduleDefinition(
@@ -61,3 +67,16 @@ def build_schedules(*, on: bool) -> list[dg.ScheduleDefinition]:
         description="Every hour: write down what became of messages.",
     )
     return [hourly, every_5_minutes, outcomes, daily]
+
+
+def _stopped(database: DatabaseSource) -> str | None:
+    """Say so where a person stopped all sending: a run would fail, and tell that as trouble every five minutes.
+
+    What cannot be asked is left to the run, whose failure is an alert.
+    """
+    try:
+        with database().connect() as conn:
+            found = due_messages(conn)
+    except (Refusal, psycopg.Error):
+        return None
+    return None if found.stopped_because is None else found.why_nothing

@@ -19,6 +19,7 @@ from ige_pipeline.triggers.trigger import load_all
 from ige_pipeline.watch.failure import build_failure_sensor
 from ige_pipeline.watch.sensor import build_checks_sensor
 from ige_pipeline.watch.tell import AlertTarget
+from ige_pipeline.watch.untold import UntoldAlerts
 
 PROMISED = {"ige/batch": "promised"}
 
@@ -57,8 +58,9 @@ def build_sensors(
             run_key=f"promised-{found.again_in_a_while}", run_config=config, tags=PROMISED | BEFORE_BACKFILLS
         )
 
+    untold = UntoldAlerts()
     watching = [
-        build(status=status, database=database, settings=settings, alerts=alerts)
+        build(status=status, database=database, settings=settings, alerts=alerts, untold=untold)
         for build in (build_checks_sensor, build_failure_sensor)
     ]
     return [unsent_messages_sensor, due_messages_sensor, *watching]

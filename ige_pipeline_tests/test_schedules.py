@@ -23,12 +23,22 @@ from dagster._scheduler.scheduler import launch_scheduled_runs
 from dagster._utils.tags import TagConcurrencyLimitsCounter
 
 from ige_pipeline.definitions import build_definitions
+from ige_pipeline.delivery.switches import set_stop
+from ige_pipeline.postgres.connection import Connection, Database
+from ige_pipeline.refusal import Refusal
+from ige_pipeline.schedules import build_schedules
 from ige_pipeline.sensors import PROMISED
 from ige_pipeline_tests.dagster_instances import DELIVER, SCHEDULE, instance_at
 
 HOURLY, EVERY_5_MINUTES = "schedule_messages_hourly", "deliver_messages_every_5_minutes"
 TWO = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
-repository = build_definitions().get_repository_def()
+
+
+def gone() -> Database:
+    raise Refusal("Postgres cannot be reached.")
+
+
+repository = build_definitions(database=gone).get_repository_def()
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +122,29 @@ def test_delivery_skips_while_a_run_of_it_is_queued_or_under_way(instance: dg.Da
 def test_a_delivery_run_that_ended_holds_up_no_other(instance: dg.DagsterInstance, status: str) -> None:
     make_run(instance, DELIVER, status)
 
+    assert only(tick(instance, EVERY_5_MINUTES))
+
+
+def test_delivery_skips_while_all_sending_is_stopped(
+    conn: Connection, database_url: str, instance: dg.DagsterInstance
+) -> None:
+    schedules = build_schedules(on=True, database=lambda: Database(database_url))
+    (delivery,) = [each for each in schedules if each.name == EVERY_5_MINUTES]
+
+    def ticked() -> Any:
+        context = dg.build_schedule_context(instance, TWO, repository_def=repository)
+        return delivery.evaluate_tick(context)
+
+    set_stop(conn, on=True, reason="wrong texts", who="test")
+    stopped = ticked()
+    set_stop(conn, on=False, reason=None, who="test")
+    on = ticked()
+
+    assert (len(stopped.run_requests or []), len(on.run_requests or [])) == (0, 1)
+    assert stopped.skip_message == "All sending is stopped (wrong texts): `ige start` lifts it."
+
+
+def test_where_that_cannot_be_asked_a_run_says_why(instance: dg.DagsterInstance) -> None:
     assert only(tick(instance, EVERY_5_MINUTES))
 
 

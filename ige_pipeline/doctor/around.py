@@ -53,16 +53,32 @@ def daemon(look: Surroundings) -> Iterator[Finding]:
     if not os.path.isfile(os.path.join(home, "dagster.yaml")):  # noqa: PTH113, PTH118 - one question
         yield Finding("DAGSTER_HOME holds no dagster.yaml.", "Copy deploy/dagster.yaml there, or mend DAGSTER_HOME.")
         return
-    with DagsterInstance.from_config(home) as instance:
-        yield from _daemon_of(instance)
+    try:
+        with DagsterInstance.from_config(home) as instance:
+            found = list(_daemon_of(instance))
+    except Exception as error:  # noqa: BLE001 - of Dagster, of its storage's driver, of YAML: all mean the same here
+        # The text may hold an address with its password.
+        yield Finding(
+            f"Dagster's own database cannot be used ({type(error).__name__}).",
+            "See that it is up, and that DAGSTER_POSTGRES_URL and dagster.yaml in DAGSTER_HOME are right.",
+        )
+        return
+    yield from found
 
 
 def _daemon_of(instance: "dg.DagsterInstance") -> Iterator[Finding]:
-    beats = [beat.timestamp for beat in instance.get_daemon_heartbeats().values()]
-    newest = datetime.fromtimestamp(max(beats), UTC) if beats else None
-    if newest is None or datetime.now(UTC) - newest > _SILENT_AFTER:
-        when = "has never run" if newest is None else f"was last heard of at {newest:%Y-%m-%d %H:%M %Z}"
-        yield Finding(f"Dagster's daemon {when}.", "Start `dagster-daemon run`, exactly one, with this DAGSTER_HOME.")
+    # One process with a thread for each; any of them may hang while the others go on.
+    heard = {name: datetime.fromtimestamp(at.timestamp, UTC) for name, at in instance.get_daemon_heartbeats().items()}
+    needed = instance.get_required_daemon_types()
+    silent = [name for name in needed if name not in heard or datetime.now(UTC) - heard[name] > _SILENT_AFTER]
+    if silent:
+        last = max((heard[name] for name in silent if name in heard), default=None)
+        when = "has never run" if last is None else f"was last heard of at {last:%Y-%m-%d %H:%M %Z}"
+        part = "" if len(silent) == len(needed) else f" ({', '.join(sorted(silent))})"
+        yield Finding(
+            f"Dagster's daemon{part} {when}.",
+            f"{'Restart' if part else 'Start'} `dagster-daemon run`, exactly one, with this DAGSTER_HOME.",
+        )
     off = sorted(state.name for state in instance.all_instigator_state() if state.status.value == "STOPPED")
     if off:
         yield Finding(f"Switched off in Dagster: {', '.join(off)}.", "Switch them on under Automation.")

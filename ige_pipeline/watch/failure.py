@@ -1,6 +1,7 @@
 """A run that failed is an alert, told at once; the job's next success ends it."""
 
 from collections.abc import Callable
+from typing import Any
 
 import dagster as dg
 import psycopg
@@ -11,15 +12,25 @@ from ige_pipeline.postgres.queries import load
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
 from ige_pipeline.stage import DatabaseSource
-from ige_pipeline.watch.tell import AlertTarget, tell, tell_directly
+from ige_pipeline.watch.round import limits_of
+from ige_pipeline.watch.tell import AlertTarget, target_of, tell
+from ige_pipeline.watch.untold import Untold, UntoldAlerts
 
 _QUERIES = load(__package__, "tell.sql")
+_BATCH, _WHOLE = "ige/batch", "whole"
+# There is one every five minutes; the newest few say enough.
+_LOOKED_AT = 100
 
 
 def build_failure_sensor(
-    *, status: dg.DefaultSensorStatus, database: DatabaseSource, settings: Callable[[], Settings], alerts: AlertTarget
+    *,
+    status: dg.DefaultSensorStatus,
+    database: DatabaseSource,
+    settings: Callable[[], Settings],
+    alerts: AlertTarget,
+    untold: UntoldAlerts,
 ) -> dg.SensorDefinition:
-    """Return the sensor that hears of every failed run of ours."""
+    """Return the sensor that hears of every failed run of ours; what it cannot write down it leaves in `untold`."""
 
     @dg.run_failure_sensor(
         minimum_interval_seconds=30,
@@ -27,17 +38,18 @@ def build_failure_sensor(
         description="Writes down each failed run as an alert, and tells IGE_ALERT_WEBHOOK_URL, if that is set.",
     )
     def alert_on_failure(context: dg.RunFailureSensorContext) -> None:
-        sentence = sentence_of(context)
+        sentence, what = sentence_of(context), about(context.dagster_run)
         context.log.error("%s", sentence)
         try:
             with database().connect() as conn:
-                raise_alert(conn, kind="run_failed", about=context.dagster_run.job_name, sentence=sentence)
-                tell(conn, alerts(), settings())
+                raise_alert(conn, kind="run_failed", about=what, sentence=sentence)
+                # Malformed settings are an alert of the checks; this one must not wait for them.
+                said = tell(conn, target_of(alerts), limits_of(settings)[0])
         except (Refusal, psycopg.Error):
-            # Without Postgres nobody can count how often was told; too often is better than never.
-            why_not = tell_directly(alerts(), kind="run_failed", about=context.dagster_run.job_name, sentence=sentence)
-            if why_not is not None:
-                context.log.error("%s", why_not)  # noqa: TRY400 - Postgres' own words may hold anything
+            untold.add(Untold(kind="run_failed", about=what, sentence=sentence))
+            said = untold.tell(target_of(alerts))
+        if said is not None:
+            context.log.info("%s", said)
 
     return alert_on_failure
 
@@ -58,10 +70,23 @@ def sentence_of(context: dg.RunFailureSensorContext) -> str:
 
 
 def end_of_failures(conn: Connection, instance: dg.DagsterInstance) -> None:
-    """End the alert of each job that has succeeded since."""
+    """End the alert of each job that has succeeded since, in what failed."""
     for row in conn.execute(_QUERIES["failed_runs"]).fetchall():
-        succeeded = dg.RunsFilter(
-            job_name=row["about"], statuses=[dg.DagsterRunStatus.SUCCESS], updated_after=row["last_at"]
-        )
-        if instance.get_runs_count(succeeded) > 0:
+        job, _, kind = row["about"].partition(" ")
+        since = dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS], updated_after=row["last_at"])
+        if any(_proves(run, whole=not kind) for run in instance.get_runs(since, limit=_LOOKED_AT)):
             end_alerts(conn, about=row["about"])
+
+
+def about(run: dg.DagsterRun) -> str:
+    """Name what failed: a batch of promised triggers may fail, or succeed, while whole batches do not."""
+    kind = run.tags.get(_BATCH, _WHOLE)
+    return run.job_name if kind == _WHOLE else f"{run.job_name} ({kind})"
+
+
+def _proves(run: dg.DagsterRun, *, whole: bool) -> bool:
+    """Whether a success shows that what failed is over: no dry run does, nor a batch of a few triggers a whole one."""
+    config: Any = run.run_config
+    asked = config.get("resources", {}).get("request", {}).get("config", {})
+    part = run.tags.get(_BATCH, _WHOLE) != _WHOLE or bool(asked.get("triggers"))
+    return not asked.get("dry_run") and not (whole and part)

@@ -31,14 +31,19 @@ class Round:
 
 def look(conn: Connection, settings: Callable[[], Settings]) -> Round:
     """Judge everything now. A typo in the settings must not switch the checks off: they then go by the defaults."""
-    try:
-        limits, refused = settings(), None
-    except Refusal as refusal:
-        limits, refused = Settings(), f"{str(refusal).rstrip('.')}; until that is mended the checks go by the defaults."
+    limits, refused = limits_of(settings)
     seen = read(conn)
     done = Round(seen, judge(seen, limits), limits, refused)
     raise_and_end(conn, done.judged, refused=refused)
     return done
+
+
+def limits_of(settings: Callable[[], Settings]) -> tuple[Settings, str | None]:
+    """Return the settings, or the defaults and what is wrong with ours."""
+    try:
+        return settings(), None
+    except Refusal as refusal:
+        return Settings(), f"{str(refusal).rstrip('.')}; until that is mended the checks go by the defaults."
 
 
 def raise_and_end(conn: Connection, judged: Mapping[str, Judged], *, refused: str | None = None) -> None:

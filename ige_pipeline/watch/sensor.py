@@ -16,7 +16,8 @@ from ige_pipeline.watch.failure import end_of_failures
 from ige_pipeline.watch.judge import CHECKS, Judged
 from ige_pipeline.watch.ops import evaluation
 from ige_pipeline.watch.round import look
-from ige_pipeline.watch.tell import AlertTarget, tell
+from ige_pipeline.watch.tell import AlertTarget, target_of, tell
+from ige_pipeline.watch.untold import UntoldAlerts
 
 _EVERY_S = 60
 # Each evaluation is an event that Dagster keeps.
@@ -24,7 +25,12 @@ _AT_LEAST_EVERY_S = 900
 
 
 def build_checks_sensor(
-    *, status: dg.DefaultSensorStatus, database: DatabaseSource, settings: Callable[[], Settings], alerts: AlertTarget
+    *,
+    status: dg.DefaultSensorStatus,
+    database: DatabaseSource,
+    settings: Callable[[], Settings],
+    alerts: AlertTarget,
+    untold: UntoldAlerts,
 ) -> dg.SensorDefinition:
     """Return the sensor; it starts no run."""
 
@@ -36,13 +42,14 @@ def build_checks_sensor(
     def checks_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         try:
             with database().connect() as conn:
+                untold.write_down(conn)
                 done = look(conn, settings)
                 end_of_failures(conn, context.instance)
-                said = tell(conn, alerts(), done.limits)
-        except Refusal as refusal:
-            return dg.SkipReason(str(refusal))
-        except psycopg.Error as error:
-            return dg.SkipReason(refused_sentence(error))
+                said = tell(conn, target_of(alerts), done.limits)
+        except (Refusal, psycopg.Error) as error:
+            said = untold.tell(target_of(alerts))
+            why_not = str(error) if isinstance(error, Refusal) else refused_sentence(error)
+            return dg.SkipReason(" ".join([why_not, *([said] if said else [])]))
         seen, judged = done.seen, done.judged
         told = json.loads(context.cursor or "{}")
         due = [check for check in CHECKS if is_news(judged[check.name], told.get(check.name), at=seen.asked_at)]

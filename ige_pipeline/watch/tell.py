@@ -13,6 +13,7 @@ import aiohttp
 
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
+from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,15 @@ _TOLD = "Told"
 
 # The environment's IGE_ALERT_WEBHOOK_URL, asked each time: None where nobody is to be told.
 AlertTarget = Callable[[], str | None]
+
+
+def target_of(alerts: AlertTarget) -> str | None:
+    """Return where to; what is no web address is told in the log, for there is nobody else."""
+    try:
+        return alerts()
+    except Refusal as refusal:
+        log.error("%s", refusal)  # noqa: TRY400 - a refusal is a sentence
+        return None
 
 
 def tell(conn: Connection, url: str | None, settings: Settings, *, within_s: float = _WITHIN_S) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from dagster import DagsterInstance
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.remote_origin import (
     InProcessCodeLocationOrigin,
@@ -48,16 +49,43 @@ def test_a_daemon_that_is_silent_and_schedules_that_are_off_are_found(tmp_path: 
     assert "DAGSTER_HOME holds no dagster.yaml." in found(daemon, **home)
     with instance_at(tmp_path / "home") as instance:
         assert found(daemon, **home, IGE_SCHEDULES="on") == ["Dagster's daemon has never run."]
-        for hours, heard in ((1, False), (0, True)):
-            at = ago(hours=hours).timestamp()
-            instance.add_daemon_heartbeat(DaemonHeartbeat(at, "SENSOR", daemon_id="one", errors=[]))
-            assert (found(daemon, **home, IGE_SCHEDULES="on") == []) is heard
+        needed = instance.get_required_daemon_types()
+        assert {"SENSOR", "SCHEDULER", "QUEUED_RUN_COORDINATOR"} <= set(needed)
+        for name in needed:
+            beat(instance, name, hours=1)
+        (all_silent,) = found(daemon, **home, IGE_SCHEDULES="on")
+        for name in needed:
+            beat(instance, name, hours=1 if name == "SCHEDULER" else 0)
+        # One that hangs is not hidden by the others, which go on.
+        (one_silent,) = found(daemon, **home, IGE_SCHEDULES="on")
+        beat(instance, "SCHEDULER", hours=0)
+        assert found(daemon, **home, IGE_SCHEDULES="on") == []
+        assert all_silent.startswith("Dagster's daemon was last heard of at ")
+        assert one_silent.startswith("Dagster's daemon (SCHEDULER) was last heard of at ")
         instance.add_instigator_state(switched_off("checks_sensor"))
 
         assert found(daemon, **home) == [
             "IGE_SCHEDULES is not on: nothing runs by itself.",
             "Switched off in Dagster: checks_sensor.",
         ]
+
+
+def beat(instance: DagsterInstance, name: str, *, hours: int) -> None:
+    instance.add_daemon_heartbeat(DaemonHeartbeat(ago(hours=hours).timestamp(), name, daemon_id="one", errors=[]))
+
+
+@pytest.mark.parametrize(
+    "config", ["storage: [", "storage:\n  postgres:\n    postgres_url: postgresql://u:pw@127.0.0.1:9/d\n"]
+)
+def test_a_dagster_whose_own_database_cannot_be_used_is_a_finding_without_its_password(
+    tmp_path: Path, config: str
+) -> None:
+    (tmp_path / "dagster.yaml").write_text(config)
+
+    (said,) = found(daemon, DAGSTER_HOME=str(tmp_path), IGE_SCHEDULES="on")
+
+    assert said.startswith("Dagster's own database cannot be used (")
+    assert "pw" not in said
 
 
 def switched_off(name: str) -> InstigatorState:

@@ -1,9 +1,13 @@
 """Who is told of an alert, how often, and what happens while nobody can be told."""
 
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.test_utils import create_run_for_test
 
 from ige_pipeline.delivery.alert import end_alerts, raise_alert
 from ige_pipeline.postgres.connection import Connection, Database
@@ -14,7 +18,8 @@ from ige_pipeline.watch.failure import build_failure_sensor, end_of_failures
 from ige_pipeline.watch.figures import Figures
 from ige_pipeline.watch.judge import judge
 from ige_pipeline.watch.round import look, raise_and_end
-from ige_pipeline.watch.tell import tell
+from ige_pipeline.watch.tell import post, tell
+from ige_pipeline.watch.untold import Untold, UntoldAlerts
 from ige_pipeline_tests.delivery.loopback import receiving
 from ige_pipeline_tests.factories import ago
 
@@ -193,14 +198,132 @@ def test_a_failure_is_told_although_postgres_cannot_be_reached() -> None:
     assert "All sending is stopped." in desk.posts[0][1]["text"]
 
 
+def test_malformed_settings_keep_no_failure_from_being_written_down(conn: Connection, database_url: str) -> None:
+    def malformed() -> Settings:
+        raise Refusal("ige.toml is malformed.")
+
+    with dg.DagsterInstance.ephemeral() as instance, receiving() as desk:
+        hear(fail(instance, "refuse"), instance, lambda: Database(database_url), desk.url, settings=malformed)
+
+    assert alerts(conn) == [("run_failed", "failing", 1, False)]
+    assert "database" not in desk.posts[0][1]["text"]
+
+
+def test_without_postgres_it_is_told_once_in_half_an_hour_and_what_could_not_be_told_is_written_down_later(
+    conn: Connection,
+) -> None:
+    now = [0.0]
+    untold = UntoldAlerts(clock=lambda: now[0])
+    untold.add(Untold("run_failed", "a_job", "a_job failed."))
+
+    lost = untold.tell(NOBODY)
+    with receiving() as desk:
+        told = [untold.tell(desk.url), untold.tell(desk.url)]
+        for _ in range(3):
+            untold.add(Untold("run_failed", "a_job", "a_job failed again."))
+        told.append(untold.tell(desk.url))
+        now[0] = 1801
+        told.append(untold.tell(desk.url))
+    untold.write_down(conn)
+
+    assert "not reached" in str(lost)
+    assert [each is not None for each in told] == [True, False, False, True]
+    assert [body["alerts"][0]["sentence"] for _, body in desk.posts] == [
+        "a_job failed.",
+        "a_job failed again. (and 2 more)",
+    ]
+    assert alerts(conn) == [("run_failed", "a_job", 4, False)]
+    assert untold.waiting == []
+
+
+PROMISED = {"ige/batch": "promised"}
+DRY = {"resources": {"request": {"config": {"dry_run": True}}}}
+FEW = {"resources": {"request": {"config": {"triggers": ["stalled_goal"]}}}}
+
+
+@pytest.mark.parametrize(
+    ("failed", "succeeded", "over"),
+    [
+        ("a_job", {}, True),
+        ("a_job", {"tags": {"ige/batch": "whole"}}, True),
+        ("a_job", {"tags": PROMISED}, False),
+        ("a_job", {"run_config": DRY}, False),
+        ("a_job", {"run_config": FEW}, False),
+        ("a_job", {"job_name": "another"}, False),
+        ("a_job (promised)", {"tags": PROMISED, "run_config": FEW}, True),
+        ("a_job (promised)", {}, True),
+        ("a_job (promised)", {"run_config": DRY}, False),
+    ],
+)
+def test_only_a_success_at_what_failed_ends_the_alert(
+    conn: Connection, failed: str, succeeded: dict[str, Any], *, over: bool
+) -> None:
+    raise_alert(conn, kind="run_failed", about=failed, sentence="It failed.")
+    with dg.DagsterInstance.ephemeral() as instance:
+        run: dict[str, Any] = {"job_name": "a_job", "status": dg.DagsterRunStatus.SUCCESS} | succeeded
+        create_run_for_test(instance, **run)
+        conn.execute("UPDATE ige_alerts SET last_at = now() + interval '1 minute'")
+        end_of_failures(conn, instance)
+        assert alerts(conn)[0][3] is False, "What succeeded before it failed ends nothing."
+        conn.execute("UPDATE ige_alerts SET last_at = now() - interval '1 minute'")
+        end_of_failures(conn, instance)
+
+    assert alerts(conn)[0][3] is over
+
+
+def test_a_success_ends_no_alert_of_another_kind(conn: Connection) -> None:
+    raise_alert(conn, kind="check", about="a_job", sentence="A check that is called like a job.")
+    with dg.DagsterInstance.ephemeral() as instance:
+        create_run_for_test(instance, job_name="a_job", status=dg.DagsterRunStatus.SUCCESS)
+        conn.execute("UPDATE ige_alerts SET last_at = now() - interval '1 minute'")
+        end_of_failures(conn, instance)
+
+    assert alerts(conn)[0][3] is False
+
+
+def test_an_alert_follows_no_redirect() -> None:
+    with receiving() as elsewhere:
+
+        class Redirecting(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["content-length"]))
+                self.send_response(307)
+                self.send_header("location", elsewhere.url)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        with HTTPServer(("127.0.0.1", 0), Redirecting) as server:
+            Thread(target=server.serve_forever, daemon=True).start()
+            said = post(f"http://127.0.0.1:{server.server_address[1]}/", {})
+            server.shutdown()
+
+    assert said == "The alert webhook answered 307: what it should tell waits."
+    assert elsewhere.posts == []
+
+
 def fail(instance: dg.DagsterInstance, tag: str) -> dg.ExecuteInProcessResult:
     return failing.execute_in_process(instance=instance, raise_on_error=False, tags={tag: "yes"})
 
 
-def hear(result: dg.ExecuteInProcessResult, instance: dg.DagsterInstance, database: Any, url: str) -> None:
+def hear(
+    result: dg.ExecuteInProcessResult,
+    instance: dg.DagsterInstance,
+    database: Any,
+    url: str,
+    *,
+    settings: Callable[[], Settings] = lambda: LIMITS,
+    untold: UntoldAlerts | None = None,
+) -> None:
     """Do what Dagster's daemon does with a run that failed."""
     sensor = build_failure_sensor(
-        status=dg.DefaultSensorStatus.RUNNING, database=database, settings=lambda: LIMITS, alerts=lambda: url
+        status=dg.DefaultSensorStatus.RUNNING,
+        database=database,
+        settings=settings,
+        alerts=lambda: url,
+        untold=untold or UntoldAlerts(),
     )
     context = dg.build_run_status_sensor_context(
         sensor_name=sensor.name,
