@@ -83,8 +83,10 @@ REVOKE ALL ON FUNCTION ige_prepare_decisions(date), ige_retire_decisions(date) F
 GRANT EXECUTE ON FUNCTION ige_prepare_decisions(date), ige_retire_decisions(date) TO ige_app;
 
 -- Whoever looks: what happened, when and why. No number, no name, no text of a message.
-GRANT SELECT ON ige_batches, ige_switches, ige_audit, ige_circuits, ige_endpoint_calls,
+GRANT SELECT ON ige_batches, ige_switches, ige_circuits, ige_endpoint_calls,
                 ige_alerts, ige_model_spend, ige_alembic_version TO ige_viewer;
+-- What was done by hand, and by whom. Details may hold words of people.
+GRANT SELECT (id, at, who, action) ON ige_audit TO ige_viewer;
 GRANT SELECT (id, message_id, run_id, attempt, claimed_at, posted_at, ended_at, duration_ms, outcome, reasons,
               status_code, error_class, next_attempt_at, repeats) ON ige_delivery_attempts TO ige_viewer;
 GRANT SELECT (id, decided_on, batch_id, contractor_id, trigger_name, message_type, source_message_type, promised,

@@ -125,22 +125,38 @@ def close_batch(conn: Connection, batch: Batch) -> dict[str, Any]:
 def retire_decisions(conn: Connection, *, keep_days: int) -> int:
     """Drop the days of the ledger that are older, less what led to a message; return how many days went.
 
-    What a batch left behind unasked is explained first. With a day go the attempts of messages that never left and the
-    batches of which nothing is left, in statements of their own: nobody waits for them. Where somebody reads the ledger
-    for long, nothing is dropped now: the next batch tries again.
+    What a batch left behind unasked is explained first. Each day goes in a transaction of its own, so that nobody waits
+    for more than one; where somebody reads the ledger for long, the next night tries again. With the days go what was
+    kept of them for messages that are gone, the attempts of messages that never left and the batches of which nothing
+    is left, in statements that nobody waits for.
     """
+    keep = {"keep_days": keep_days}
+    days = 0
     try:
-        with conn.transaction():
-            conn.execute("SET LOCAL lock_timeout = '3s'")
+        with _impatient(conn):
             explain_left_behind(conn)
-            row = conn.execute(_QUERIES["retire_decisions"], {"keep_days": keep_days}).fetchone()
+        while _retire_day(conn, keep):
+            days += 1
     except errors.LockNotAvailable:
-        return 0
-    days = int(row["days"]) if row else 0
+        pass
     if days:
-        conn.execute(_QUERIES["retire_attempts"], {"keep_days": keep_days})
-        conn.execute(_QUERIES["retire_batches"], {"keep_days": keep_days})
+        for what in ("retire_kept", "retire_attempts", "retire_batches"):
+            conn.execute(_QUERIES[what], keep)
     return days
+
+
+def _retire_day(conn: Connection, keep: dict[str, int]) -> bool:
+    with _impatient(conn):
+        row = conn.execute(_QUERIES["retire_decisions"], keep).fetchone()
+    return bool(row and row["days"])
+
+
+@contextmanager
+def _impatient(conn: Connection) -> Iterator[None]:
+    """Wait a second for a lock: whoever comes meanwhile waits behind us."""
+    with conn.transaction():
+        conn.execute("SET LOCAL lock_timeout = '1s'")
+        yield
 
 
 def explain_left_behind(conn: Connection) -> None:

@@ -22,8 +22,15 @@ SELECT id, root_run_id, partition_key, batch_hour, as_of, triggers, dry_run,
 SELECT ige_prepare_decisions(%(decided_on)s::date)
 
 -- name: retire_decisions
--- Whole days at once; what led to a message stays.
+-- The oldest day that is over the limit; what led to a message stays.
 SELECT ige_retire_decisions((now() AT TIME ZONE 'UTC')::date - %(keep_days)s::int) AS days
+
+-- name: retire_kept
+-- Decisions whose day is gone and whose message is, too.
+DELETE FROM ige_decisions d
+ WHERE d.decided_on < (now() AT TIME ZONE 'UTC')::date - %(keep_days)s::int
+   AND d.message_id IS NOT NULL
+   AND NOT EXISTS (SELECT 1 FROM ai_proactive_messages m WHERE m.id = d.message_id)
 
 -- name: retire_attempts
 -- Of messages that never left, and of such as are gone: what was sent keeps its history as long as it is there.

@@ -94,6 +94,30 @@ def test_a_reader_is_not_disturbed_and_the_next_batch_tries_again(conn: Connecti
     assert retire_decisions(conn, keep_days=90) == 1
 
 
+def test_each_day_goes_by_itself_whoever_reads_another(conn: Connection, database_url: str) -> None:
+    decided(conn, days_ago=92)
+    read = decided(conn, days_ago=91)
+    day = f"ige_decisions_{TODAY - timedelta(days=91):%Y%m%d}"
+
+    with connect(database_url) as reader, reader.transaction():
+        reader.execute(f"LOCK TABLE {day} IN ACCESS SHARE MODE".encode())
+        assert retire_decisions(conn, keep_days=90) == 1
+
+    assert there(conn) == {read}
+
+
+def test_a_day_goes_without_a_search_for_messages_that_are_gone(conn: Connection) -> None:
+    message = make_message(conn, 1)
+    with_message = decided(conn, days_ago=92, message_id=message)
+    retire_decisions(conn, keep_days=90)
+    conn.execute("DELETE FROM ai_proactive_messages WHERE id = %s", [message])
+    decided(conn, days_ago=91)
+
+    conn.execute("SELECT ige_retire_decisions(%s)", [TODAY - timedelta(days=90)])
+
+    assert there(conn) == {with_message}
+
+
 def test_what_a_batch_that_died_left_undecided_is_explained_after_a_day(conn: Connection) -> None:
     conn.execute("SELECT ige_prepare_decisions(%s)", [TODAY - timedelta(days=1)])
     conn.execute("SELECT ige_prepare_decisions(%s)", [TODAY - timedelta(days=2)])
