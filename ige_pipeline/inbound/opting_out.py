@@ -28,8 +28,8 @@ _SIGNATURE = re.compile(rf"^\s*(?:--\s*$[\s\S]*|(?:{'|'.join(_WRITTEN['signature
 # One to three words with a capital each, as people sign.
 _NAME = re.compile(r"(?:[^\W\d_a-z][\w.'\u2019&-]*\W*){1,3}")
 _PART = re.compile(r"\s*(?:[\n\r,;]|\s[\u2013\u2014~-]|-)\s*")
-_OUR_TEXTS, _ANOTHER_WAY, _OF_THEMSELVES = (
-    re.compile(_WRITTEN[name]) for name in ("our_texts", "another_way", "of_themselves")
+_OUR_TEXTS, _ANOTHER_WAY, _OF_OTHERS, _OF_THEMSELVES = (
+    re.compile(_WRITTEN[name]) for name in ("our_texts", "another_way", "of_others", "of_themselves")
 )
 _DENIED, _FALSE_FRIENDS = (tuple(map(re.compile, _WRITTEN[name])) for name in ("denied", "false_friends"))
 _CERTAIN, _DOUBTFUL = (
@@ -96,7 +96,7 @@ def _by_phrase(text: str) -> OptOut | None:
         meant = _without_any(_DENIED, clause)
         for rule, pattern in _CERTAIN.items():
             if pattern.search(meant):
-                return OptOut(rule, doubtful=elsewhere)
+                return OptOut(rule, doubtful=elsewhere or _OF_OTHERS.search(meant) is not None)
         words = _without_false_friends(meant).split()
         if {" ".join(words), " ".join(word for word in words if word not in _POLITE)} & _ALONE:
             return OptOut("asks_to_stop", doubtful=_OF_THEMSELVES.search(meant) is not None)

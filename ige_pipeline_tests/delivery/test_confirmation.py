@@ -13,7 +13,8 @@ from ige_pipeline.delivery.confirmation import PASSES, confirm_first, standing_a
 from ige_pipeline.delivery.deliver import deliver
 from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.outbox import LastLook, Outbox
-from ige_pipeline.delivery.reply import Answered, Lost
+from ige_pipeline.delivery.payload import Sendable
+from ige_pipeline.delivery.reply import Answered, Lost, Reply
 from ige_pipeline.delivery.rescreen import rescreen
 from ige_pipeline.delivery.slots import Slots
 from ige_pipeline.delivery.tally import DeliveryReport
@@ -330,3 +331,24 @@ def test_the_last_look_knows_a_local_number_that_ends_like_one_that_opted_out(co
         look = outbox.may_post([lease])
         assert look.leased == frozenset()
         assert look.opted_out == {lease.message_id}
+
+
+def test_a_run_that_is_under_way_confirms_before_anything_else_that_waits(conn: Conn, database_url: str) -> None:
+    waiting_for_answer(conn)
+    others = [
+        due_message(conn, make_contractor(conn, phone=f"+1212555018{n}", timezone=awake()), priority=90)
+        for n in range(4)
+    ]
+
+    class OptsOutMeanwhile(FakeEndpoint):
+        def answer(self, sendable: Sendable, *, key: str) -> Reply:
+            if not self.posted:
+                with connect(database_url) as other:
+                    reply(other, "STOP", settings=OURS)
+            return super().answer(sendable, key=key)
+
+    endpoint = OptsOutMeanwhile()
+    run(conn, endpoint, messages_per_second=20, ignore_other_sender=True)
+
+    assert sorted(endpoint.posted) == sorted([*others, confirmation(conn)])
+    assert endpoint.posted.index(confirmation(conn)) < len(others)

@@ -42,6 +42,8 @@ def test_who_only_uses_such_a_word_is_not_opted_out(text: str) -> None:
         *("wrong number", "cancle", "🛑", "how do I unsubscribe?", "I told Bob to stop", "alto", "don't call me yet"),
         *("I'll stop today", "Can I stop now?", "I quit", "take me off the Smith job", "Don't text me, call me"),
         *("TD\nBob", "Cancel pls", "стоп", "I can't unsubscribe", "stop calling them", "I don't need these texts"),
+        *("they don't want messages", "cancel the text to the client", "we end texts at 5", "I do not consent"),
+        *("I'm blocking you", "wrong nr", "cancel all"),
     ],
 )
 def test_in_doubt_it_is_one_that_a_person_should_look_at(text: str) -> None:

@@ -258,6 +258,16 @@ def test_an_opt_out_is_obeyed_and_only_a_stranger_s_is_confirmed_through_n8n(
 
 
 @pytest.mark.usefixtures("heard")
+@pytest.mark.parametrize("wrapped", ["message", "body"])
+def test_a_text_that_comes_with_a_status_is_a_reply_all_the_same(conn: Connection, address: str, wrapped: str) -> None:
+    waiting_for_answer(conn)
+
+    bring(address, **{"id": "7", "from": NUMBER, "status": "inbound", wrapped: "STOP"})
+
+    assert suppressed(conn)
+
+
+@pytest.mark.usefixtures("heard")
 def test_a_receipt_finds_its_message_by_the_address_or_by_what_n8n_had_answered(
     conn: Connection, database_url: str, address: str
 ) -> None:
