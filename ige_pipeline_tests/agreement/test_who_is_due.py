@@ -27,7 +27,7 @@ from ige_pipeline_tests.factories import found_by, make_batch, one
 
 Conn = psycopg.Connection[DictRow]
 
-EXAMPLES = int(os.environ.get("IGE_TEST_EXAMPLES", "50"))
+EXAMPLES = int(os.environ.get("IGE_TEST_EXAMPLES", "30"))
 MANY = settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -20,7 +20,7 @@ from ige_pipeline_tests.factories import make_batch, one
 
 Conn = psycopg.Connection[DictRow]
 
-EXAMPLES = int(os.environ.get("IGE_TEST_EXAMPLES", "50"))
+EXAMPLES = int(os.environ.get("IGE_TEST_EXAMPLES", "30"))
 UTC = ZoneInfo("UTC")
 
 

@@ -69,7 +69,7 @@ from ige_pipeline_tests.delivery.fakes import (
 from ige_pipeline_tests.delivery.outboxes import SENT, claim, outbox_on, settle
 from ige_pipeline_tests.factories import fetch, make_contractor, make_message
 
-EXAMPLES = int(os.environ.get("IGE_TEST_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("IGE_TEST_EXAMPLES", "25"))
 SOON = timedelta(hours=1)
 LIVE = {"due", "waits", "leased", "sent"}
 RUNS = st.sampled_from(["one", "two"])

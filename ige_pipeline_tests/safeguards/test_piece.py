@@ -26,7 +26,7 @@ from ige_pipeline_tests.safeguards.test_recipient import NOW, facts, frame_of
 
 Conn = psycopg.Connection[DictRow]
 
-EXAMPLES = int(os.environ.get("IGE_TEST_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("IGE_TEST_EXAMPLES", "30"))
 TYPES = {
     "contractor_id": "bigint",
     "known": "boolean",
