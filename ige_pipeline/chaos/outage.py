@@ -39,6 +39,7 @@ class Blow:
     strike: Callable[[], None]
     to_come: int
     first: bool
+    struck: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def before(self) -> None:
@@ -47,14 +48,18 @@ class Blow:
             self.to_come -= 1
             now = self.to_come == 0
         if now and self.first:
-            self.strike()
+            self._strike()
 
     def after(self) -> None:
         """Strike while the run writes, or claims the next one."""
         with self._lock:
             now, self.to_come = self.to_come == 0 and not self.first, self.to_come - (self.to_come == 0)
         if now:
-            self.strike()
+            self._strike()
+
+    def _strike(self) -> None:
+        self.strike()
+        self.struck.set()
 
 
 def endure(
@@ -74,11 +79,12 @@ def endure(
     since = len(counted.posts)
     victim = context.Process(target=deliver_all, args=(world.url, counted.url, told))
     victim.start()
+    if outage != "connections cut" and blow.struck.wait(WITHIN_S):
+        # While the run still lives: what was answered meanwhile, it writes down as soon as it can.
+        restart(world)
     code = end_of(victim, within_s=WITHIN_S)
     counted.wait_until_quiet()
     counted.spare()
-    if outage != "connections cut":
-        restart(world)
     ends = {0: "carried on to the end", SAID_WHY: "ended with a sentence", None: "hung"}
     did.ends[f"{outage}: {ends.get(code, f'ended with code {code}')}"] += 1
     did.in_the_air.append(world.unmarked({message_id for message_id, _ in counted.posts[since:]}))

@@ -4,22 +4,21 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 
+from ige_pipeline.delivery.books import Books
 from ige_pipeline.delivery.breaker import Breaker, forget_old_calls
-from ige_pipeline.delivery.circuit import Circuit
 from ige_pipeline.delivery.confirmation import confirm_first
 from ige_pipeline.delivery.endpoint import Endpoint
 from ige_pipeline.delivery.lease import Lease
-from ige_pipeline.delivery.marks import Marks, Write
-from ige_pipeline.delivery.outbox import Outbox, Standing, note_success, open_outbox, standing
+from ige_pipeline.delivery.marks import Marks
+from ige_pipeline.delivery.outbox import Standing, note_success, open_outbox, standing
 from ige_pipeline.delivery.outcome import Outcome
 from ige_pipeline.delivery.rescreen import rescreen
 from ige_pipeline.delivery.run import Progress, Run
-from ige_pipeline.delivery.settlement import Ended, Settled
 from ige_pipeline.delivery.slots import Slots
-from ige_pipeline.delivery.tally import DeliveryReport, accepted_at, seen
+from ige_pipeline.delivery.tally import DeliveryReport
 from ige_pipeline.ledger.home import require_home
 from ige_pipeline.loopback import is_loopback
-from ige_pipeline.postgres.connection import Connection, alongside
+from ige_pipeline.postgres.connection import Connection, another
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
 
@@ -58,10 +57,10 @@ def deliver(
 
     breaker = Breaker(conn, endpoint=endpoint.name, lease_seconds=settings.lease_seconds)
     with (
-        alongside(conn) as second,
         open_outbox(conn, settings, run_id=run_id, adopted=now.adopted, endpoint=endpoint.name) as outbox,
+        closing(Books(outbox, breaker, reopen=another(conn), patience_s=settings.lease_seconds)) as books,
         closing(Slots(endpoint, count=settings.delivery_concurrency)) as slots,
-        closing(Marks(_writer(outbox.over(second), breaker.over(second)))) as marks,
+        closing(Marks(books.write)) as marks,
     ):
         confirm_first(conn, outbox, slots, report, screen=screen)
         run = Run(outbox, slots, breaker, marks, screen=screen, settings=settings, report=report, progress=progress)
@@ -71,13 +70,3 @@ def deliver(
         # One that found the endpoint wrong has not succeeded; one that found this known did what it could.
         note_success(conn, run_id=run_id)
     return report
-
-
-def _writer(outbox: Outbox, breaker: Breaker) -> Write:
-    """Return what settles messages and counts their calls."""
-
-    def write(ended: Sequence[Ended]) -> tuple[dict[int, Settled], Circuit | None]:
-        settled, told = outbox.settle(ended), seen(ended)
-        return settled, breaker.note(told, accepted_at=accepted_at(ended)) if told.calls else None
-
-    return write

@@ -83,7 +83,7 @@ def arrivals_per_hour(conn: Connection) -> float:
 
 
 class Outbox:
-    """One run's hands on the outbox. Others see that it lives by a lock that its connection holds."""
+    """One run's hands on the outbox. Others see that it lives by a lock that its connections hold."""
 
     def __init__(
         self, conn: Connection, settings: Settings, *, run_id: str, owner: int, adopted: bool, endpoint: str
@@ -103,10 +103,16 @@ class Outbox:
         }
 
     def over(self, conn: Connection) -> "Outbox":
-        """Return the same run's hands over another connection; that it lives is still told by the first."""
+        """Return the same run's hands over another connection."""
         other = copy.copy(self)
         other._conn = conn  # noqa: SLF001 - a copy of ourselves
         return other
+
+    def show_life(self) -> None:
+        """Hold the lock by which others see that this run lives, over this connection, too."""
+        self._conn.execute(_QUERIES["notice_our_death"])
+        self._conn.execute(_QUERIES["hold_owner"], self._values)
+        self._conn.execute(_QUERIES["plan_once"])
 
     def recover(self) -> int:
         """Make due again what dead runs had leased; return how many rows."""
@@ -198,6 +204,17 @@ class Outbox:
         self._keep_promises(ended, settled)
         return settled
 
+    def written(self, ended: Sequence[Ended]) -> dict[int, Settled]:
+        """Return which of these are written down already: what said so to us was cut."""
+        asked = {
+            "message_ids": [each.lease.message_id for each in ended],
+            "tokens": [each.lease.token for each in ended],
+        }
+        rows = self._conn.execute(_QUERIES["written"], asked).fetchall()
+        settled = {row.pop("message_id"): Settled(**row) for row in rows}
+        self._keep_promises(ended, settled)
+        return settled
+
     def _mark(self, ended: Sequence[Ended]) -> dict[int, Settled]:
         rows = self._conn.execute(_QUERIES["settle"], self._values | columns(ended)).fetchall()
         return {row.pop("id"): Settled(**row) for row in rows}
@@ -219,12 +236,10 @@ def unflushed(conn: Connection) -> Iterator[None]:
 
 @contextmanager
 def open_outbox(conn: Connection, settings: Settings, *, run_id: str, adopted: bool, endpoint: str) -> Iterator[Outbox]:
-    """Give one run an owner number that lives as long as its connection, and recover what others left."""
+    """Give one run an owner number that lives as long as its connections, and recover what others left."""
     row = conn.execute(_QUERIES["new_owner"]).fetchone()
     owner = int(row["owner"]) if row else 0
-    conn.execute(_QUERIES["notice_our_death"])
-    conn.execute(_QUERIES["hold_owner"], {"lock_class": _LOCK_CLASS, "owner": owner})
-    conn.execute(_QUERIES["plan_once"])
     outbox = Outbox(conn, settings, run_id=run_id, owner=owner, adopted=adopted, endpoint=endpoint)
+    outbox.show_life()
     outbox.recover()
     yield outbox

@@ -3,8 +3,8 @@
 SELECT nextval('ige_lease_owner') AS owner
 
 -- name: hold_owner
--- Postgres lets go of this the moment the connection dies: that is how others know.
-SELECT pg_advisory_lock(%(lock_class)s::int4, %(owner)s::int4)
+-- Postgres lets go of this the moment the connection dies: that is how others know. Shared by the connections of one run.
+SELECT pg_advisory_lock_shared(%(lock_class)s::int4, %(owner)s::int4)
 
 -- name: notice_our_death
 -- A server that waits for a lock, or works, on behalf of a run that was killed would hold that run's number for as long:
@@ -213,6 +213,15 @@ UPDATE ai_proactive_messages m
           JOIN ai_proactive_messages own ON own.id = told.id) AS s
  WHERE m.id = s.id AND m.lease_token = s.token AND m.sent_at IS NULL
 RETURNING m.id, m.next_attempt_at, m.expired_at IS NOT NULL AS expired, m.last_error
+
+-- name: written
+-- Of messages whose settling was cut off, those of which it had been committed: their attempts say so.
+SELECT a.message_id, a.next_attempt_at, m.expired_at IS NOT NULL AS expired, m.last_error
+  FROM ige_delivery_attempts a
+  JOIN ai_proactive_messages m ON m.id = a.message_id
+ WHERE a.message_id = ANY (%(message_ids)s::bigint[])
+   AND a.lease_token = ANY (%(tokens)s::uuid[])
+   AND a.outcome <> 'Expired'
 
 -- name: record_attempts
 -- One row for each claim that ended in an outcome; `posted_at` stays empty where nothing left. The same message postponed

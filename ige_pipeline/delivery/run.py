@@ -5,8 +5,10 @@ It never waits for one message while another could be posted or written down.
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+
+import psycopg
 
 from ige_pipeline.delivery.backoff import MAX_ATTEMPTS, Try, decide
 from ige_pipeline.delivery.breaker import Breaker
@@ -244,7 +246,9 @@ class Run:
     def _drain(self) -> None:
         self._drain_slots()
         if self._trying or self._probe is not None:
-            self._breaker.return_probe()
+            # Without a database it is given back by the end of its lease.
+            with suppress(psycopg.OperationalError):
+                self._breaker.return_probe()
 
     def _drain_slots(self) -> None:
         """Wait until nothing is under way and all of it is written down."""

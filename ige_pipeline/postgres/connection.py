@@ -1,8 +1,9 @@
 """How we talk to Postgres: one kind of connection, and one sentence when there is none."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -103,12 +104,10 @@ def _prepare(conn: Connection) -> None:
     conn.execute("SET jit = off")
 
 
-@contextmanager
-def alongside(conn: Connection) -> Iterator[Connection]:
-    """Open a second connection to the same database, as the same role; Refusal when that is not possible."""
+def another(conn: Connection) -> Callable[[], Connection]:
+    """Return what opens another connection to the same database, as the same role, even once this one is cut."""
     known: dict[str, Any] = {name: value for name, value in conn.info.get_parameters().items() if name in _WHERE}
-    with connect("postgresql://", **known, password=conn.info.password) as second:
-        yield second
+    return partial(connect, "postgresql://", **known, password=conn.info.password)
 
 
 def _require_legible(url: str) -> None:

@@ -1,6 +1,6 @@
 """A whole delivery run over a real outbox: what one row does to the others."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 from unittest.mock import ANY
@@ -10,16 +10,20 @@ import pytest
 
 from ige_pipeline.delivery.alert import open_alerts
 from ige_pipeline.delivery.backoff import MAX_ATTEMPTS
-from ige_pipeline.delivery.breaker import resume
+from ige_pipeline.delivery.books import Books
+from ige_pipeline.delivery.breaker import Breaker, resume
 from ige_pipeline.delivery.deliver import deliver
+from ige_pipeline.delivery.outbox import Outbox
+from ige_pipeline.delivery.outcome import Delivered
 from ige_pipeline.delivery.payload import Sendable
 from ige_pipeline.delivery.reply import Answered, Reply
+from ige_pipeline.delivery.settlement import Ended, Settled
 from ige_pipeline.delivery.tally import DeliveryReport
-from ige_pipeline.postgres.connection import Connection, connect
+from ige_pipeline.postgres.connection import Connection, another, connect
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
-from ige_pipeline_tests.delivery.fakes import ACCEPTED, FakeEndpoint, asleep, awake, in_minutes
-from ige_pipeline_tests.delivery.outboxes import attempts, message, outbox_on, turn_switch, waiting
+from ige_pipeline_tests.delivery.fakes import ACCEPTED, FakeEndpoint, Naps, asleep, awake, in_minutes
+from ige_pipeline_tests.delivery.outboxes import SENT, attempts, message, outbox_on, turn_switch, waiting
 from ige_pipeline_tests.factories import ago, make_contractor, make_message
 
 # One after the other, so that a test can say what happens between two messages.
@@ -96,26 +100,6 @@ def test_a_message_that_killed_its_run_seven_times_is_dead_without_another_post(
 
     assert message(conn, message_id)["dead_reason"] == "attempts_exhausted"
     assert last.posted == [bystander]
-
-
-def test_a_message_that_kills_its_runs_takes_none_of_those_beside_it_along(conn: Connection, database_url: str) -> None:
-    ids = [waiting(conn) for _ in range(12)]
-    killer = ids[5]
-
-    def dies(sendable: Sendable) -> None:
-        if sendable.message_id == killer:
-            # As a kill does: nothing is written down any more, on any connection.
-            conn.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-                         "AND datname = current_database()")  # fmt: skip
-            raise MemoryError
-
-    for _ in range(MAX_ATTEMPTS):
-        with pytest.raises((MemoryError, psycopg.OperationalError)):
-            run(database_url, PickyEndpoint(before=dies), delivery_concurrency=10)
-    run(database_url, FakeEndpoint(), delivery_concurrency=10)
-
-    assert message(conn, killer)["dead_reason"] == "attempts_exhausted"
-    assert sent(conn) == [each for each in ids if each != killer]
 
 
 def test_seven_failures_with_their_waits_end_a_message(conn: Connection, database_url: str) -> None:
@@ -365,21 +349,86 @@ def test_no_transaction_is_open_while_a_message_is_posted(conn: Connection, data
     assert states == ["idle", "idle"]
 
 
-def test_when_postgres_goes_away_during_a_post_the_run_ends_and_the_next_one_carries_on(
-    conn: Connection, database_url: str
-) -> None:
-    ids = [waiting(conn) for _ in range(3)]
+def cut_everybody_else(conn: Connection) -> None:
+    """End every other connection, and wait until they are gone."""
+    conn.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                 "AND datname = current_database()")  # fmt: skip
 
-    def cut(_sendable: Sendable) -> None:
-        conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-                     "AND datname = current_database()")  # fmt: skip
+
+@pytest.mark.parametrize("slots", [1, 10])
+def test_when_connections_are_cut_under_load_the_run_ends_and_no_answer_is_thrown_away(
+    conn: Connection, database_url: str, slots: int
+) -> None:
+    ids = [waiting(conn) for _ in range(20)]
+
+    def cut(sendable: Sendable) -> None:
+        if sendable.message_id == ids[4]:
+            cut_everybody_else(conn)
 
     first, second = PickyEndpoint(before=cut), FakeEndpoint()
     with pytest.raises(psycopg.OperationalError):
-        run(database_url, first)
-    run(database_url, second)
+        run(database_url, first, delivery_concurrency=slots)
+    run(database_url, second, delivery_concurrency=slots)
 
+    assert len(first.posted) >= 5
+    assert sorted(first.posted + second.posted) == ids, "Nothing that was answered is posted again."
     assert sent(conn) == ids
-    assert first.posted == ids[:1]
-    assert sorted(second.posted) == ids
-    assert first.keys[0] in second.keys
+
+
+def test_what_was_committed_when_the_connection_was_cut_is_not_written_down_twice(
+    conn: Connection, database_url: str
+) -> None:
+    message_id = waiting(conn)
+    with connect(database_url) as own:
+
+        class CutAfterCommit(Outbox):
+            cut = iter([True])
+
+            def settle(self, ended: Sequence[Ended]) -> dict[int, Settled]:
+                settled = super().settle(ended)
+                if next(self.cut, False):
+                    cut_everybody_else(conn)
+                    self.claim()
+                return settled
+
+        outbox = CutAfterCommit(own, Settings(), run_id="run", owner=7, adopted=True, endpoint="host:1")
+        breaker = Breaker(own, endpoint="host:1", lease_seconds=60)
+        [lease] = outbox.claim()
+        books = Books(outbox, breaker, reopen=another(own), patience_s=60)
+        settled, circuit = books.write([Ended(lease, Delivered(), SENT)])
+        books.close()
+
+    assert set(settled) == {message_id}
+    assert circuit is not None
+    assert [each["outcome"] for each in attempts(conn, message_id)] == ["Delivered"]
+
+
+def test_books_that_find_no_database_for_as_long_as_leases_last_say_so(conn: Connection, database_url: str) -> None:
+    waiting(conn)
+    naps = Naps()
+
+    def once() -> Connection:
+        if own.closed:
+            raise Refusal("Postgres cannot be reached.")
+        return own
+
+    with outbox_on(database_url) as outbox, connect(database_url) as own:
+        books = Books(
+            outbox,
+            Breaker(own, endpoint="host:1", lease_seconds=60),
+            reopen=once,
+            patience_s=60,
+            clock=lambda: sum(naps.taken),
+            sleep=naps,
+        )
+        [lease] = outbox.claim()
+        own.close()
+
+        with pytest.raises(Refusal):
+            books.write([Ended(lease, Delivered(), SENT)])
+        waited = sum(naps.taken)
+        with pytest.raises(Refusal):
+            books.write([Ended(lease, Delivered(), SENT)])
+
+    assert waited == pytest.approx(60, abs=0.3)
+    assert sum(naps.taken) == waited, "The next one does not wait as long again."

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,10 +20,11 @@ from ige_pipeline.chaos.outage import OUTAGES, Endured, crash, endure, restart
 from ige_pipeline.chaos.receiver import Counted, counting
 from ige_pipeline.chaos.victim import SAID_WHY, deliver_all, end_of, forks
 from ige_pipeline.chaos.world import World, own_world, repeats, require_empty
+from ige_pipeline.delivery.backoff import MAX_ATTEMPTS
 from ige_pipeline.delivery.switches import set_stop
 from ige_pipeline.postgres.connection import Connection, connect
 from ige_pipeline.refusal import Refusal
-from ige_pipeline_tests.factories import make_contractor, one
+from ige_pipeline_tests.factories import fetch, make_contractor, one
 
 KILLS, RUNS = 12, 4
 SLOTS = 10
@@ -101,6 +103,35 @@ def wait_for(conn: Connection, query: str) -> None:
             return
         time.sleep(0.01)
     raise AssertionError(query)
+
+
+def test_a_message_that_kills_its_runs_takes_none_of_those_beside_it_along(
+    conn: Connection, database_url: str, counted: Counted, processes: ForkServerContext
+) -> None:
+    world = World(database_url)
+    world.fill(15)
+    killer = world.messages()[5]
+
+    for _ in range(MAX_ATTEMPTS):
+        since = len(counted.posts)
+        victim = processes.Process(target=deliver_all, args=(world.url, counted.url))
+
+        def dies(victim: BaseProcess = victim, since: int = since) -> None:
+            if killer in {message_id for message_id, _ in counted.posts[since:]} and victim.pid is not None:
+                os.kill(victim.pid, signal.SIGKILL)
+
+        counted.before = dies
+        victim.start()
+        assert end_of(victim, within_s=30) == -signal.SIGKILL
+        counted.wait_until_quiet()
+    counted.spare()
+    recover(world, counted, processes, did=Killed())
+
+    dead = fetch(conn, "ai_proactive_messages", killer)
+    assert dead["dead_reason"] == "attempts_exhausted"
+    assert world.not_sent() == [killer]
+    assert counted.times[killer] == MAX_ATTEMPTS
+    assert max(times for message_id, times in counted.times.items() if message_id != killer) <= 2
 
 
 def test_when_postgres_goes_away_under_a_run_it_says_so_and_the_next_one_carries_on(

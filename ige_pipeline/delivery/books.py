@@ -1,0 +1,92 @@
+"""One run's books: what became of messages, over a connection of their own that is opened again where it is cut.
+
+An answer that came back while Postgres was away is not thrown away, for its message would be posted again.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import psycopg
+
+from ige_pipeline.delivery.breaker import Breaker
+from ige_pipeline.delivery.circuit import Circuit
+from ige_pipeline.delivery.outbox import Outbox
+from ige_pipeline.delivery.settlement import Ended, Settled
+from ige_pipeline.delivery.tally import accepted_at, seen
+from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.refusal import Refusal
+
+_AGAIN_AFTER_S = 0.2
+
+
+class Books:
+    """Settles messages and counts their calls. Where the database is away, it is asked again for `patience_s` seconds.
+
+    After that every write is tried once more: by then the leases are over, and whoever holds the rows settles them.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        breaker: Breaker,
+        *,
+        reopen: Callable[[], Connection],
+        patience_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._outbox, self._breaker, self._reopen, self._patience_s = outbox, breaker, reopen, patience_s
+        self._clock, self._sleep = clock, sleep
+        self._away_since: float | None = None
+        self._conn: Connection | None = None
+        self._open()
+
+    def write(self, ended: Sequence[Ended]) -> tuple[dict[int, Settled], Circuit | None]:
+        """Settle these; return those that were ours, and how the endpoint stands if something was posted."""
+        again = False
+        while True:
+            try:
+                written = self._write_over(self._conn or self._open(), ended, again=again)
+            except (psycopg.OperationalError, psycopg.InterfaceError, Refusal):
+                again = True
+                self.close()
+                if not self._wait():
+                    raise
+            else:
+                self._away_since = None
+                return written
+
+    def close(self) -> None:
+        """Close the connection; the next write opens another."""
+        if self._conn is not None:
+            with suppress(psycopg.Error):
+                self._conn.close()
+            self._conn = None
+
+    def _open(self) -> Connection:
+        self._conn = self._reopen()
+        # Before anything else: what we hold is not for others to take up while we live.
+        self._outbox.over(self._conn).show_life()
+        return self._conn
+
+    def _write_over(
+        self, conn: Connection, ended: Sequence[Ended], *, again: bool
+    ) -> tuple[dict[int, Settled], Circuit | None]:
+        outbox, told = self._outbox.over(conn), seen(ended)
+        written = outbox.written(ended) if again else {}
+        left = [each for each in ended if each.lease.message_id not in written]
+        settled = written | outbox.settle(left)
+        return settled, self._breaker.over(conn).note(told, accepted_at=accepted_at(ended)) if told.calls else None
+
+    def _wait(self) -> bool:
+        """Wait a little; False when the patience is over."""
+        now = self._clock()
+        if self._away_since is None:
+            # At once the first time: until our life shows again, others may take up what we hold.
+            self._away_since = now
+            return True
+        if now - self._away_since >= self._patience_s:
+            return False
+        self._sleep(_AGAIN_AFTER_S)
+        return True
