@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
+from uuid import uuid4
 
 import dagster as dg
 import psycopg
@@ -13,7 +14,7 @@ import pytest
 from psycopg.rows import DictRow, dict_row
 
 from ige_pipeline.delivery.breaker import resume
-from ige_pipeline.delivery.due import _QUERIES, due_promises
+from ige_pipeline.delivery.due import _QUERIES, due_messages, due_promises
 from ige_pipeline.delivery.switches import set_stop
 from ige_pipeline.postgres.connection import Connection, Database
 from ige_pipeline.refusal import Refusal
@@ -129,6 +130,16 @@ def test_that_question_is_answered_by_the_index_of_what_is_due(conn: Connection)
 
     assert "Index Scan" in str(row["QUERY PLAN"][0]["Plan"])
     assert row["QUERY PLAN"][0]["Plan"]["Shared Hit Blocks"] < 30, "Five thousand that were sent are not looked at."
+
+
+def test_what_a_dead_run_left_behind_is_due_once_its_lease_is_over(conn: Connection) -> None:
+    message = make_message(
+        conn, make_contractor(conn), lease_owner=1, lease_token=uuid4(), lease_expires_at=ago(hours=-1)
+    )
+    held = due_messages(conn).due
+    conn.execute("UPDATE ai_proactive_messages SET lease_expires_at = now() WHERE id = %s", [message])
+
+    assert (held, due_messages(conn).due) == (0, 1)
 
 
 def test_a_database_that_was_never_migrated_is_said_to_be_so(empty_database_url: str) -> None:

@@ -156,7 +156,7 @@ def claims(url: str, at_once: int, *, times: int = 50) -> dict[str, Any]:
 def _plan(conn: Connection, at_once: int) -> list[str]:
     """Explain a claim as it runs, by the plan for all values, and undo it."""
     asked = {
-        "expire_after_hours": 24, "adopted": True, "probing": False, "only": None, "endpoint": "bench",
+        "expire_after_hours": 24, "adopted": True, "probing": False, "only": None, "worn": False, "endpoint": "bench",
         "at_most": at_once, "owner": 1, "lease_seconds": 60,
     }  # fmt: skip
     with conn.transaction(force_rollback=True):

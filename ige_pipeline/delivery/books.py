@@ -11,7 +11,7 @@ import psycopg
 
 from ige_pipeline.delivery.breaker import Breaker
 from ige_pipeline.delivery.circuit import Circuit
-from ige_pipeline.delivery.outbox import Outbox
+from ige_pipeline.delivery.outbox import AWAY, Outbox
 from ige_pipeline.delivery.settlement import Ended, Settled
 from ige_pipeline.delivery.tally import accepted_at, seen
 from ige_pipeline.postgres.connection import Connection
@@ -40,7 +40,11 @@ class Books:
         self._clock, self._sleep = clock, sleep
         self._away_since: float | None = None
         self._conn: Connection | None = None
-        self._open()
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
 
     def write(self, ended: Sequence[Ended]) -> tuple[dict[int, Settled], Circuit | None]:
         """Settle these; return those that were ours, and how the endpoint stands if something was posted."""
@@ -48,7 +52,7 @@ class Books:
         while True:
             try:
                 written = self._write_over(self._conn or self._open(), ended, again=again)
-            except (psycopg.OperationalError, psycopg.InterfaceError, Refusal):
+            except (*AWAY, Refusal):
                 again = True
                 self.close()
                 if not self._wait():
@@ -68,6 +72,7 @@ class Books:
         self._conn = self._reopen()
         # Before anything else: what we hold is not for others to take up while we live.
         self._outbox.over(self._conn).show_life()
+        _require_writable(self._conn)
         return self._conn
 
     def _write_over(
@@ -90,3 +95,10 @@ class Books:
             return False
         self._sleep(_AGAIN_AFTER_S)
         return True
+
+
+def _require_writable(conn: Connection) -> None:
+    """Before the first POST: what could not be written down would be posted again."""
+    row = conn.execute("SELECT current_setting('transaction_read_only') = 'on' AS read_only").fetchone()
+    if row and row["read_only"]:
+        raise Refusal("Postgres lets nothing be written over a new connection: does IGE_DATABASE_URL name a standby?")

@@ -10,12 +10,13 @@ from datetime import timedelta
 
 from ige_pipeline.delivery.backoff import Try, decide
 from ige_pipeline.delivery.lease import Lease
+from ige_pipeline.delivery.marks import Write
 from ige_pipeline.delivery.outbox import LOOK_GOOD_FOR_S, Outbox
 from ige_pipeline.delivery.outcome import Cancelled, Outcome, Postponed
 from ige_pipeline.delivery.pace import elapsed
 from ige_pipeline.delivery.settlement import Ended, Sent
 from ige_pipeline.delivery.slots import Slots
-from ige_pipeline.delivery.tally import DeliveryReport
+from ige_pipeline.delivery.tally import DeliveryReport, is_failure
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.safeguards.finding import Finding
@@ -54,13 +55,23 @@ def confirm_first(
     report: DeliveryReport,
     *,
     screen: Callable[[Sequence[Lease]], list[Outcome | None]],
+    write: Write,
 ) -> None:
-    """Send what confirms opt-outs before anything else, without waiting for the pace; the next run tries the rest."""
+    """Send what confirms opt-outs before anything else, without waiting for the pace; the next run tries the rest.
+
+    They count like any other POST, and none follows one that failed: what comes after them must not wait for all.
+    """
     for row in conn.execute(_QUERIES["due_confirmations"]).fetchall():
         for lease in outbox.claim_this(row["id"]):
             ended = _send(lease, outbox, slots, screen)
-            settled = outbox.settle([ended]).get(lease.message_id)
+            written, circuit = write([ended])
+            settled = written.get(lease.message_id)
             report.count(ended, ours=settled is not None, expired=settled is not None and settled.expired)
+            report.posted += ended.sent is not None
+            if circuit is not None:
+                report.stands(circuit)
+            if ended.sent is not None and is_failure(ended.sent.reply):
+                return
 
 
 def _send(

@@ -62,7 +62,7 @@ def deliver(
         closing(Slots(endpoint, count=settings.delivery_concurrency)) as slots,
         closing(Marks(books.write)) as marks,
     ):
-        confirm_first(conn, outbox, slots, report, screen=screen)
+        confirm_first(conn, outbox, slots, report, screen=screen, write=books.write)
         run = Run(outbox, slots, breaker, marks, screen=screen, settings=settings, report=report, progress=progress)
         run.work()
     report.seconds = time.monotonic() - began

@@ -9,16 +9,23 @@ SELECT count(*) AS due, md5(concat(string_agg(due.id || ':' || due.attempts, ','
                                      WHERE k.state = 'closed' OR k.probe_at <= now()))) AS fingerprint,
        now() AS asked_at,
        (SELECT s.reason FROM ige_switches s WHERE s.name = 'stop' AND (s.value ->> 'on')::boolean) AS stopped_because
-  FROM (SELECT m.id, m.attempts
+  FROM ((SELECT m.id, m.attempts
+           FROM ai_proactive_messages m
+          WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
+            AND m.lease_token IS NULL
+            AND COALESCE(GREATEST(m.not_before, m.next_attempt_at), '-infinity') <= now()
+            AND (m.trigger_name IS NOT NULL
+                 OR (SELECT value ->> 'state' = 'done' FROM ige_switches WHERE name = 'adoption'))
+            AND NOT COALESCE((SELECT (value ->> 'on')::boolean FROM ige_switches WHERE name = 'stop'), false)
+          ORDER BY m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 DESC NULLS LAST,
+                   COALESCE(GREATEST(m.not_before, m.next_attempt_at), '-infinity'), m.id
+          LIMIT 100)
+        UNION ALL
+        -- What a dead run left behind: a lease that is over.
+        SELECT m.id, m.attempts
           FROM ai_proactive_messages m
-         WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
-           AND m.lease_token IS NULL
-           AND COALESCE(GREATEST(m.not_before, m.next_attempt_at), '-infinity') <= now()
-           AND (m.trigger_name IS NOT NULL
-                OR (SELECT value ->> 'state' = 'done' FROM ige_switches WHERE name = 'adoption'))
+         WHERE m.lease_token IS NOT NULL AND m.lease_expires_at < now()
            AND NOT COALESCE((SELECT (value ->> 'on')::boolean FROM ige_switches WHERE name = 'stop'), false)
-         ORDER BY m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 DESC NULLS LAST,
-                  COALESCE(GREATEST(m.not_before, m.next_attempt_at), '-infinity'), m.id
          LIMIT 100) AS due
 
 -- name: due_promises

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from psycopg.errors import UniqueViolation
+from psycopg.errors import ReadOnlySqlTransaction, UniqueViolation
 
 from ige_pipeline.delivery.forecast import Forecast, sustained_per_second
 from ige_pipeline.delivery.lease import Lease
@@ -21,6 +21,8 @@ from ige_pipeline.settings import Settings
 
 _QUERIES = load(__package__, "outbox.sql")
 _LOCK_CLASS = 0x16E
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError, ReadOnlySqlTransaction)
+"""What a database says that is gone, or was made a standby: another connection may lead to one that can be written."""
 LOOK_GOOD_FOR_S = 0.25
 """Seconds for which a last look holds: what has not begun to be posted by then is looked at again."""
 
@@ -136,7 +138,7 @@ class Outbox:
 
         A run that has nothing left to do looks after those that died since it began.
         """
-        find = self._claim_probe if probing else lambda: self._claim_unrivalled(at_most)
+        find = self._claim_probe if probing else lambda: self._claim_worn_last(at_most)
         leases = find()
         return find() if not leases and self.recover() else leases
 
@@ -150,9 +152,15 @@ class Outbox:
         last = [] if row is None else self._claim_unrivalled(1, probing=True, only=row["id"])
         return last or self._claim_unrivalled(1, probing=True)
 
-    def _claim_unrivalled(self, at_most: int, *, probing: bool = False, only: int | None = None) -> list[Lease]:
+    def _claim_worn_last(self, at_most: int) -> list[Lease]:
+        """What outlived more than one run may be what killed them: the others go first."""
+        return self._claim_unrivalled(at_most, worn=False) or self._claim_unrivalled(1, worn=True)
+
+    def _claim_unrivalled(
+        self, at_most: int, *, probing: bool = False, only: int | None = None, worn: bool | None = None
+    ) -> list[Lease]:
         """Two runs may at the same moment pick two messages to one person: the table refuses one, which looks again."""
-        asked = {"at_most": at_most, "probing": probing, "only": only}
+        asked = {"at_most": at_most, "probing": probing, "only": only, "worn": worn}
         while True:
             try:
                 with unflushed(self._conn):
@@ -195,13 +203,29 @@ class Outbox:
                 settled = self._mark(ended)
                 told = attempts(ended, settled, run_id=self._run_id)
                 self._conn.execute(_QUERIES["record_attempts"], {"attempts": told})
-        except (psycopg.OperationalError, psycopg.InterfaceError):
+        except AWAY:
             raise
         except psycopg.Error:
+            if len(ended) > 1:
+                return self._settle_each(ended)
             # A text that left must not count as unsent because its attempt cannot be written down.
             self._mark(ended)
             raise
         self._keep_promises(ended, settled)
+        return settled
+
+    def _settle_each(self, ended: Sequence[Ended]) -> dict[int, Settled]:
+        """What is wrong with one row must not have its neighbours posted again: it alone stays unwritten."""
+        settled, wrong = dict[int, Settled](), list[psycopg.Error]()
+        for each in ended:
+            try:
+                settled |= self.settle([each])
+            except AWAY:
+                raise
+            except psycopg.Error as error:
+                wrong.append(error)
+        if wrong:
+            raise wrong[0]
         return settled
 
     def written(self, ended: Sequence[Ended]) -> dict[int, Settled]:

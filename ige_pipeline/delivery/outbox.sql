@@ -50,7 +50,8 @@ SELECT s.id, %(run_id)s, s.attempts, gen_random_uuid(), now(), 'Expired',
 -- name: claim_due
 -- As many as may be posted now, in their turn: priority plus a point for each hour of waiting. Never one of somebody who
 -- already has one leased, nor two of one person, nor any while the endpoint's circuit is open, but for the probe. One
--- whose run died comes alone: it may be what killed it, and others beside it would pay. The claim spends an attempt.
+-- whose run died comes alone: it may be what killed it, and others beside it would pay. One whose runs died again and
+-- again (`worn`) is asked for by itself, when nothing else is due. The claim spends an attempt.
 WITH due AS (
     SELECT m.id, m.contractor_id, m.last_error IS NOT DISTINCT FROM 'run_died' AS survivor,
            m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 AS turn
@@ -69,6 +70,8 @@ WITH due AS (
        AND (%(probing)s
             OR NOT EXISTS (SELECT 1 FROM ige_circuits k WHERE k.endpoint = %(endpoint)s AND k.state <> 'closed'))
        AND (%(only)s::bigint IS NULL OR m.id = %(only)s)
+       AND (%(worn)s::boolean IS NULL
+            OR %(worn)s = (m.last_error IS NOT DISTINCT FROM 'run_died' AND m.attempts > 1))
      ORDER BY m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 DESC NULLS LAST,
               COALESCE(GREATEST(m.not_before, m.next_attempt_at), '-infinity'), m.id
      LIMIT %(at_most)s
@@ -186,7 +189,8 @@ SELECT now() AS now,
                           AND s.lifted_at IS NULL)) AS opted_out
 
 -- name: settle
--- Ends, or puts off, whatever has gathered; each row only for the run that holds it. The database adds delays to its own
+-- Ends, or puts off, whatever has gathered; each row only for the run that holds it, but for one: what was accepted under
+-- the row's key while nobody holds it any more was sent, and must not be sent again. The database adds delays to its own
 -- clock. What would come due only when it has expired expires now. What spent no attempt gets it back.
 UPDATE ai_proactive_messages m
    SET sent_at = CASE WHEN s.ends = 'sent' THEN NOW() END,
@@ -207,11 +211,14 @@ UPDATE ai_proactive_messages m
                    ELSE (held.due_at - make_interval(secs => %(expire_after_hours)s::float8 * 3600))::timestamp
                         >= COALESCE(own.created_at, own.updated_at) END AS expires
           FROM unnest(%(ids)s::bigint[], %(tokens)s::uuid[], %(ends)s::text[], %(reasons)s::text[],
-                      %(delays)s::float8[], %(untils)s::timestamptz[], %(gives_back)s::boolean[])
-               AS told (id, token, ends, reason, delay, until, gives_back)
+                      %(delays)s::float8[], %(untils)s::timestamptz[], %(gives_back)s::boolean[], %(keys)s::uuid[])
+               AS told (id, token, ends, reason, delay, until, gives_back, key)
          CROSS JOIN LATERAL (SELECT COALESCE(told.until, now() + make_interval(secs => told.delay)) AS due_at) held
           JOIN ai_proactive_messages own ON own.id = told.id) AS s
- WHERE m.id = s.id AND m.lease_token = s.token AND m.sent_at IS NULL
+ WHERE m.id = s.id AND m.sent_at IS NULL
+   AND (m.lease_token = s.token
+        OR (s.ends = 'sent' AND m.lease_token IS NULL AND m.idempotency_key = s.key
+            AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL))
 RETURNING m.id, m.next_attempt_at, m.expired_at IS NOT NULL AS expired, m.last_error
 
 -- name: written
@@ -255,12 +262,14 @@ SELECT t.message_id, t.run_id, t.attempt, t.lease_token, t.claimed_at, t.posted_
 
 -- name: reserve_pace
 -- Start to start, shared by all runs: each takes the next free moments, one after the other, and waits for them. There
--- are none while the endpoint's circuit is open, but for the probe.
+-- are none while the endpoint's circuit is open, but for the probe. A moment that lies further ahead than any number of
+-- runs could have taken was written before the server's clock was set back.
 INSERT INTO ige_pace AS p (endpoint, next_at)
 SELECT %(endpoint)s::text, now() + make_interval(secs => %(moments)s / %(messages_per_second)s::float8)
  WHERE %(probing)s OR NOT EXISTS (SELECT 1 FROM ige_circuits k WHERE k.endpoint = %(endpoint)s AND k.state <> 'closed')
 ON CONFLICT (endpoint) DO UPDATE
-   SET next_at = GREATEST(now(), p.next_at) + make_interval(secs => %(moments)s / %(messages_per_second)s::float8)
+   SET next_at = GREATEST(now(), LEAST(p.next_at, now() + make_interval(secs => 60 + 10 / %(messages_per_second)s::float8)))
+                 + make_interval(secs => %(moments)s / %(messages_per_second)s::float8)
 RETURNING GREATEST(0, EXTRACT(EPOCH FROM p.next_at - now()) - %(moments)s / %(messages_per_second)s::float8)::float8
           AS wait_s
 
@@ -296,6 +305,7 @@ SELECT COALESCE((SELECT value ->> 'state' = 'done' FROM ige_switches WHERE name 
        EXISTS (SELECT 1
                  FROM ai_proactive_messages m
                 WHERE m.sent_at > NOW() - interval '1 hour'
+                  AND m.sent_at <= NOW()
                   AND NOT m.sent_by_us
                   AND NOT EXISTS (SELECT 1
                                     FROM ige_delivery_attempts a

@@ -46,9 +46,19 @@ def rescreen(
 
 
 def could_not_be_asked(error: BaseException) -> Postponed:
-    """What cannot be evaluated is not sent; it keeps its attempt and is looked at again in a quarter of an hour."""
+    """What cannot be evaluated is not sent; it keeps its attempt and is looked at again in a quarter of an hour.
+
+    That nobody answered says nothing of the message: the run ends, and the next one asks again.
+    """
     reason = {"reason": "unevaluated", "observed": type(error).__name__, "limit": "an answer"}
-    return Postponed((reason,), delay=_LOOK_AGAIN)
+    return Postponed((reason,), delay=timedelta(0) if _nobody_answered(error) else _LOOK_AGAIN)
+
+
+def _nobody_answered(error: BaseException) -> bool:
+    """Whether the connection is what broke. A statement that waited too long for a lock was answered: with a no."""
+    if isinstance(error, psycopg.OperationalError):
+        return error.sqlstate is None or error.sqlstate.startswith(("57P", "08"))
+    return isinstance(error, psycopg.InterfaceError)
 
 
 def _screen(

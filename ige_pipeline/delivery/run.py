@@ -128,12 +128,13 @@ class Run:
         """Claim for the moments and slots we have, and post what nothing speaks against; False where nothing is due."""
         at_most = min(self._moments.held, self._slots.free, self._left)
         leases = self._outbox.claim(at_most, probing=self._trying)
+        alone = any(lease.survivor for lease in leases)
         with self._keeping_their_attempts(leases):
+            if alone:
+                # Before the safeguards are asked, for it may take a while.
+                self._drain_slots()
             going, ended = self._weigh(leases)
         self._write(ended)
-        alone = any(lease.survivor for lease in going)
-        if alone:
-            self._drain_slots()
         self._start_in_turn(going)
         if alone:
             self._drain_slots()

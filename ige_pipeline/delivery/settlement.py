@@ -73,6 +73,7 @@ def columns(ended: Sequence[Ended]) -> dict[str, list[Any]]:
         "delays": [row.delay.total_seconds() for row in rows],
         "untils": [row.until for row in rows],
         "gives_back": [row.gives_back for row in rows],
+        "keys": [each.lease.idempotency_key for each in ended],
     }
 
 

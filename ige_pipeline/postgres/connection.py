@@ -20,13 +20,11 @@ _KIND: dict[str, Any] = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
+    # What was sent and is not acknowledged is not covered by keepalives: the system alone would wait for 15 minutes.
+    "tcp_user_timeout": 25_000,
 }
 
 _SCHEMES = ("postgresql+psycopg2://", "postgresql+psycopg://", "postgresql+asyncpg://", "postgres://")
-# What says where a connection leads and who we are; the rest is the same for all of ours.
-_WHERE = frozenset(
-    {"host", "hostaddr", "port", "dbname", "user", "options", "sslmode", "sslrootcert", "sslcert", "sslkey"}
-)
 _UNREADABLE = (
     "IGE_DATABASE_URL cannot be read: write it as postgresql://user:password@host:5432/name, with %40 for an @ and "
     "%2F for a / in the password."
@@ -106,7 +104,8 @@ def _prepare(conn: Connection) -> None:
 
 def another(conn: Connection) -> Callable[[], Connection]:
     """Return what opens another connection to the same database, as the same role, even once this one is cut."""
-    known: dict[str, Any] = {name: value for name, value in conn.info.get_parameters().items() if name in _WHERE}
+    ours = {*_KIND, "connect_timeout"}
+    known: dict[str, Any] = {name: value for name, value in conn.info.get_parameters().items() if name not in ours}
     return partial(connect, "postgresql://", **known, password=conn.info.password)
 
 

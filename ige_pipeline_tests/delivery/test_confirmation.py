@@ -75,7 +75,12 @@ def test_it_waits_for_no_pace(conn: Conn, database_url: str) -> None:
 
     with outbox_on(database_url) as outbox, closing(Slots(endpoint, count=1)) as slots:
         confirm_first(
-            conn, outbox, slots, report, screen=lambda leases: rescreen(conn, leases, OURS, consent_needed=False)
+            conn,
+            outbox,
+            slots,
+            report,
+            screen=lambda leases: rescreen(conn, leases, OURS, consent_needed=False),
+            write=lambda ended: (outbox.settle(ended), None),
         )
 
     assert endpoint.posted == [confirming]
@@ -352,3 +357,34 @@ def test_a_run_that_is_under_way_confirms_before_anything_else_that_waits(conn: 
 
     assert sorted(endpoint.posted) == sorted([*others, confirmation(conn)])
     assert endpoint.posted.index(confirmation(conn)) < len(others)
+
+
+def test_none_follows_one_that_found_the_endpoint_wrong_and_its_call_counts(conn: Conn) -> None:
+    for number in (NUMBER, "+12125550198"):
+        waiting_for_answer(conn, phone=number)
+        reply(conn, "STOP", settings=OURS, sender=number)
+    endpoint = FakeEndpoint(Answered(404))
+
+    report = run(conn, endpoint)
+
+    assert (len(endpoint.posted), report.posted, report.fault) == (1, 1, "http_404")
+    assert one(conn.execute("SELECT state FROM ige_circuits"))["state"] == "open"
+
+
+def test_one_that_was_accepted_while_connections_were_cut_is_not_posted_again(conn: Conn, database_url: str) -> None:
+    _, confirming = opted_out(conn)
+
+    class Cutting(FakeEndpoint):
+        def answer(self, sendable: Sendable, *, key: str) -> Reply:
+            if not self.posted:
+                conn.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                             "WHERE pid <> pg_backend_pid() AND datname = current_database()")  # fmt: skip
+            return super().answer(sendable, key=key)
+
+    endpoint = Cutting()
+    with connect(database_url) as own, pytest.raises(psycopg.OperationalError):
+        run(own, endpoint)
+    run(conn, endpoint)
+
+    assert endpoint.posted == [confirming]
+    assert message(conn, confirming)["sent_at"] is not None

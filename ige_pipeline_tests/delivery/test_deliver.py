@@ -14,7 +14,9 @@ from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.outbox import Standing
 from ige_pipeline.delivery.outcome import Dead, Delivered, EndpointFault, Outcome, Postponed, Retry
 from ige_pipeline.delivery.reply import Answered, Broken, Refused, Unreached
+from ige_pipeline.delivery.settlement import Ended, Sent
 from ige_pipeline.delivery.slots import Landed
+from ige_pipeline.delivery.tally import seen
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.delivery.fakes import (
@@ -345,9 +347,21 @@ def test_a_probe_whose_post_broke_our_own_loop_lets_another_run_look_at_once() -
     assert outbox.circuit.state == "open"
 
 
-@pytest.mark.parametrize("error", [KeyError("a fact"), psycopg.OperationalError("timeout"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    ("error", "minutes"),
+    [
+        (KeyError("a fact"), 15),
+        (psycopg.errors.LockNotAvailable("timeout"), 15),
+        (KeyboardInterrupt(), 15),
+        # Nobody answered: nothing is known against the message, and the next run asks again.
+        (psycopg.OperationalError("the connection is lost"), 0),
+        (psycopg.errors.AdminShutdown("terminating"), 0),
+        (psycopg.InterfaceError("the connection is closed"), 0),
+    ],
+    ids=lambda each: type(each).__name__,
+)
 def test_when_the_safeguards_cannot_answer_the_run_ends_and_every_message_keeps_its_attempt(
-    error: BaseException,
+    error: BaseException, minutes: int
 ) -> None:
     outbox, endpoint, clock = FakeOutbox(leases(3)), FakeEndpoint(), FakeClock()
 
@@ -362,7 +376,7 @@ def test_when_the_safeguards_cannot_answer_the_run_ends_and_every_message_keeps_
     for _, outcome in outbox.settled:
         assert isinstance(outcome, Postponed)
         assert [reason["reason"] for reason in outcome.reasons] == ["unevaluated"]
-        assert outcome.delay == timedelta(minutes=15)
+        assert outcome.delay == timedelta(minutes=minutes)
 
 
 def test_a_message_that_alone_finds_the_endpoint_wrong_dies_of_it_and_opens_nothing() -> None:
@@ -402,3 +416,27 @@ def test_who_is_sure_that_nobody_else_sends_may_say_so_but_a_stop_is_a_stop() ->
     require_permission(a_standing(other_sender=True), sure)
     with pytest.raises(Refusal):
         require_permission(a_standing(other_sender=True, stopped=True), sure)
+
+
+def test_one_whose_run_died_is_weighed_when_all_others_are_over_so_that_no_safeguard_is_out_of_date() -> None:
+    outbox = FakeOutbox([*leases(1), make_lease(message_id=2, contractor_id=2, survivor=True)])
+    endpoint, clock = FakeEndpoint(), FakeClock()
+    slots = FakeSlots(endpoint, clock, count=5, takes_s=9)
+    under_way: list[int] = []
+
+    def screen(leases: Sequence[Lease]) -> list[Outcome | None]:
+        under_way.append(slots.busy)
+        return [None for _ in leases]
+
+    deliver_from(outbox, endpoint, screen=screen, clock=clock, slots=slots)
+
+    assert under_way == [0, 0]
+
+
+def test_a_suspect_that_is_answered_as_before_tells_of_itself_and_not_of_the_endpoint() -> None:
+    sent = Sent(NOON, 5, Answered(404))
+    suspect = Ended(make_lease(suspect=True), Retry(timedelta(seconds=5), "http_404"), sent)
+    other = Ended(make_lease(), EndpointFault("http_404"), sent)
+
+    assert (seen([suspect]).calls, seen([suspect]).failures, seen([suspect]).fault) == (1, 0, None)
+    assert (seen([suspect, other]).failures, seen([suspect, other]).fault) == (1, "http_404")

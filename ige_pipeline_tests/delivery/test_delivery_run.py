@@ -30,6 +30,14 @@ from ige_pipeline_tests.factories import ago, make_contractor, make_message
 FAST = {"messages_per_second": 1000, "max_messages_per_run": 1000, "delivery_concurrency": 1}
 
 
+REFUSES_TO_MARK = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.sent_at IS NOT NULL AND NEW.id IN (SELECT id FROM unmarkable) THEN RAISE EXCEPTION 'no'; END IF;
+    RETURN NEW;
+END $$"""
+
+
 class PickyEndpoint(FakeEndpoint):
     """An endpoint that fails for some and does something before it answers."""
 
@@ -89,8 +97,9 @@ def test_a_message_that_killed_its_run_seven_times_is_dead_without_another_post(
     message_id = waiting(conn)
     bystander = waiting(conn, priority=1)
 
-    def dies(_sendable: Sendable) -> None:
-        raise MemoryError
+    def dies(sendable: Sendable) -> None:
+        if sendable.message_id == message_id:
+            raise MemoryError
 
     for _ in range(MAX_ATTEMPTS):
         with pytest.raises(MemoryError):
@@ -99,7 +108,7 @@ def test_a_message_that_killed_its_run_seven_times_is_dead_without_another_post(
     run(database_url, last)
 
     assert message(conn, message_id)["dead_reason"] == "attempts_exhausted"
-    assert last.posted == [bystander]
+    assert (last.posted, sent(conn)) == ([], [bystander])
 
 
 def test_seven_failures_with_their_waits_end_a_message(conn: Connection, database_url: str) -> None:
@@ -432,3 +441,68 @@ def test_books_that_find_no_database_for_as_long_as_leases_last_say_so(conn: Con
 
     assert waited == pytest.approx(60, abs=0.3)
     assert sum(naps.taken) == waited, "The next one does not wait as long again."
+
+
+def test_a_row_that_cannot_be_marked_has_none_of_its_neighbours_posted_again(
+    conn: Connection, database_url: str
+) -> None:
+    ids = [waiting(conn) for _ in range(10)]
+    conn.execute("CREATE TABLE unmarkable AS SELECT %s::bigint AS id", [ids[4]])
+    conn.execute(REFUSES_TO_MARK)
+    conn.execute("CREATE TRIGGER refuses BEFORE UPDATE ON ai_proactive_messages FOR EACH ROW EXECUTE FUNCTION refuse()")
+    endpoint = FakeEndpoint()
+
+    for _ in range(2):
+        with pytest.raises(psycopg.errors.RaiseException):
+            run(database_url, endpoint, delivery_concurrency=10, messages_per_second=100_000)
+
+    assert {each for each in endpoint.posted if endpoint.posted.count(each) > 1} == {ids[4]}
+    assert sent(conn) == sorted({*ids} - {ids[4]})
+
+
+def test_messages_that_killed_two_runs_let_the_others_go_first(conn: Connection, database_url: str) -> None:
+    killers = [waiting(conn, priority=99, last_error="run_died", attempts=2) for _ in range(3)]
+    good = [waiting(conn, priority=1) for _ in range(2)]
+    endpoint = FakeEndpoint()
+
+    run(database_url, endpoint, delivery_concurrency=10)
+
+    assert endpoint.posted == [*good, *killers]
+
+
+def test_books_that_cannot_be_written_end_the_run_before_its_first_post(conn: Connection, database_url: str) -> None:
+    waiting(conn)
+    with outbox_on(database_url) as outbox, pytest.raises(Refusal, match="standby"):
+        Books(
+            outbox,
+            Breaker(conn, endpoint="host:1", lease_seconds=60),
+            reopen=lambda: connect(database_url, options="-c default_transaction_read_only=on"),
+            patience_s=60,
+        )
+
+
+def test_books_that_were_made_read_only_are_opened_again_until_they_can_be_written(
+    conn: Connection, database_url: str
+) -> None:
+    message_id = waiting(conn)
+    modes, naps, opened = iter(["off", "on", "off"]), Naps(), list[Connection]()
+
+    def reopen() -> Connection:
+        opened.append(connect(database_url, options=f"-c default_transaction_read_only={next(modes)}"))
+        return opened[-1]
+
+    with outbox_on(database_url) as outbox:
+        books = Books(
+            outbox,
+            Breaker(conn, endpoint="host:1", lease_seconds=60),
+            reopen=reopen,
+            patience_s=60,
+            sleep=naps,
+        )
+        [lease] = outbox.claim()
+        opened[0].execute("SET default_transaction_read_only = on")
+        books.write([Ended(lease, Delivered(), SENT)])
+        books.close()
+
+    assert sent(conn) == [message_id]
+    assert naps.taken == [0.2]

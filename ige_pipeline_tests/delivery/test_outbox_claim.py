@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ige_pipeline.delivery.lease import Lease
-from ige_pipeline.delivery.outcome import Delivered
+from ige_pipeline.delivery.outcome import Delivered, EndpointFault
 from ige_pipeline.postgres.connection import Connection, connect
 from ige_pipeline_tests.delivery.fakes import awake, in_minutes
 from ige_pipeline_tests.delivery.outboxes import (
@@ -237,3 +237,16 @@ def test_a_lock_of_the_same_number_in_another_database_keeps_nothing_alive(
 
         with outbox_on(database_url) as outbox:
             assert claimed(outbox).attempt == 2
+
+
+def test_the_probe_is_the_last_in_line_that_did_not_find_the_endpoint_wrong_itself(
+    conn: Connection, database_url: str
+) -> None:
+    other, last = waiting(conn, priority=50), waiting(conn, priority=1)
+
+    with outbox_on(database_url) as outbox:
+        [lease] = outbox.claim(probing=True)
+        settle(outbox, lease, EndpointFault("http_404"), SENT)
+        [again] = outbox.claim(probing=True)
+
+    assert (lease.message_id, again.message_id) == (last, other)

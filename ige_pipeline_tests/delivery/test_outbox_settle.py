@@ -29,6 +29,7 @@ from ige_pipeline_tests.delivery.outboxes import (
     message,
     outbox_on,
     settle,
+    two_outboxes,
     waiting,
 )
 
@@ -229,3 +230,32 @@ def test_earlier_rate_limits_are_counted_so_that_the_wait_can_double(conn: Conne
             settle(outbox, lease, limited, Sent(NOON, 5, Answered(429)))
 
     assert met == [(1, 0), (1, 1), (1, 2)]
+
+
+@pytest.mark.parametrize("again", ["nobody", "another run"])
+def test_what_was_accepted_is_sent_although_its_lease_was_taken_from_us_unless_another_run_has_it(
+    conn: Connection, database_url: str, again: str
+) -> None:
+    message_id = waiting(conn)
+
+    with two_outboxes(database_url) as (one, two):
+        lease = claimed(one)
+        conn.execute("UPDATE ai_proactive_messages SET lease_expires_at = now()")
+        two.recover()
+        if again == "another run":
+            claimed(two)
+        settled = settle(one, lease, Delivered(), SENT)
+
+    assert settled is (again == "nobody")
+    assert (message(conn, message_id)["sent_at"] is not None) is settled
+
+
+def test_what_was_taken_from_us_is_put_off_by_nobody(conn: Connection, database_url: str) -> None:
+    waiting(conn)
+
+    with two_outboxes(database_url) as (one, two):
+        lease = claimed(one)
+        conn.execute("UPDATE ai_proactive_messages SET lease_expires_at = now()")
+        two.recover()
+
+        assert not settle(one, lease, Dead("http_400"), None)

@@ -24,7 +24,7 @@ from ige_pipeline_tests.delivery.outboxes import (
     two_outboxes,
     waiting,
 )
-from ige_pipeline_tests.factories import ago
+from ige_pipeline_tests.factories import ago, make_contractor, make_message
 
 
 def expire(conn: Connection, *, adopted: bool = True) -> int:
@@ -192,3 +192,19 @@ def test_the_backlog_tells_due_from_waiting_from_leased(conn: Connection, databa
 
     assert timedelta(minutes=now.pop("oldest_minutes")) > timedelta(minutes=119)
     assert now == {"unsent": 4, "due": 1, "leased": 1, "waiting": 2, "held_for_adoption": 0}
+
+
+def test_a_moment_from_before_the_clock_was_set_back_is_waited_for_no_longer_than_any_run_would(
+    conn: Connection, database_url: str
+) -> None:
+    with outbox_on(database_url) as outbox:
+        outbox.reserve_pace()
+        conn.execute("UPDATE ige_pace SET next_at = now() + interval '1 hour'")
+
+        assert (outbox.reserve_pace() or 0) <= 60 + 10 / 0.5
+
+
+def test_a_row_that_says_it_will_be_sent_in_years_gives_nobody_away(conn: Connection) -> None:
+    make_message(conn, make_contractor(conn), sent_at="2099-01-01")
+
+    assert not standing(conn).other_sender

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ige_pipeline.postgres.connection import Database, connect, describe, normalise_url
+from ige_pipeline.postgres.connection import Database, another, connect, describe, normalise_url
 from ige_pipeline.refusal import Refusal
 
 
@@ -101,3 +101,12 @@ def test_the_session_keeps_the_time_zone_of_the_database(database_url: str) -> N
         row = conn.execute("SELECT current_setting('timezone') AS zone").fetchone()
 
     assert row == {"zone": "Asia/Kolkata"}
+
+
+def test_another_connection_is_of_the_same_kind_in_every_respect(database_url: str) -> None:
+    url = database_url + ("&" if "?" in database_url else "?") + "target_session_attrs=read-write&connect_timeout=3"
+    with connect(url) as one, another(one)() as other:
+        known, same = one.info.get_parameters(), other.info.get_parameters()
+
+    assert (same["target_session_attrs"], same["tcp_user_timeout"]) == ("read-write", "25000")
+    assert {name for name in known if known[name] != same.get(name)} <= {"connect_timeout"}
