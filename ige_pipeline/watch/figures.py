@@ -33,7 +33,7 @@ class Figures:
     """How everything stood at `asked_at`, by the database's clock.
 
     `batches` are the newest first; `open_circuits` maps an endpoint to its reason. A job is silent since it last
-    succeeded, None where it never did.
+    succeeded; where it never did, since there was something to do for it, None where there is not.
     """
 
     asked_at: datetime
@@ -50,6 +50,8 @@ class Figures:
     stopped: bool = False
     delivery_silent_minutes: float | None = None
     scheduling_silent_minutes: float | None = None
+    never_delivered: bool = True
+    never_scheduled: bool = True
 
 
 def read(conn: Connection) -> Figures:
@@ -73,6 +75,8 @@ def read(conn: Connection) -> Figures:
         stopped=silence["stopped"],
         delivery_silent_minutes=_minutes(silence["delivery_minutes"]),
         scheduling_silent_minutes=_minutes(silence["scheduling_minutes"]),
+        never_delivered=silence["never_delivered"],
+        never_scheduled=silence["never_scheduled"],
     )
 
 

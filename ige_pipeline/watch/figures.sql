@@ -54,18 +54,26 @@ SELECT count(*) AS messages
 
 -- name: silence
 -- Minutes since either job last did what it is for, and whether a person stopped all sending. A long delivery run lives as
--- long as it delivers, and after a stop the time counts from its end. Nothing is said where there never was a success.
+-- long as it delivers, and after a stop the time counts from its end. Where there never was a success it counts from the
+-- first batch or from when `ige migrate` first saw this database: a daemon that was never started is dead, too.
 SELECT COALESCE((stop.value ->> 'on')::boolean, false) AS stopped,
-       EXTRACT(EPOCH FROM now() - GREATEST(success.at, delivered.at, stop.changed_at)) / 60 AS delivery_minutes,
-       EXTRACT(EPOCH FROM now() - batch.at) / 60 AS scheduling_minutes
+       success.at IS NULL AS never_delivered,
+       batch.closed_at IS NULL AS never_scheduled,
+       CASE WHEN COALESCE(success.at, batch.opened_at, home.changed_at) IS NOT NULL
+            THEN EXTRACT(EPOCH FROM now() - GREATEST(COALESCE(success.at, LEAST(batch.opened_at, home.changed_at)),
+                                                     delivered.at, stop.changed_at)) / 60
+       END AS delivery_minutes,
+       EXTRACT(EPOCH FROM now() - COALESCE(batch.closed_at, LEAST(batch.opened_at, home.changed_at))) / 60
+       AS scheduling_minutes
   FROM (SELECT 1) AS one
   LEFT JOIN ige_last_success success ON success.job = 'delivery'
-  LEFT JOIN ige_switches stop ON stop.name = 'stop' AND success.at IS NOT NULL
+  LEFT JOIN ige_switches stop ON stop.name = 'stop'
+  LEFT JOIN ige_switches home ON home.name = 'home'
   LEFT JOIN LATERAL (SELECT max(a.ended_at) AS at
                        FROM ige_delivery_attempts a
                       WHERE a.ended_at > now() - interval '1 hour'
-                        AND a.outcome = 'Delivered') delivered ON success.at IS NOT NULL
-  LEFT JOIN LATERAL (SELECT COALESCE(max(b.closed_at), min(b.opened_at)) AS at
+                        AND a.outcome = 'Delivered') delivered ON true
+  LEFT JOIN LATERAL (SELECT max(b.closed_at) AS closed_at, min(b.opened_at) AS opened_at
                        FROM ige_batches b
                       WHERE NOT b.dry_run
                         AND NOT b.triggers <@ %(promised)s::text[]) batch ON true

@@ -5,15 +5,18 @@ To add one, write a function here and name it in CHECKS; Dagster, `ige status` a
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 
 from ige_pipeline.delivery.forecast import Forecast, sustained_per_second
 from ige_pipeline.settings import Settings
 from ige_pipeline.watch.figures import Figures
-from ige_pipeline.watch.usual import ENOUGH, is_unusual
+from ige_pipeline.watch.usual import is_unusual
 
 # Of fewer nothing can be said.
 _ENOUGH_POSTS = 10
 _ENOUGH_CANDIDATES = 20
+# Nobody after a day of hours with several each means something; after a few hours with one each it is chance.
+_DAY_OF_BATCHES, _SEVERAL = 24, 5
 # Twice the interval of each job, in minutes.
 _TWO_RUNS, _TWO_HOURS = 10.0, 120.0
 
@@ -70,7 +73,8 @@ def _circuit(seen: Figures, _limits: Settings) -> Judged:
 def _candidates(seen: Figures, _limits: Settings) -> Judged:
     """A batch that finds nobody is fine, unless there always was somebody."""
     found, *earlier = [batch.candidates for batch in seen.batches] or [0]
-    silent = found == 0 and len(earlier) >= ENOUGH and min(earlier) > 0
+    usual = len(earlier) >= _DAY_OF_BATCHES and min(earlier) > 0 and median(earlier) >= _SEVERAL
+    silent = found == 0 and usual
     if not silent:
         return Judged(passed=True, value=found, limit=None, sentence=f"The newest batch found {found} candidates.")
     sentence = (
@@ -111,18 +115,21 @@ def _pace(seen: Figures, limits: Settings) -> Judged:
 def _delivery_deadman(seen: Figures, _limits: Settings) -> Judged:
     if seen.stopped:
         return Judged(passed=True, value=0.0, limit=_TWO_RUNS, sentence="All sending is stopped, and no run expected.")
-    return _deadman("delivery run", seen.delivery_silent_minutes, limit=_TWO_RUNS)
+    return _deadman("delivery run", seen.delivery_silent_minutes, limit=_TWO_RUNS, never=seen.never_delivered)
 
 
 def _scheduling_deadman(seen: Figures, _limits: Settings) -> Judged:
-    return _deadman("hourly batch", seen.scheduling_silent_minutes, limit=_TWO_HOURS)
+    return _deadman("hourly batch", seen.scheduling_silent_minutes, limit=_TWO_HOURS, never=seen.never_scheduled)
 
 
-def _deadman(what: str, silent: float | None, *, limit: float) -> Judged:
-    """A job that never ran is none that died; what waits for it is seen by `oldest_due`."""
+def _deadman(what: str, silent: float | None, *, limit: float, never: bool) -> Judged:
+    """Between `ige migrate` and the first run somebody is still setting things up, for two hours at most."""
     if silent is None:
         return Judged(passed=True, value=0.0, limit=limit, sentence=f"No {what} has been asked for yet.")
+    limit = _TWO_HOURS if never else limit
     told = f"The last {what} that succeeded was {silent:.0f} min ago"
+    if never:
+        told = f"No {what} has ever succeeded, {silent:.0f} min after there was reason for one"
     if silent <= limit:
         return Judged(passed=True, value=silent, limit=limit, sentence=f"{told}.")
     then = (

@@ -59,6 +59,18 @@ def test_a_draft_is_sent_only_after_somebody_approved_it(conn: Conn, terminal: T
     )
 
 
+def test_the_audit_tells_that_a_text_was_edited_and_holds_none(conn: Conn, terminal: Terminal) -> None:
+    _, draft = drafted(conn, terminal)
+    text = terminal.json("drafts", "show", str(draft))["text"]
+
+    assert terminal.type("drafts", "edit", str(draft), "--text", text.replace(".", "!", 1)).exit_code == 0
+
+    (audit,) = conn.execute("SELECT action, detail FROM ige_audit").fetchall()
+    assert (audit["action"], audit["detail"]["decision"]) == ("edit draft", draft)
+    assert audit["detail"]["before"].startswith("sha256:")
+    assert not [word for word in text.split() if len(word) > 3 and word in str(audit["detail"])]
+
+
 def test_while_a_draft_waits_no_second_one_is_written(conn: Conn, terminal: Terminal) -> None:
     _, draft = drafted(conn, terminal)
 

@@ -111,6 +111,23 @@ def test_scheduling_is_silent_since_the_last_whole_batch_that_came_to_its_end(co
     assert (none_ended, read(conn).scheduling_silent_minutes) == pytest.approx((300, 200), abs=0.5)
 
 
+def test_where_no_run_ever_succeeded_silence_counts_from_the_first_batch_or_the_first_migration(
+    conn: Connection,
+) -> None:
+    conn.execute(
+        "INSERT INTO ige_switches (name, value, changed_by, changed_at) "
+        "VALUES ('home', '{}', 'test', now() - interval '200 minutes')"
+    )
+    migrated = read(conn)
+    make_batch(conn, triggers=["high_priority_goal"])
+    conn.execute("UPDATE ige_batches SET opened_at = now() - interval '300 minutes'")
+    begun = read(conn)
+
+    for seen, minutes in ((migrated, 200), (begun, 300)):
+        assert (seen.never_delivered, seen.never_scheduled) == (True, True)
+        assert (seen.delivery_silent_minutes, seen.scheduling_silent_minutes) == pytest.approx((minutes,) * 2, abs=0.5)
+
+
 def test_arrivals_and_what_is_unsent_are_counted_for_the_pace(conn: Connection) -> None:
     for _ in range(48):
         waiting(conn)

@@ -10,7 +10,7 @@ from ige_pipeline.settings import Settings
 from ige_pipeline.watch.figures import BatchFigures, Figures
 from ige_pipeline.watch.judge import CHECKS, judge
 
-FINE = Figures(asked_at=datetime(2026, 11, 24, 3, tzinfo=UTC))
+FINE = Figures(asked_at=datetime(2026, 11, 24, 3, tzinfo=UTC), never_delivered=False, never_scheduled=False)
 
 
 def batches(*found: int, blocked: float = 0.5) -> tuple[BatchFigures, ...]:
@@ -28,7 +28,7 @@ def test_all_checks_pass_on_a_new_installation() -> None:
         ("oldest_due", {"due": 3, "oldest_due_minutes": 121.0}, "could have left 121 min ago"),
         ("failure_share", {"posted": 10, "failed": 3}, "3 of 10 POSTs of the last hour failed"),
         ("circuit", {"open_circuits": {"n8n.example": "http_404"}}, "Sending pauses to n8n.example (http_404)"),
-        ("candidates", {"batches": batches(0, 9, 8, 7, 6, 5, 4)}, "Batch 7 found nobody, and each of the 6 before it"),
+        ("candidates", {"batches": batches(0, *[9, 5, 1] * 8)}, "Batch 25 found nobody, and each of the 24 before it"),
         (
             "blocked_share",
             {"batches": (BatchFigures(9, 100, 100), *batches(*[100] * 8))},
@@ -48,6 +48,16 @@ def test_all_checks_pass_on_a_new_installation() -> None:
             "scheduling_deadman",
             {"scheduling_silent_minutes": 121.0},
             "The last hourly batch that succeeded was 121 min ago",
+        ),
+        (
+            "delivery_deadman",
+            {"delivery_silent_minutes": 120.1, "never_delivered": True},
+            "No delivery run has ever succeeded, 120 min after there was reason for one: see that",
+        ),
+        (
+            "scheduling_deadman",
+            {"scheduling_silent_minutes": 121.0, "never_scheduled": True},
+            "No hourly batch has ever succeeded, 121 min after",
         ),
         ("model_spend", {"spent_today_usd": 16.01}, "16.01 of 20 USD a day"),
     ],
@@ -69,13 +79,16 @@ def test_each_check_fails_from_its_limit_on_and_says_what_to_look_at(
         {"posted": 9, "failed": 9},
         {"posted": 10, "failed": 2},
         # Nobody was found before, either; or it is too early to tell.
-        {"batches": batches(0, 9, 8, 0, 6, 5, 4)},
-        {"batches": batches(0, 9, 8, 7, 6, 5)},
+        {"batches": batches(0, *[9, 0, 9] * 8)},
+        {"batches": batches(0, *[9] * 23)},
+        # Where there are one or two an hour, an hour without any is no wonder.
+        {"batches": batches(0, *[1] * 24)},
         {"batches": (BatchFigures(9, 19, 19), *batches(*[100] * 8))},
         {"spent_today_usd": 16.0},
         {"arrivals_per_hour": 1028.0, "unsent": 9000},
         {"delivery_silent_minutes": 10.0, "scheduling_silent_minutes": 120.0},
         {"delivery_silent_minutes": 999.0, "stopped": True},
+        {"delivery_silent_minutes": 119.0, "never_delivered": True},
     ],
 )
 def test_at_its_limit_or_where_too_little_is_known_a_check_passes(seen: dict[str, Any]) -> None:
