@@ -27,13 +27,18 @@ _LARGEST_FORM = 64 * 1024
 _MOST_FIELDS = 1_000
 
 
-def guarded(desk: Desk, view: View) -> Endpoint:
-    """Make an endpoint of a view: only for visitors, changes only by those who may, from our own forms."""
+def guarded(desk: Desk, view: View, *, changes: bool = False) -> Endpoint:
+    """Make an endpoint of a view: only for visitors, changes only by those who may, from our own forms.
+
+    `changes` marks a page that asks whether a change is meant: it is shown only to those who may make it.
+    """
 
     async def endpoint(request: Request) -> Response:
         visitor, cookie = visitor_of(desk, request)
         if visitor is None:
             return _to_login(request)
+        if changes and not visitor.may_change:
+            return _only_looking()
         try:
             response = await _let_in(desk, view, request, visitor)
         except Malformed as wrong:
@@ -51,7 +56,7 @@ async def _let_in(desk: Desk, view: View, request: Request, visitor: Visitor) ->
         if not from_here(request) or not is_form_mark((form.get("mark") or [""])[0], visitor, desk.access.key):
             return _sorry(403, "This form is not one of ours", "Go back, load the page again, and send it once more.")
         if not visitor.may_change:
-            return _sorry(403, "You may look, not change", "Your role is viewer: ask an operator.")
+            return _only_looking()
     asked = partial(
         Ask,
         visitor=visitor,
@@ -62,6 +67,10 @@ async def _let_in(desk: Desk, view: View, request: Request, visitor: Visitor) ->
         fragment=request.headers.get("hx-request") == "true",
     )
     return await run_in_threadpool(_answer, desk, view, asked, changing=request.method == "POST")
+
+
+def _only_looking() -> Response:
+    return _sorry(403, "You may look, not change", "Your role is viewer: ask an operator.")
 
 
 def _answer(desk: Desk, view: View, asked: Callable[..., Ask], *, changing: bool) -> Response:

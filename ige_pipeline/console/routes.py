@@ -83,7 +83,10 @@ def application(desk: Desk) -> Starlette:
     """Return the console by itself; its addresses begin behind /console."""
     pages: list[BaseRoute] = [Route(path, guarded(desk, view)) for path, view in READ.items()]
     for path, (asks, does) in CHANGE.items():
-        pages += [Route(path, guarded(desk, asks), methods=["GET"]), Route(path, guarded(desk, does), methods=["POST"])]
+        pages += [
+            Route(path, guarded(desk, asks, changes=True), methods=["GET"]),
+            Route(path, guarded(desk, does), methods=["POST"]),
+        ]
     return Starlette(
         routes=[
             Mount("/static", app=StaticFiles(packages=[("ige_pipeline.console", "static")])),

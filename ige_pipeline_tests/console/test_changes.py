@@ -39,6 +39,7 @@ def test_a_stop_says_why(conn: Conn, operator: Person) -> None:
 def test_a_viewer_may_change_nothing(conn: Conn, viewer: Person, path: str) -> None:
     before = one(conn.execute("SELECT count(*) AS deeds FROM ige_audit"))
 
+    assert viewer.client.get(f"/console{path}").status_code == 403
     answer = viewer.client.post(f"/console{path}", data={"mark": mark_of(viewer.open("/")), "reason": "x", "id": "1"})
 
     assert answer.status_code == 403
