@@ -16,8 +16,9 @@ printf 'whsec_%s\n' "$(openssl rand -base64 32)" | once secrets/webhook_secret
 for name in inbound_token console_proxy_secret; do openssl rand -hex 24 | once "secrets/$name"; done
 # The proxy proves to the console that it asked for the login.
 printf 'proxy_set_header X-Ige-Console-Secret "%s";\n' "$(cat secrets/console_proxy_secret)" | once secrets/nginx/console.conf
-# Yours to fill. Without a webhook, delivery refuses and touches no row; without a key the built-in templates write.
-for empty in webhook_url openai_api_key; do [ -e "secrets/$empty" ] || : > "secrets/$empty"; done
+# Yours to fill. Without a webhook, delivery refuses and touches no row; without a key the built-in templates write;
+# without an address for alerts nobody is told when something fails, and the service `watch` counts as unhealthy.
+for empty in webhook_url openai_api_key alert_webhook_url; do [ -e "secrets/$empty" ] || : > "secrets/$empty"; done
 [ -e production.env ] || cp production.env.example production.env
 [ -e ige.toml ] || cp ../ige.toml.example ige.toml
 

@@ -1,5 +1,6 @@
 """The production files name only what exists: variables, secrets, commands, files, and each other."""
 
+import os
 import re
 import shlex
 import shutil
@@ -46,6 +47,9 @@ def known_variables() -> set[str]:
 
 def parsed(words: list[str]) -> click.Context:
     """Let the program's own parser read its words; it raises for what it does not know."""
+    if words[0] == "sh":
+        (ours,) = re.findall(r"\b(ige [^;]+);", words[2])
+        return parsed(ours.split())
     command: click.Command = PROGRAMS[Path(words[0]).name]
     context = click.Context(command, info_name=words[0])
     arguments = [HERE.get(word, word) for word in words[1:]]
@@ -59,9 +63,8 @@ def parsed(words: list[str]) -> click.Context:
 @pytest.mark.parametrize("name", sorted(ours()))
 def test_every_command_of_the_compose_file_is_one_that_its_program_understands(name: str) -> None:
     assert parsed(command_of(name))
-    test = services()[name].get("healthcheck", {}).get("test", ["CMD", "ige", "status"])
-    if test[1] in PROGRAMS:
-        assert parsed([str(word) for word in test[1:]])
+    if "test" in services()[name]["healthcheck"] and health_of(name)[0] in PROGRAMS:
+        assert parsed(health_of(name))
 
 
 def test_a_command_that_is_mistyped_is_noticed() -> None:
@@ -81,8 +84,45 @@ def test_every_variable_of_the_compose_file_is_one_of_ours(name: str) -> None:
 def test_only_where_runs_start_are_the_secrets_of_the_application() -> None:
     holders = {name for name in ours() if {"IGE_DATABASE_URL_FILE", "OPENAI_API_KEY_FILE"} & set(environment_of(name))}
 
-    assert holders == {"code", "migrate", "serve"}
+    assert holders == {"code", "migrate", "serve", "watch"}
     assert environment_of("migrate").keys() == {"IGE_DATABASE_URL_FILE"}
+
+
+def test_whoever_asks_the_checks_knows_where_alerts_are_posted() -> None:
+    told = "IGE_ALERT_WEBHOOK_URL_FILE"
+    units = {path.stem for path in UNITS if any(told in line for line in unit(path)["Environment"])}
+
+    assert {name for name in ours() if told in environment_of(name)} == {"code", "watch"}
+    assert units == {"ige-code", "ige-watch"}
+
+
+def test_what_watches_needs_no_process_of_dagster() -> None:
+    assert services()["watch"]["depends_on"].keys() == {"grant"}
+    assert "DAGSTER_POSTGRES_URL_FILE" not in environment_of("watch")
+    assert not re.search("dagster|ige-code", (DEPLOY / "systemd" / "ige-watch.service").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("ended_with", "healthy"), [(0, True), (1, True), (2, False), (124, False)])
+def test_a_watch_that_cannot_ask_or_has_nobody_to_tell_is_unhealthy(
+    tmp_path: Path, ended_with: int, *, healthy: bool
+) -> None:
+    """Round the loop once: the third program that it calls ends it."""
+    here = [word.replace("$$", "$").replace("/tmp/", f"{tmp_path}/") for word in command_of("watch")]  # noqa: S108
+    asked = [word.replace("$$", "$").replace("/tmp/", f"{tmp_path}/") for word in health_of("watch")]  # noqa: S108
+    for name, does in (("timeout", f"exit {ended_with}"), ("sleep", "kill $PPID")):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\n{does}\n")
+        program.chmod(0o755)
+
+    ended = subprocess.run(here, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=False)  # noqa: S603 - ours
+
+    assert ended.returncode < 0
+    assert (subprocess.run(asked, check=False).returncode == 0) is healthy  # noqa: S603 - ours
+
+
+def health_of(name: str) -> list[str]:
+    """What Docker asks a service with."""
+    return [str(word) for word in services()[name]["healthcheck"]["test"][1:]]
 
 
 @pytest.mark.parametrize("name", sorted(ours()))
@@ -149,9 +189,18 @@ def test_a_unit_runs_what_its_program_understands_with_variables_of_ours(path: P
     assert keys["User"] == ["ige"]
 
 
+def test_the_target_starts_everything_and_a_timer_has_its_service() -> None:
+    wanted = set(unit(DEPLOY / "systemd" / "ige.target")["Wants"][0].split())
+    timers = {path.name for path in (DEPLOY / "systemd").glob("*.timer")}
+    timed = {name.replace(".timer", ".service") for name in timers}
+
+    assert wanted == {path.name for path in UNITS} - timed | timers
+    assert timed <= {path.name for path in UNITS}
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd on this machine")
 def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
-    for path in [*UNITS, DEPLOY / "systemd" / "ige.target"]:
+    for path in (DEPLOY / "systemd").glob("ige*"):
         text = path.read_text(encoding="utf-8").replace("/opt/ige/bin/", f"{shutil.which('true')} ")
         (tmp_path / path.name).write_text(text)
 
