@@ -4,17 +4,15 @@ It passes quiet hours, a pause, the caps and the pace as well, and nothing else:
 consent that was revoked, and a stop of all sending hold it like any other.
 """
 
-import random
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 
-from ige_pipeline.delivery.backoff import Try, decide
+from ige_pipeline.delivery.ending import HELD_UP, came_back, held_back
 from ige_pipeline.delivery.lease import Lease
+from ige_pipeline.delivery.look import LOOKS
 from ige_pipeline.delivery.marks import Write
-from ige_pipeline.delivery.outbox import LOOK_GOOD_FOR_S, Outbox
-from ige_pipeline.delivery.outcome import Cancelled, Outcome, Postponed
-from ige_pipeline.delivery.pace import elapsed
-from ige_pipeline.delivery.settlement import Ended, Sent
+from ige_pipeline.delivery.outbox import Outbox
+from ige_pipeline.delivery.outcome import Cancelled, Outcome
+from ige_pipeline.delivery.settlement import Ended
 from ige_pipeline.delivery.slots import Slots
 from ige_pipeline.delivery.tally import DeliveryReport, is_failure
 from ige_pipeline.postgres.connection import Connection
@@ -28,9 +26,6 @@ PASSES = frozenset({Reason.SUPPRESSED, Reason.PAUSED, Reason.QUIET_HOURS, Reason
 """What is looked past for a confirmation that holds. As a promised message the other caps and gaps are not its own."""
 OVER = Cancelled(({"reason": "confirmation_over", "observed": None, "limit": "5 minutes"},))
 """The opt-out was taken back, is older than five minutes, or is of another number than theirs."""
-_STOPPED = Postponed(({"reason": "stopped", "observed": "all sending was stopped", "limit": "ige start"},))
-# The look was old by then: it is taken anew with the next claim.
-_SUSPENDED = Postponed(({"reason": "lease_lost", "observed": None, "limit": None},), delay=timedelta(0))
 _LONG_S = 60.0
 
 
@@ -80,19 +75,14 @@ def _send(
     (found,) = screen([lease])
     if found is not None:
         return Ended(lease, found)
-    looked_at = elapsed()
-    look = outbox.may_post([lease])
-    if look.stopped or lease.message_id not in look.leased:
-        return Ended(lease, _STOPPED)
-    slots.start([lease], now=look.now, until=looked_at + LOOK_GOOD_FOR_S)
-    (landed,) = slots.landed(within_s=_LONG_S)
-    if landed.error is not None:
-        raise landed.error
-    if landed.sent is None:
-        return Ended(lease, _SUSPENDED)
-    return Ended(lease, _outcome(lease, landed.sent), landed.sent)
-
-
-def _outcome(lease: Lease, sent: Sent) -> Outcome:
-    jitter = random.random()  # noqa: S311 - it only has to differ between messages
-    return decide(sent.reply, Try(lease.attempt, sent.at, jitter, rate_limited=lease.rate_limited))
+    for _ in range(LOOKS):
+        look = outbox.may_post([lease])
+        if look.stopped or lease.message_id not in look.leased:
+            return Ended(lease, held_back(lease, look))
+        slots.start([lease], now=look.now, until=look.until)
+        (landed,) = slots.landed(within_s=_LONG_S)
+        if landed.error is not None:
+            raise landed.error
+        if landed.sent is not None:
+            return came_back(lease, landed.sent)
+    return Ended(lease, HELD_UP)

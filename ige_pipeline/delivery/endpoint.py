@@ -3,10 +3,12 @@
 import asyncio
 import json
 import re
+from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -27,6 +29,14 @@ _KEEP_ALIVE_S = 4.0
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\s*:\s*[!-~](?:[ -~]*[!-~])?\s*")
 
 
+InTime = Callable[[], bool]
+_IN_TIME: ContextVar[InTime] = ContextVar("in_time")
+
+
+class TooLate(Exception):  # noqa: N818 - nothing is wrong with it
+    """Nothing was sent: it took too long until there was a connection."""
+
+
 class Endpoint(Protocol):
     """Something that takes a message and says what came back."""
 
@@ -35,8 +45,8 @@ class Endpoint(Protocol):
         """The host it lies at, for pace and reports."""
         ...
 
-    async def post(self, sendable: Sendable, *, key: str, now: datetime) -> Reply:
-        """Send one message under its idempotency key."""
+    async def post(self, sendable: Sendable, *, key: str, now: datetime, in_time: InTime) -> Reply:
+        """Send one message under its idempotency key; TooLate where it is not `in_time` once connected."""
         ...
 
     async def aclose(self) -> None:
@@ -87,6 +97,23 @@ def check_target(target: Target) -> Target:
     return target
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Connections that are still wanted once they stand: a name and a handshake may have taken seconds."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - its name
+    ) -> aiohttp.connector.Connection:
+        connection = await super().connect(req, traces, timeout)
+        if not _IN_TIME.get()():
+            # It is kept: who tries again at once finds it open.
+            connection.release()
+            raise TooLate
+        return connection
+
+
 class WebhookEndpoint:
     """The real one, over one aiohttp session: no redirects, TLS verified, the read of an answer bounded to 2 kB.
 
@@ -112,8 +139,12 @@ class WebhookEndpoint:
             await self._session.close()
             self._session = None
 
-    async def post(self, sendable: Sendable, *, key: str, now: datetime) -> Reply:
-        """Send one message under its idempotency key and say what came back; never raises for the network."""
+    async def post(self, sendable: Sendable, *, key: str, now: datetime, in_time: InTime) -> Reply:
+        """Send one message under its idempotency key and say what came back; never raises for the network.
+
+        TooLate where it is not `in_time` right before the request would be written.
+        """
+        _IN_TIME.set(in_time)
         phone = self._phone(sendable.phone)
         if phone is None:
             return Refused("no_e164")
@@ -154,7 +185,7 @@ class WebhookEndpoint:
     def _opened(self) -> aiohttp.ClientSession:
         """Return the session; it is made in the event loop that posts."""
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S, socket_factory=self._gate.open)
+            connector = _Connector(limit=0, keepalive_timeout=_KEEP_ALIVE_S, socket_factory=self._gate.open)
             seconds = self._target.timeout_s
             self._session = aiohttp.ClientSession(
                 connector=connector,

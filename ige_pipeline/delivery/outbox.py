@@ -4,7 +4,6 @@ import copy
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -12,7 +11,9 @@ from psycopg.errors import ReadOnlySqlTransaction, UniqueViolation
 
 from ige_pipeline.delivery.forecast import Forecast, sustained_per_second
 from ige_pipeline.delivery.lease import Lease
+from ige_pipeline.delivery.look import AT_MOST_S, LastLook, good_until
 from ige_pipeline.delivery.outcome import Delivered
+from ige_pipeline.delivery.pace import elapsed
 from ige_pipeline.delivery.promise import keep_promises
 from ige_pipeline.delivery.settlement import Ended, Settled, attempts, columns
 from ige_pipeline.postgres.connection import Connection
@@ -23,8 +24,6 @@ _QUERIES = load(__package__, "outbox.sql")
 _LOCK_CLASS = 0x16E
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, ReadOnlySqlTransaction)
 """What a database says that is gone, or was made a standby: another connection may lead to one that can be written."""
-LOOK_GOOD_FOR_S = 0.25
-"""Seconds for which a last look holds: what has not begun to be posted by then is looked at again."""
 
 
 @dataclass(frozen=True)
@@ -35,19 +34,6 @@ class Standing:
     stopped: bool
     stop_reason: str | None
     other_sender: bool
-
-
-@dataclass(frozen=True)
-class LastLook:
-    """What was found right before requests leave: the database's now, and the messages whose lease is still ours.
-
-    `opted_out`: messages to numbers that opted out since the safeguards were asked.
-    """
-
-    now: datetime
-    stopped: bool
-    leased: frozenset[int]
-    opted_out: frozenset[int] = frozenset()
 
 
 def standing(conn: Connection) -> Standing:
@@ -99,7 +85,7 @@ class Outbox:
             "lock_class": _LOCK_CLASS,
             "lease_seconds": settings.lease_seconds,
             "expire_after_hours": settings.expire_after_hours,
-            "outlasts_seconds": settings.post_timeout_seconds + LOOK_GOOD_FOR_S,
+            "outlasts_seconds": settings.post_timeout_seconds + AT_MOST_S,
             "messages_per_second": settings.messages_per_second,
             "region": settings.default_region,
         }
@@ -190,9 +176,11 @@ class Outbox:
             "tokens": [each.token for each in leases],
             "phones": [each.phone for each in leases],
         }
+        asked = elapsed()
         row = self._conn.execute(_QUERIES["may_post"], self._values | mine).fetchone() or {}
+        until = good_until(asked=asked, answered=elapsed())
         opted_out = frozenset(row["opted_out"] or ())
-        return LastLook(row["now"], row["stopped"], frozenset(row["leased"] or ()) - opted_out, opted_out)
+        return LastLook(row["now"], until, row["stopped"], frozenset(row["leased"] or ()) - opted_out, opted_out)
 
     def settle(self, ended: Sequence[Ended]) -> dict[int, Settled]:
         """Write what became of messages whose lease is still ours, and each attempt in any case; return those rows."""

@@ -3,41 +3,39 @@
 It never waits for one message while another could be posted or written down.
 """
 
-import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
 
-import psycopg
-
-from ige_pipeline.delivery.backoff import MAX_ATTEMPTS, Try, decide
 from ige_pipeline.delivery.breaker import Breaker
+from ige_pipeline.delivery.ending import CIRCUIT_OPENED, HELD_UP, STOPPED, Screen, came_back, held_back, weigh
 from ige_pipeline.delivery.lease import Lease
+from ige_pipeline.delivery.look import LOOKS, LastLook
 from ige_pipeline.delivery.marks import Marks
-from ige_pipeline.delivery.outbox import LOOK_GOOD_FOR_S, LastLook, Outbox
-from ige_pipeline.delivery.outcome import Cancelled, Dead, Outcome, Postponed
+from ige_pipeline.delivery.outbox import Outbox
+from ige_pipeline.delivery.outcome import Outcome
 from ige_pipeline.delivery.pace import Moments, elapsed
-from ige_pipeline.delivery.reply import Refused
+from ige_pipeline.delivery.probe import Probe
 from ige_pipeline.delivery.rescreen import could_not_be_asked
-from ige_pipeline.delivery.settlement import Ended, Sent
+from ige_pipeline.delivery.settlement import Ended
 from ige_pipeline.delivery.slots import Landed, Slots
 from ige_pipeline.delivery.tally import DeliveryReport, is_failure
+from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
 
-Screen = Callable[[Sequence[Lease]], list[Outcome | None]]
 Progress = Callable[[Lease, Outcome], None]
 
-_STOPPED = Postponed(
-    ({"reason": "stopped", "observed": "all sending was stopped", "limit": "ige start"},), delay=timedelta(0)
-)
-_OPTED_OUT = Cancelled(({"reason": "suppressed", "observed": "opted out", "limit": "no opt-out for this number"},))
-_LEASE_LOST = Postponed(({"reason": "lease_lost", "observed": None, "limit": None},))
-_CIRCUIT_OPENED = Postponed(({"reason": "endpoint_paused", "observed": None, "limit": None},), delay=timedelta(0))
-_HELD_UP = Postponed(({"reason": "held_up", "observed": None, "limit": None},), delay=timedelta(0))
+_HOLDS_FOR = timedelta(seconds=15)
+"""What the safeguards said of a message that is looked at again holds for so long after its claim."""
 # A claim begins so long before its moment that the POST can start in it. At a fast pace so much of it is taken at once
 # that a claim is worth its while; at a slow one it is one moment.
 _AHEAD_S = 0.05
 _LONG_S = 60.0
+_IN_VAIN = (
+    "Nothing could be sent in time after the last look at the outbox: Postgres, or the way to the webhook, takes "
+    "seconds to answer. What was not sent is still due."
+)
 
 
 class Run:
@@ -61,9 +59,10 @@ class Run:
         self._clock = clock
         # Moments of the pace that are ours and not used yet: what ends without a POST uses none.
         self._moments = Moments(1 / settings.messages_per_second)
-        # Whether the one try of an open circuit is ours, and the message that was sent as it.
-        self._trying = False
-        self._probe: int | None = None
+        self._probe = Probe(breaker)
+        # How often a message could not leave in time, and whether nothing more may leave.
+        self._late: Counter[int] = Counter()
+        self._ending = False
 
     def work(self) -> None:
         """Post what is due; whatever ends the run, what left is waited for and written down."""
@@ -103,8 +102,7 @@ class Run:
         return wait_s
 
     def _take_the_probe(self) -> bool:
-        self._trying = self._breaker.take_probe()
-        if not self._trying:
+        if not self._probe.take():
             self._report.stands(self._breaker.read())
             return False
         self._reserve(1, probing=True)
@@ -127,13 +125,13 @@ class Run:
     def _post_some(self) -> bool:
         """Claim for the moments and slots we have, and post what nothing speaks against; False where nothing is due."""
         at_most = min(self._moments.held, self._slots.free, self._left)
-        leases = self._outbox.claim(at_most, probing=self._trying)
+        leases = self._outbox.claim(at_most, probing=self._probe.ours)
         alone = any(lease.survivor for lease in leases)
         with self._keeping_their_attempts(leases):
             if alone:
                 # Before the safeguards are asked, for it may take a while.
                 self._drain_slots()
-            going, ended = self._weigh(leases)
+            going, ended = weigh(leases, self._screen)
         self._write(ended)
         self._start_in_turn(going)
         if alone:
@@ -149,20 +147,12 @@ class Run:
             self._write([Ended(lease, could_not_be_asked(error)) for lease in leases])
             raise
 
-    def _weigh(self, leases: Sequence[Lease]) -> tuple[list[Lease], list[Ended]]:
-        """Tell those that nothing speaks against from those that end here, each with its reason."""
-        ended = [Ended(lease, unfit) for lease in leases if (unfit := _unfit(lease)) is not None]
-        fit = [lease for lease in leases if _unfit(lease) is None]
-        verdicts = self._screen(fit) if fit else []
-        ended += [Ended(lease, found) for lease, found in zip(fit, verdicts, strict=True) if found is not None]
-        return [lease for lease, found in zip(fit, verdicts, strict=True) if found is None], ended
-
     def _start_in_turn(self, going: Sequence[Lease]) -> None:
         """Let each go in its moment, or say why it does not."""
         while going and not self._report.stopped and (come := self._moments_come()):
             self._start(going[:come])
             going = going[come:]
-        why = _STOPPED if self._report.stopped else _CIRCUIT_OPENED
+        why = STOPPED if self._report.stopped else CIRCUIT_OPENED
         self._write([Ended(lease, why) for lease in going])
 
     def _moments_come(self) -> int:
@@ -174,18 +164,21 @@ class Run:
         return self._moments.come(self._clock())
 
     def _start(self, going: Sequence[Lease]) -> None:
-        """Look a last time, and let go what may, before that look is old."""
-        looked_at = self._clock()
-        look = self._outbox.may_post(going)
+        """Look a last time, and let go what may; each of these uses its moment."""
+        gone = self._let_go(going, self._outbox.may_post(going))
+        self._moments.use(len(gone))
+        self._probe.goes_as(gone)
+
+    def _let_go(self, going: Sequence[Lease], look: LastLook) -> list[Lease]:
+        """Post what nothing holds back, before that look is old, and write down why the others stay."""
         self._report.stopped |= look.stopped
-        mine = [] if look.stopped else [lease for lease in going if lease.message_id in look.leased]
-        if mine:
-            self._slots.start(mine, now=look.now, until=looked_at + LOOK_GOOD_FOR_S)
-            self._report.posted += len(mine)
-            self._moments.use(len(mine))
-            if self._trying:
-                self._probe, self._trying = mine[0].message_id, False
-        self._write([Ended(lease, _held_back(lease, look)) for lease in going if lease not in mine])
+        leased = frozenset[int]() if look.stopped else look.leased
+        gone = [lease for lease in going if lease.message_id in leased]
+        if gone:
+            self._slots.start(gone, now=look.now, until=look.until)
+            self._report.posted += len(gone)
+        self._write([Ended(lease, held_back(lease, look)) for lease in going if lease.message_id not in leased])
+        return gone
 
     def _wait_for_others(self) -> bool:
         """Nothing is due; but to whom something is being posted, something else may be due after it."""
@@ -200,33 +193,46 @@ class Run:
     def _settle(self, landed: Sequence[Landed]) -> None:
         """Have written down what came back, at once; what it says of the endpoint is waited for where it matters."""
         ended = [
-            _ended(each.lease, each.sent, probe=each.lease.message_id == self._probe)
+            came_back(each.lease, each.sent, probe=self._probe.is_among([each.lease]))
             for each in landed
             if each.sent is not None
         ]
         telling = any(each.probe or (each.sent and is_failure(each.sent.reply)) for each in ended)
         self._write(ended)
-        self._take_back([each.lease for each in landed if each.sent is None and each.error is None])
+        self._look_again([each.lease for each in landed if each.sent is None and each.error is None])
         self._count(all_of_it=telling)
-        if any(each.probe for each in ended):
-            self._end_the_probe(ended)
+        self._probe.is_over(ended)
         for each in landed:
             if each.error is not None:
                 raise each.error
 
-    def _take_back(self, held_up: Sequence[Lease]) -> None:
-        """What we were suspended with after the last look has not left: whoever looks again may post it."""
-        self._report.posted -= len(held_up)
-        self._write([Ended(lease, _HELD_UP) for lease in held_up])
-        if any(lease.message_id == self._probe for lease in held_up):
-            self._breaker.return_probe()
-            self._probe = None
+    def _look_again(self, late: Sequence[Lease]) -> None:
+        """What had not left when its look was old gets another at once, for what took so long stands by now.
 
-    def _end_the_probe(self, ended: Sequence[Ended]) -> None:
-        """What did not leave told nothing of the endpoint: another message may be tried at once."""
-        self._probe = None
-        if any(each.probe and each.sent and isinstance(each.sent.reply, Refused) for each in ended):
-            self._breaker.return_probe()
+        Its moment has come already. After a long while the safeguards must be asked again, so it is given back.
+        """
+        if not late:
+            return
+        self._report.posted -= len(late)
+        self._late.update(lease.message_id for lease in late)
+        in_vain = max(self._late[lease.message_id] for lease in late) >= LOOKS
+        if in_vain or self._ending or (self._shut and not self._probe.is_among(late)):
+            self._give_back(late)
+            if in_vain and not self._ending:
+                raise Refusal(_IN_VAIN)
+            return
+        with self._keeping_their_attempts(late):
+            look = self._outbox.may_post(late)
+        self._give_back([lease for lease in late if look.now - lease.claimed_at > _HOLDS_FOR])
+        self._let_go([lease for lease in late if look.now - lease.claimed_at <= _HOLDS_FOR], look)
+
+    def _give_back(self, late: Sequence[Lease]) -> None:
+        self._write([Ended(lease, HELD_UP) for lease in late])
+        self._probe.give_back(late)
+
+    @property
+    def _shut(self) -> bool:
+        return self._report.circuit.state != "closed"
 
     def _write(self, ended: Sequence[Ended]) -> None:
         if ended:
@@ -241,40 +247,16 @@ class Run:
                 self._progress(each.lease, each.outcome)
             if marked.circuit is not None:
                 self._report.stands(marked.circuit)
-        if self._report.circuit.state != "closed" and not self._trying:
+        if self._shut and not self._probe.ours:
             self._moments.drop()
 
     def _drain(self) -> None:
+        self._ending = True
         self._drain_slots()
-        if self._trying or self._probe is not None:
-            # Without a database it is given back by the end of its lease.
-            with suppress(psycopg.OperationalError):
-                self._breaker.return_probe()
+        self._probe.drop()
 
     def _drain_slots(self) -> None:
         """Wait until nothing is under way and all of it is written down."""
         while self._slots.busy:
             self._settle(self._slots.landed(within_s=_LONG_S))
         self._count(all_of_it=True)
-
-
-def _held_back(lease: Lease, look: LastLook) -> Outcome:
-    if look.stopped:
-        return _STOPPED
-    return _OPTED_OUT if lease.message_id in look.opted_out else _LEASE_LOST
-
-
-def _ended(lease: Lease, sent: Sent, *, probe: bool) -> Ended:
-    # Jitter only has to differ between messages; nothing secret hangs on it.
-    jitter = random.random()  # noqa: S311
-    this = Try(lease.attempt, sent.at, jitter, rate_limited=lease.rate_limited, suspect=lease.suspect, probe=probe)
-    return Ended(lease, decide(sent.reply, this), sent, probe)
-
-
-def _unfit(lease: Lease) -> Outcome | None:
-    """What no safeguard needs to be asked about."""
-    if lease.attempt > MAX_ATTEMPTS:
-        return Dead("attempts_exhausted")
-    if not lease.message.strip():
-        return Dead("empty_text")
-    return None

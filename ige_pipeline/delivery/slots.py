@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ige_pipeline.delivery.endpoint import Endpoint
+from ige_pipeline.delivery.endpoint import Endpoint, TooLate
 from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.pace import elapsed
 from ige_pipeline.delivery.settlement import Sent
@@ -47,7 +47,7 @@ class Slots:
         return self._count - self.busy
 
     def start(self, leases: Sequence[Lease], *, now: datetime, until: float) -> None:
-        """Begin to post these now; what has not begun by `until`, for we were suspended, comes back as it is."""
+        """Begin to post these now; of what could not leave by `until` nothing is sent, and it comes back as it is."""
         self.busy += len(leases)
         self._loop.call_soon_threadsafe(self._begin, leases, now, until)
 
@@ -80,8 +80,11 @@ class Slots:
             self._landed.put(Landed(lease, None))
             return
         try:
-            reply = await self._endpoint.post(lease, key=str(lease.idempotency_key), now=now)
+            key = str(lease.idempotency_key)
+            reply = await self._endpoint.post(lease, key=key, now=now, in_time=lambda: self._clock() <= until)
             sent = Sent(at=now, duration_ms=round((self._clock() - began) * 1000), reply=reply)
+        except TooLate:
+            self._landed.put(Landed(lease, None))
         except BaseException as error:  # noqa: BLE001 - it is raised where the run can see it
             self._landed.put(Landed(lease, None, error))
         else:

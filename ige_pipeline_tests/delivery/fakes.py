@@ -1,6 +1,6 @@
 """Stand-ins for the outbox and the endpoint, and leases to hand around; written by hand, nothing is patched."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,13 +8,16 @@ from uuid import UUID, uuid4
 
 from ige_pipeline.delivery.breaker import Breaker
 from ige_pipeline.delivery.circuit import Circuit, Seen, after
+from ige_pipeline.delivery.ending import Screen
+from ige_pipeline.delivery.endpoint import InTime
 from ige_pipeline.delivery.lease import Lease
+from ige_pipeline.delivery.look import LastLook, good_until
 from ige_pipeline.delivery.marks import Marked, Marks
-from ige_pipeline.delivery.outbox import LastLook, Outbox
+from ige_pipeline.delivery.outbox import Outbox
 from ige_pipeline.delivery.outcome import Outcome
 from ige_pipeline.delivery.payload import Sendable
 from ige_pipeline.delivery.reply import Answered, Reply
-from ige_pipeline.delivery.run import Run, Screen
+from ige_pipeline.delivery.run import Run
 from ige_pipeline.delivery.settlement import Ended, Sent, Settled
 from ige_pipeline.delivery.slots import Landed, Slots
 from ige_pipeline.delivery.tally import DeliveryReport, accepted_at, seen
@@ -52,14 +55,23 @@ def leases(count: int) -> list[Lease]:
 class FakeOutbox(Outbox):
     """An outbox in a list: it hands out what is due, once, and remembers what it was told."""
 
-    def __init__(self, due: Iterable[Lease], *, wait_s: float = 0, stop_after: int | None = None) -> None:
+    def __init__(
+        self,
+        due: Iterable[Lease],
+        *,
+        wait_s: float = 0,
+        stop_after: int | None = None,
+        look_takes_s: float = 0,
+    ) -> None:
         self.due = list(due)
         self.settled: list[tuple[int, Outcome]] = []
         self.claims: list[int] = []
         self.lost: set[int] = set()
         self.late: list[int] = []
         self.circuit = Circuit()
-        self._wait_s, self._stop_after, self._looks = wait_s, stop_after, 0
+        self._wait_s, self.stop_after, self.looks = wait_s, stop_after, 0
+        self.on_look: Callable[[], None] = lambda: None
+        self.clock, self.look_takes_s = FakeClock(), look_takes_s
 
     def reserve_pace(self, moments: int = 1, *, probing: bool = False) -> float | None:
         del moments
@@ -76,9 +88,14 @@ class FakeOutbox(Outbox):
         return taken
 
     def may_post(self, leases: Sequence[Lease]) -> LastLook:
-        self._looks += 1
-        halted = self._stop_after is not None and self._looks > self._stop_after
-        return LastLook(NOON, halted, frozenset(each.message_id for each in leases) - self.lost)
+        self.looks += 1
+        self.on_look()
+        halted = self.stop_after is not None and self.looks > self.stop_after
+        asked = self.clock()
+        if self.look_takes_s:
+            self.clock.nap(self.look_takes_s)
+        until = good_until(asked=asked, answered=self.clock())
+        return LastLook(NOON, until, halted, frozenset(each.message_id for each in leases) - self.lost)
 
     def settle(self, ended: Sequence[Ended]) -> dict[int, Settled]:
         self.settled += [(each.lease.message_id, each.outcome) for each in ended]
@@ -151,8 +168,8 @@ class FakeEndpoint:
         self.keys.append(key)
         return self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
 
-    async def post(self, sendable: Sendable, *, key: str, now: datetime) -> Reply:
-        del now
+    async def post(self, sendable: Sendable, *, key: str, now: datetime, in_time: InTime) -> Reply:
+        del now, in_time
         return self.answer(sendable, key=key)
 
     async def aclose(self) -> None:
@@ -177,28 +194,33 @@ class FakeSlots(Slots):
     """Slots whose POSTs take so long by a clock of their own."""
 
     def __init__(self, endpoint: FakeEndpoint, clock: FakeClock, *, count: int, takes_s: float = 0) -> None:
-        self._fake, self._watch, self._count, self._takes_s = endpoint, clock, count, takes_s
+        self.endpoint, self.watch, self._count, self._takes_s = endpoint, clock, count, takes_s
         self.started: list[float] = []
         self._back: list[tuple[float, Landed]] = []
         self.busy = 0
         self.most = 0
+        self.connects_in_s = 0.0
 
     def start(self, leases: Sequence[Lease], *, now: datetime, until: float) -> None:
-        del until
-        self.started += [self._watch()] * len(leases)
-        for lease in leases:
-            sent = Sent(now, 5, self._fake.answer(lease, key=str(lease.idempotency_key)))
-            self._back.append((self._watch() + self._takes_s, Landed(lease, sent)))
         self.busy += len(leases)
+        if self.connects_in_s:
+            self.watch.nap(self.connects_in_s)
+        if self.watch() > until:
+            self._back += [(self.watch(), Landed(lease, None)) for lease in leases]
+            return
+        self.started += [self.watch()] * len(leases)
+        for lease in leases:
+            sent = Sent(now, 5, self.endpoint.answer(lease, key=str(lease.idempotency_key)))
+            self._back.append((self.watch() + self._takes_s, Landed(lease, sent)))
         self.most = max(self.most, self.busy)
 
     def landed(self, *, within_s: float) -> list[Landed]:
-        first = min((at for at, _ in self._back), default=self._watch() + within_s)
-        wait = min(within_s, max(first - self._watch(), 0))
+        first = min((at for at, _ in self._back), default=self.watch() + within_s)
+        wait = min(within_s, max(first - self.watch(), 0))
         if wait > 0:
-            self._watch.nap(wait)
-        over = [landed for at, landed in self._back if at <= self._watch()]
-        self._back = [each for each in self._back if each[0] > self._watch()]
+            self.watch.nap(wait)
+        over = [landed for at, landed in self._back if at <= self.watch()]
+        self._back = [each for each in self._back if each[0] > self.watch()]
         self.busy -= len(over)
         return over
 
@@ -232,7 +254,8 @@ def deliver_from(
     per_second: float = 0.5,
 ) -> DeliveryReport:
     """Run the loop over fakes, one POST at a time unless `slots` are given, and return its report."""
-    report, clock = DeliveryReport(), clock or FakeClock()
+    report = DeliveryReport()
+    outbox.clock = clock = clock or outbox.clock
     settings = Settings(max_messages_per_run=limit, messages_per_second=per_second)
     slots = slots or FakeSlots(endpoint, clock, count=1)
     breaker = FakeBreaker(outbox)

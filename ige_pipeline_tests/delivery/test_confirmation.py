@@ -12,7 +12,8 @@ from psycopg.rows import DictRow
 from ige_pipeline.delivery.confirmation import PASSES, confirm_first, standing_against
 from ige_pipeline.delivery.deliver import deliver
 from ige_pipeline.delivery.lease import Lease
-from ige_pipeline.delivery.outbox import LastLook, Outbox
+from ige_pipeline.delivery.look import LastLook
+from ige_pipeline.delivery.outbox import Outbox
 from ige_pipeline.delivery.payload import Sendable
 from ige_pipeline.delivery.reply import Answered, Lost, Reply
 from ige_pipeline.delivery.rescreen import rescreen

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -10,7 +10,9 @@ import pytest
 from ige_pipeline.delivery.backoff import MAX_ATTEMPTS
 from ige_pipeline.delivery.circuit import Circuit
 from ige_pipeline.delivery.deliver import require_permission
+from ige_pipeline.delivery.ending import HELD_UP, STOPPED
 from ige_pipeline.delivery.lease import Lease
+from ige_pipeline.delivery.look import LOOKS, good_until
 from ige_pipeline.delivery.outbox import Standing
 from ige_pipeline.delivery.outcome import Dead, Delivered, EndpointFault, Outcome, Postponed, Retry
 from ige_pipeline.delivery.reply import Answered, Broken, Refused, Unreached
@@ -160,20 +162,70 @@ def test_a_stop_is_seen_before_every_post_whatever_the_pace_and_the_slots(per_se
     assert len(given_back) + len(outbox.due) == 6
 
 
-def test_what_could_not_begin_before_its_last_look_was_old_is_given_back_and_does_not_count_as_posted() -> None:
-    outbox, endpoint, clock = FakeOutbox(leases(2)), FakeEndpoint(), FakeClock()
+def far_away(look_takes_s: float, *, connects_in_s: float = 0, due: int = 2) -> tuple[FakeOutbox, FakeSlots]:
+    """An outbox whose database, and slots whose webhook, take their time."""
+    clock = FakeClock()
+    slots = FakeSlots(FakeEndpoint(), clock, count=2)
+    slots.connects_in_s = connects_in_s
+    return FakeOutbox(leases(due), look_takes_s=look_takes_s), slots
 
-    class Suspended(FakeSlots):
-        def start(self, leases: Sequence[Lease], *, now: datetime, until: float) -> None:
-            del now, until
-            self.busy += len(leases)
-            self._back += [(self._watch(), Landed(lease, None)) for lease in leases]
 
-    report = deliver_from(outbox, endpoint, clock=clock, slots=Suspended(endpoint, clock, count=2))
+@pytest.mark.parametrize("look_takes_s", [0.3, 1.5])
+def test_behind_a_database_far_away_what_is_due_is_sent(look_takes_s: float) -> None:
+    outbox, slots = far_away(look_takes_s)
 
-    assert (endpoint.posted, report.posted) == ([], 0)
-    reasons = [outcome.reasons[0]["reason"] for _, outcome in outbox.settled if isinstance(outcome, Postponed)]
-    assert reasons == ["held_up", "held_up"]
+    deliver_from(outbox, slots.endpoint, clock=slots.watch, slots=slots)
+
+    assert slots.endpoint.posted == [1, 2]
+    assert [outcome for _, outcome in outbox.settled] == [Delivered(), Delivered()]
+
+
+def test_where_no_look_is_ever_fresh_the_run_ends_with_a_sentence_and_everything_is_still_due() -> None:
+    outbox, slots = far_away(2.5, due=1)
+
+    with pytest.raises(Refusal, match="Nothing could be sent in time after the last look"):
+        deliver_from(outbox, slots.endpoint, clock=slots.watch, slots=slots)
+
+    assert (slots.endpoint.posted, outbox.looks) == ([], LOOKS)
+    assert [outcome for _, outcome in outbox.settled] == [HELD_UP]
+
+
+def test_what_was_connected_only_when_its_look_was_old_goes_after_another_look_and_counts_once() -> None:
+    outbox, slots = far_away(0.01, connects_in_s=1, due=1)
+    outbox.on_look = lambda: setattr(slots, "connects_in_s", 0 if outbox.looks > 1 else 1)
+
+    report = deliver_from(outbox, slots.endpoint, clock=slots.watch, slots=slots)
+
+    assert (slots.endpoint.posted, outbox.looks, report.posted) == ([1], 2, 1)
+
+
+def test_a_stop_that_comes_while_we_connect_lets_nothing_out() -> None:
+    outbox, slots = far_away(0.01, connects_in_s=1, due=1)
+    outbox.stop_after = 1
+
+    report = deliver_from(outbox, slots.endpoint, clock=slots.watch, slots=slots)
+
+    assert (slots.endpoint.posted, report.posted, report.stopped) == ([], 0, True)
+    assert [outcome for _, outcome in outbox.settled] == [STOPPED]
+
+
+def test_what_hung_for_long_after_its_claim_is_given_back_so_that_the_safeguards_are_asked_again() -> None:
+    outbox, slots = far_away(0.01, connects_in_s=1, due=1)
+    outbox.due = [make_lease(claimed_at=NOON - timedelta(seconds=16))]
+
+    report = deliver_from(outbox, slots.endpoint, clock=slots.watch, slots=slots)
+
+    assert (slots.endpoint.posted, report.posted) == ([], 0)
+    assert [outcome for _, outcome in outbox.settled] == [HELD_UP]
+
+
+@pytest.mark.parametrize(
+    ("answered", "until"), [(10.0, 10.25), (11.0, 11.25), (11.9, 12.0), (20.0, 12.0)], ids=lambda each: f"{each:g}"
+)
+def test_a_look_holds_for_a_moment_after_its_answer_but_never_for_long_after_its_question(
+    answered: float, until: float
+) -> None:
+    assert good_until(asked=10.0, answered=answered) == until
 
 
 def test_what_was_claimed_when_the_circuit_opened_is_not_posted() -> None:

@@ -23,6 +23,7 @@ from ige_pipeline.postgres.connection import Connection, another, connect
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.delivery.fakes import ACCEPTED, FakeEndpoint, Naps, asleep, awake, in_minutes
+from ige_pipeline_tests.delivery.faraway import a_way_to
 from ige_pipeline_tests.delivery.outboxes import SENT, attempts, message, outbox_on, turn_switch, waiting
 from ige_pipeline_tests.factories import ago, make_contractor, make_message
 
@@ -506,3 +507,15 @@ def test_books_that_were_made_read_only_are_opened_again_until_they_can_be_writt
 
     assert sent(conn) == [message_id]
     assert naps.taken == [0.2]
+
+
+def test_a_database_a_third_of_a_second_away_holds_up_nothing(conn: Connection, database_url: str) -> None:
+    first, second = waiting(conn, priority=90), waiting(conn)
+
+    with a_way_to(database_url) as way:
+        # From here on every answer takes longer than a last look holds.
+        endpoint = PickyEndpoint(before=lambda _sendable: setattr(way, "each_way_s", 0.15))
+        report = run(way.url, endpoint, max_messages_per_run=2)
+
+    assert endpoint.posted == [first, second]
+    assert dict(report.counts) == {"Delivered": 2}

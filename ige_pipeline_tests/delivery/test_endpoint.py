@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from ige_pipeline.delivery.address import Gate
-from ige_pipeline.delivery.endpoint import Target, WebhookEndpoint, check_target
+from ige_pipeline.delivery.endpoint import Target, TooLate, WebhookEndpoint, check_target
 from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.payload import body
 from ige_pipeline.delivery.reply import Answered, Broken, Lost, Refused, Reply, Unreached
@@ -40,7 +40,7 @@ def posts(url: str, leases: Iterable[Lease], **over: Any) -> list[Reply]:
     async def talk() -> list[Reply]:
         endpoint = WebhookEndpoint(Target(url, **({"timeout_s": TIMEOUT_S} | over)))
         try:
-            return [await endpoint.post(lease, key="key-1", now=NOON) for lease in leases]
+            return [await endpoint.post(lease, key="key-1", now=NOON, in_time=lambda: True) for lease in leases]
         finally:
             await endpoint.aclose()
 
@@ -66,6 +66,26 @@ def test_a_message_arrives_once_under_its_key_as_json() -> None:
     assert isinstance(reply, Answered)
     assert [key for key, _ in receiver.posts] == ["key-1"]
     assert receiver.posts[0][1] == body(make_lease(), kind="flat", now=NOON)
+
+
+def test_nothing_is_sent_that_is_not_in_time_once_connected_and_the_connection_is_kept() -> None:
+    answers = iter([False, True])
+
+    async def twice(url: str) -> list[Reply]:
+        endpoint = WebhookEndpoint(Target(url, timeout_s=TIMEOUT_S))
+        try:
+            with pytest.raises(TooLate):
+                await endpoint.post(make_lease(), key="late", now=NOON, in_time=lambda: next(answers))
+            return [await endpoint.post(make_lease(), key="in time", now=NOON, in_time=lambda: next(answers))]
+        finally:
+            await endpoint.aclose()
+
+    # It serves one connection only.
+    with talking(lambda talk: talk.say(EMPTY_200)) as (url, asked):
+        (reply,) = asyncio.run(twice(url))
+
+    assert isinstance(reply, Answered)
+    assert [head.count(b"in time") for head in asked] == [2]
 
 
 def test_headers_carry_the_key_twice_the_auth_header_and_a_signature_that_verifies() -> None:

@@ -33,7 +33,8 @@ from ige_pipeline.delivery.cancel import cancel
 from ige_pipeline.delivery.circuit import Circuit
 from ige_pipeline.delivery.dead import redrive
 from ige_pipeline.delivery.lease import Lease
-from ige_pipeline.delivery.outbox import LastLook, Outbox, expire_stale
+from ige_pipeline.delivery.look import LastLook
+from ige_pipeline.delivery.outbox import Outbox, expire_stale
 from ige_pipeline.delivery.outcome import (
     Ambiguous,
     Cancelled,

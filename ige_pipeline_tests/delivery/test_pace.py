@@ -34,19 +34,19 @@ class PacedOutbox(FakeOutbox):
 
     def __init__(self, clock: FakeClock, *, apart_s: float, claims_take_s: Iterator[float]) -> None:
         super().__init__(leases(MESSAGES))
-        self._clock, self._apart_s, self._claims_take_s, self._next_at = clock, apart_s, claims_take_s, 0.0
+        self.clock, self._apart_s, self._claims_take_s, self._next_at = clock, apart_s, claims_take_s, 0.0
 
     def reserve_pace(self, moments: int = 1, *, probing: bool = False) -> float | None:
         del probing
-        first = max(self._clock(), self._next_at)
+        first = max(self.clock(), self._next_at)
         self._next_at = first + moments * self._apart_s
-        return first - self._clock()
+        return first - self.clock()
 
     def start_late(self, moments: int) -> None:
-        self._next_at = max(self._next_at, self._clock() + moments * self._apart_s)
+        self._next_at = max(self._next_at, self.clock() + moments * self._apart_s)
 
     def claim(self, at_most: int = 1, *, probing: bool = False) -> list[Lease]:
-        self._clock.nap(next(self._claims_take_s, 0.0))
+        self.clock.nap(next(self._claims_take_s, 0.0))
         return super().claim(at_most, probing=probing)
 
 

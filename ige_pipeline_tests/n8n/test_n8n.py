@@ -125,7 +125,7 @@ def test_a_repeat_is_answered_and_not_forwarded_even_twenty_at_once(address: str
     async def exchange() -> Reply:
         endpoint = WebhookEndpoint(Target(f"{address}/webhook/sms-outbound", auth_header=TOKEN))
         try:
-            return await endpoint.post(make_lease(), key="the-same-key", now=NOON)
+            return await endpoint.post(make_lease(), key="the-same-key", now=NOON, in_time=lambda: True)
         finally:
             await endpoint.aclose()
 
