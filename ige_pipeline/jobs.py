@@ -8,7 +8,7 @@ from ige_pipeline.delivery.ops import deliver_messages, expire_stale, schedule_m
 from ige_pipeline.delivery.report import FIRST_HOUR
 from ige_pipeline.generation.ops import generate_messages
 from ige_pipeline.housekeeping.ops import prune_dagster, tidy_ledger
-from ige_pipeline.inbound.ops import track_outcomes
+from ige_pipeline.inbound.ops import read_replies, track_outcomes
 from ige_pipeline.safeguards.ops import (
     screen_content,
     screen_content_shard,
@@ -142,12 +142,12 @@ def deliver_messages_job() -> None:
 
 
 @dg.job(
-    description="Write down what was done because of a message, and which messages nobody answered.",
+    description="Write down what was done because of a message, which messages nobody answered, and what replies tell.",
     tags={"ige/job": "outcomes", "dagster/max_runtime": "3000"},
 )
 def track_outcomes_job() -> None:
-    """One op, which may be run at any time: nothing is counted twice."""
-    track_outcomes()
+    """Two ops, which may be run at any time: nothing is counted twice."""
+    read_replies(track_outcomes())
 
 
 @dg.job(

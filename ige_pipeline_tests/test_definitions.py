@@ -53,7 +53,7 @@ def test_jobs_ops_schedules_and_sensors_keep_their_names() -> None:
         for schedule in repository.schedule_defs
     }
     assert ops == {
-        "track_outcomes_job": ["track_outcomes"],
+        "track_outcomes_job": ["track_outcomes", "read_replies"],
         "housekeep_job": ["tidy_ledger", "prune_dagster"],
         "deliver_messages_job": ["expire_stale", "deliver_messages", "report_backlog"],
         "schedule_messages_job": [

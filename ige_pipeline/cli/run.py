@@ -10,6 +10,7 @@ from ige_pipeline.cli.output import as_json, counts, say
 from ige_pipeline.delivery.circuit import fault_sentence
 from ige_pipeline.environment import Environment
 from ige_pipeline.inbound.outcomes import track_outcomes
+from ige_pipeline.inbound.read_replies import read_replies
 from ige_pipeline.ledger.sentence import of_reason
 from ige_pipeline.refusal import Refusal
 
@@ -91,12 +92,16 @@ def deliver(context: click.Context, overrides: dict[str, str], *, json_wanted: b
 def outcomes(*, json_wanted: bool) -> None:
     """Write down what was done because of a message, and which messages nobody answered; nothing is counted twice."""
     environment = Environment.of_process()
+    settings = environment.settings()
     with environment.checked_database().connect() as conn:
-        found = track_outcomes(conn, environment.settings())
+        found = track_outcomes(conn, settings)
+        read = read_replies(conn, settings, model=environment.model(settings))
     if json_wanted:
-        as_json(vars(found))
-    else:
-        say(f"Led to action: {found.led_to_action}. Ignored: {found.ignored}. Late receipts: {found.receipts}.")
+        as_json(vars(found) | {"read": read})
+        return
+    say(f"Led to action: {found.led_to_action}. Ignored: {found.ignored}. Late receipts: {found.receipts}.")
+    if settings.replies_read_by_model:
+        counts("Replies, by the model", read)
 
 
 def _schedule(as_of: datetime | None, overrides: dict[str, str], *, dry_run: bool, json_wanted: bool) -> None:

@@ -85,9 +85,11 @@ def _daemon_of(instance: "dg.DagsterInstance") -> Iterator[Finding]:
 
 
 def model(look: Surroundings) -> Iterator[Finding]:
-    """Where a key is set: it is valid and the model exists. Asking for that costs nothing."""
+    """Where a key is set, or a setting wants one: it is valid and the model exists. Asking for that costs nothing."""
     key = look.environment.get("OPENAI_API_KEY")
     if key is None:
+        if look.settings.replies_read_by_model:
+            yield Finding("No model reads replies: OPENAI_API_KEY is not set.", "Set it, or replies_read_by_model off.")
         return
     import openai  # noqa: PLC0415 - costs a second
 

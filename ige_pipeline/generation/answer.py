@@ -1,17 +1,18 @@
 """The model's answer: the shape that it must have, and what one answer amounts to."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ige_pipeline.generation.draft import Draft, Usage
-from ige_pipeline.generation.outcome import CutOff, Failed, Outcome, Refused, Written
+from ige_pipeline.generation.outcome import CutOff, Failed, Refused, Written
 from ige_pipeline.generation.price import Price
 from ige_pipeline.generation.untrusted import cleaned
 
 _TEXT_LIMIT = 2000
 _REASONING_LIMIT = 500
+T = TypeVar("T")
 
 
 class Answer(BaseModel):
@@ -31,8 +32,11 @@ RESPONSE_FORMAT: dict[str, Any] = {
 }
 
 
-def read(completion: Any, used: Usage, *, fact_keys: Iterable[str]) -> Outcome:
-    """Judge one chat completion. Compatible servers differ, so nothing about its shape is taken for granted."""
+def read(completion: Any, used: Usage, *, said: Callable[[str, Usage], T]) -> T | Refused | CutOff | Failed:
+    """Judge one chat completion: what it `said`, or why it said nothing.
+
+    Compatible servers differ, so nothing about its shape is taken for granted.
+    """
     choices = getattr(completion, "choices", None) or []
     message = getattr(choices[0], "message", None) if choices else None
     if message is None:
@@ -45,7 +49,8 @@ def read(completion: Any, used: Usage, *, fact_keys: Iterable[str]) -> Outcome:
     # A refusal arrives with HTTP 200 and without content.
     if getattr(message, "refusal", None):
         return Refused(used)
-    return _written(getattr(message, "content", None), used, fact_keys=frozenset(fact_keys))
+    content = getattr(message, "content", None)
+    return said(content if isinstance(content, str) else "", used)
 
 
 def usage(completion: Any, *, model: str, prompt_version: str, latency_ms: int, prices: Price) -> Usage:
@@ -68,9 +73,10 @@ def usage(completion: Any, *, model: str, prompt_version: str, latency_ms: int, 
     )
 
 
-def _written(content: object, used: Usage, *, fact_keys: frozenset[str]) -> Outcome:
+def written(content: str, used: Usage, *, fact_keys: frozenset[str]) -> Written | Failed:
+    """Read the text that was asked for; `fact_keys` are those that it may say it used."""
     try:
-        answer = Answer.model_validate_json(content if isinstance(content, str) else "")
+        answer = Answer.model_validate_json(content)
     except ValidationError:
         return Failed("model_malformed_answer", used)
     return Written(

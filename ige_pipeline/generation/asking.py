@@ -7,25 +7,26 @@ is kept, so that a process that dies has lost no more answers than it may have c
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TypeVar, TypeVarTuple
+from typing import Generic, TypeVar, TypeVarTuple
 
 import psycopg
 
 from ige_pipeline.generation.draft import Brief
 from ige_pipeline.generation.model import ModelWriter
-from ige_pipeline.generation.outcome import Failed, Outcome, Unpaid
+from ige_pipeline.generation.outcome import Failed, Fault, Outcome, Unpaid
 from ige_pipeline.generation.purse import Grant, Purse
 from ige_pipeline.ledger import spend
-from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.settings import Settings
 
 R = TypeVar("R")
+Q = TypeVar("Q")
+T = TypeVar("T")
 Given = TypeVarTuple("Given")
 
 
@@ -46,7 +47,7 @@ class Account:
     """Where the money comes from: the limits of one batch and of the day, over one connection."""
 
     conn: Connection
-    batch: Batch
+    batch: spend.Payer
     settings: Settings
 
     def fetch(self, needed: Decimal, wanted: Decimal) -> Grant:
@@ -72,9 +73,25 @@ def ask_for_all(questions: Sequence[Question], *, model: ModelWriter, account: A
     After a limit is reached, or a server says that it will refuse them all, nothing more is asked: what is left is kept
     with that outcome.
     """
+    put_to_all(questions, put=_put, model=model, account=account, keep=keep)
+
+
+async def _put(question: Question, model: ModelWriter, purse: Purse) -> Outcome:
+    return await model.write(question.brief, objections=question.objections, purse=purse)
+
+
+def put_to_all(
+    questions: Sequence[Q],
+    *,
+    put: Callable[[Q, ModelWriter, Purse], Awaitable[T | Fault]],
+    model: ModelWriter,
+    account: Account,
+    keep: Callable[[Sequence[tuple[Q, T | Fault]]], None],
+) -> None:
+    """Do the same with questions of any kind; `put` puts one to the model."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ige-keep") as thread:
         try:
-            asyncio.run(_Round(model, account, keep, thread, deque(questions)).run())
+            asyncio.run(_Round(put, model, account, keep, thread, deque(questions)).run())
         except ExceptionGroup as failed:
             # What went wrong is one thing, and whoever reports it knows how to say it without quoting a row.
             raise _first(failed) from None
@@ -86,14 +103,15 @@ def _first(failed: ExceptionGroup[Exception]) -> Exception:
 
 
 @dataclass
-class _Round:
+class _Round(Generic[Q, T]):
+    put: Callable[[Q, ModelWriter, Purse], Awaitable[T | Fault]]
     model: ModelWriter
     account: Account
-    keep: Keep
+    keep: Callable[[Sequence[tuple[Q, T | Fault]]], None]
     thread: ThreadPoolExecutor
-    waiting: deque[Question]
-    stopped: Outcome | None = None
-    gathered: list[Answered] = field(default_factory=list)
+    waiting: deque[Q]
+    stopped: Unpaid | Failed | None = None
+    gathered: list[tuple[Q, T | Fault]] = field(default_factory=list)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def run(self) -> None:
@@ -114,12 +132,12 @@ class _Round:
     async def _work(self, purse: Purse) -> None:
         while self.waiting and self.stopped is None:
             question = self.waiting.popleft()
-            outcome = await self.model.write(question.brief, objections=question.objections, purse=purse)
+            outcome = await self.put(question, self.model, purse)
             if isinstance(outcome, Unpaid) or (isinstance(outcome, Failed) and outcome.hopeless):
                 self.stopped = outcome
             await self._kept((question, outcome))
 
-    async def _kept(self, answered: Answered) -> None:
+    async def _kept(self, answered: tuple[Q, T | Fault]) -> None:
         """Return once the answer is kept: by us, or by whoever had the turn before and took it along."""
         self.gathered.append(answered)
         async with self.turn:

@@ -5,20 +5,21 @@ before it is made, and what every call took stays known.
 """
 
 import asyncio
-import json
 import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from ige_pipeline.generation import access, answer, faults, price, prompt
 from ige_pipeline.generation.draft import Brief
 from ige_pipeline.generation.faults import Again
-from ige_pipeline.generation.outcome import Failed, Outcome, Unpaid
+from ige_pipeline.generation.inquiry import Inquiry
+from ige_pipeline.generation.outcome import Failed, Fault, Outcome, Unpaid
 from ige_pipeline.generation.pace import Pace
 from ige_pipeline.generation.purse import Purse, bottomless
 
@@ -33,16 +34,15 @@ _LONGEST_PAUSE = 8.0
 # What a provider's own estimate comes to, before the answer says what it really was.
 _BYTES_PER_TOKEN = 4
 _USUAL_TOKENS_OUT = 150
-# The schema counts as input, too, and so does what a provider puts around each message.
-_BYTES_AROUND = len(json.dumps(answer.RESPONSE_FORMAT)) + 100
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
+class _Call(Generic[T]):
     """One question, its bounds, and the purse that pays for it."""
 
+    inquiry: Inquiry[T]
     body: dict[str, Any]
-    fact_keys: frozenset[str]
     tokens: float
     at_most: Decimal
     purse: Purse
@@ -117,11 +117,17 @@ class ModelWriter:
             self._client = None
 
     async def write(self, brief: Brief, *, objections: Sequence[str] = (), purse: Purse | None = None) -> Outcome:
-        """Ask for one text, when there is a free slot, a turn and the money. What the world does wrong is an outcome.
+        """Ask for one text."""
+        told = prompt.messages(brief, objections=objections, version=self.prompt_version, language=self._language)
+        said = partial(answer.written, fact_keys=prompt.fact_keys(brief))
+        return await self.ask(Inquiry(told, answer.RESPONSE_FORMAT, said, self.prompt_version), purse=purse)
+
+    async def ask(self, inquiry: Inquiry[T], *, purse: Purse | None = None) -> T | Fault:
+        """Ask when there is a free slot, a turn and the money. What the world does wrong is an outcome.
 
         Without a purse nothing limits what is spent.
         """
-        call = self._call_for(brief, objections, purse or bottomless())
+        call = self._call_for(inquiry, purse or bottomless())
         async with self._slots:
             if not await self._pace.admit(call.tokens, patience=self._total_seconds):
                 return Failed("model_rate_limited")
@@ -134,14 +140,13 @@ class ModelWriter:
             except TimeoutError:
                 return Failed("model_timeout")
 
-    def _call_for(self, brief: Brief, objections: Sequence[str], purse: Purse) -> _Call:
-        told = prompt.messages(brief, objections=objections, version=self.prompt_version, language=self._language)
-        body = {"model": self.model, "messages": told, "response_format": answer.RESPONSE_FORMAT}
-        size = _BYTES_AROUND + sum(len(message["content"].encode()) for message in told)
+    def _call_for(self, inquiry: Inquiry[T], purse: Purse) -> _Call[T]:
+        body = {"model": self.model, "messages": inquiry.messages, "response_format": inquiry.response_format}
+        size = inquiry.size
         at_most = self._prices.at_most(bytes_in=size, tokens_out=_MAX_TOKENS)
-        return _Call(body, prompt.fact_keys(brief), size / _BYTES_PER_TOKEN + _USUAL_TOKENS_OUT, at_most, purse)
+        return _Call(inquiry, body, size / _BYTES_PER_TOKEN + _USUAL_TOKENS_OUT, at_most, purse)
 
-    async def _persist(self, call: _Call, deadline: float) -> Outcome:
+    async def _persist(self, call: _Call[T], deadline: float) -> T | Fault:
         """Make the call that is paid for, and again while that may help, there is time, and it is paid for."""
         outcome = await self._settled(call)
         for retry in range(self._retries):
@@ -154,7 +159,7 @@ class ModelWriter:
             outcome = await self._settled(call)
         return Failed(outcome.reason) if isinstance(outcome, Again) else outcome
 
-    async def _wait(self, failed: Again, retry: int, call: _Call, deadline: float) -> bool:
+    async def _wait(self, failed: Again, retry: int, call: _Call[T], deadline: float) -> bool:
         """Wait before the next try; False where it would come too late. What the server asks for is waited."""
         pause = failed.after
         if pause is None:
@@ -165,11 +170,12 @@ class ModelWriter:
         await asyncio.sleep(pause)
         return await self._pace.admit(call.tokens, patience=left - pause)
 
-    async def _settled(self, call: _Call) -> Outcome | Again:
+    async def _settled(self, call: _Call[T]) -> T | Fault | Again:
         # Until we know better it took the most that it could: a call that timed out may have been charged.
         spent, tokens = call.at_most, call.tokens
         try:
-            outcome, charged = await self._ask(call)
+            asked = await self._ask(call)
+            outcome, charged = asked
             spent = spent if charged is None else charged
             if isinstance(outcome, Again) and outcome.after is not None:
                 # It holds for all, and also where this message is not tried again.
@@ -181,7 +187,7 @@ class ModelWriter:
             call.purse.settle(set_aside=call.at_most, spent=spent)
             self._pace.correct(estimated=call.tokens, used=tokens)
 
-    async def _ask(self, call: _Call) -> tuple[Outcome | Again, Decimal | None]:
+    async def _ask(self, call: _Call[T]) -> tuple[T | Fault | Again, Decimal | None]:
         """Make one call; return what came of it, and what it took in USD, None where nobody can know."""
         import openai  # noqa: PLC0415 - importing it costs a second
 
@@ -200,9 +206,9 @@ class ModelWriter:
         except (openai.OpenAIError, ValueError):  # ValueError: the body is not JSON
             return Failed("model_malformed_answer"), None
         took = round((monotonic() - started) * 1000)
-        asked = {"model": self.model, "prompt_version": self.prompt_version}
+        asked = {"model": self.model, "prompt_version": call.inquiry.version}
         used = answer.usage(completion, **asked, latency_ms=took, prices=self._prices)
-        return answer.read(completion, used, fact_keys=call.fact_keys), used.cost_usd if used.reported else None
+        return answer.read(completion, used, said=call.inquiry.said), used.cost_usd if used.reported else None
 
     async def _answer_to(self, body: dict[str, Any]) -> Any:
         """Ask with the bound by the name that this server takes; a question refused for that name costs nothing."""

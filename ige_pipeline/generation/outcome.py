@@ -49,4 +49,5 @@ class Unpaid:
     usage: None = None
 
 
-Outcome = Written | Refused | CutOff | Failed | Unpaid
+Fault = Refused | CutOff | Failed | Unpaid
+Outcome = Written | Fault

@@ -44,3 +44,7 @@ class InboundSettings(BaseModel):
     acted_within_days: float = Field(
         7, gt=0, le=60, description="Days after a message within which a completed item was done because of it."
     )
+    replies_read_by_model: bool = Field(
+        default=False,
+        description="Show the model what no rule knows, once an hour, with our message; needs OPENAI_API_KEY.",
+    )

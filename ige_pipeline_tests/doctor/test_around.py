@@ -112,6 +112,8 @@ def test_without_a_key_nobody_is_asked_and_a_server_that_is_gone_is_told() -> No
     assert found(model) == []
     gone = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
     assert found(model, **gone) == ["The model's server cannot be reached."]
+    (what,) = found(model, IGE_REPLIES_READ_BY_MODEL="true")
+    assert what == "No model reads replies: OPENAI_API_KEY is not set."
 
 
 def test_failing_checks_and_alerts_that_could_not_be_told_are_found(conn: Connection, database_url: str) -> None:
