@@ -110,7 +110,7 @@ def outbox(conn: Connection) -> list[dict[str, Any]]:
 def decisions_of(conn: Connection, run_id: str) -> list[dict[str, Any]]:
     """What a run decided, less its ids and times."""
     return conn.execute(
-        "SELECT d.contractor_id, d.dedupe_key, d.facts, d.draft, d.verdict, d.not_before, d.recipient_facts,"
+        "SELECT d.contractor_id, d.dedupe_key, d.facts, d.draft, d.verdict, d.not_before, d.recipient_known::text,"
         " (SELECT array_agg(each ->> 'reason') FROM jsonb_array_elements(d.reasons) AS each) AS reasons"
         " FROM ige_decisions d JOIN ige_batches b ON b.id = d.batch_id WHERE b.root_run_id = %s"
         " ORDER BY d.contractor_id, d.dedupe_key",

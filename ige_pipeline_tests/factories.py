@@ -158,7 +158,7 @@ def make_candidate(conn: Conn, batch: Batch, contractor_id: int, **over: Any) ->
         "changed_since": False,
         "dry_run": batch.dry_run,
     }
-    return insert(conn, "ige_candidates", row | over)
+    return insert(conn, "ige_batch_candidates", row | over)
 
 
 def make_reviewed_decision(conn: Conn, batch: Batch, contractor_id: int, **over: Any) -> int:
@@ -180,7 +180,7 @@ def found_by(conn: Conn, batch: Batch) -> list[DictRow]:
         SELECT id, contractor_id, trigger_name, message_type, NULL AS source_message_type, false AS promised, priority,
                urgency, subject_table, subject_id, occurrence, dedupe_key, reason, facts, changed_since, NULL AS due_at,
                dry_run, NULL AS verdict, '[]'::jsonb AS reasons
-          FROM ige_candidates WHERE batch_id = %(batch_id)s AND decided_on = %(decided_on)s
+          FROM ige_batch_candidates WHERE batch_id = %(batch_id)s AND decided_on = %(decided_on)s
          UNION ALL
         SELECT id, contractor_id, trigger_name, message_type, source_message_type, promised, priority,
                urgency, subject_table, subject_id, occurrence, dedupe_key, reason, facts, changed_since, due_at,

@@ -101,7 +101,7 @@ def ledger_again(conn: Connection, measure: Callable[[Callable[[], object]], obj
 
 def empty_ledger(conn: Connection) -> None:
     """Begin as each day does; what the last batch wrote is not the next one's to flush."""
-    conn.execute("TRUNCATE ige_decisions, ige_candidates")
+    conn.execute("TRUNCATE ige_decisions, ige_batch_candidates")
     conn.execute("CHECKPOINT")
 
 

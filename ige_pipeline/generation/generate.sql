@@ -2,7 +2,7 @@
 -- Candidates that may be contacted and have no text yet; a repeated run asks only for what is missing. Beside each: what
 -- was answered in which style (an answer may take two days), and whether its number must be told who writes.
 SELECT d.id AS decision_id, d.contractor_id, d.trigger_name, d.message_type, d.subject_id, d.occurrence, d.facts,
-       d.reason, d.text_style, (d.recipient_facts ->> 'trust_score')::float8 AS trust,
+       d.reason, d.text_style, COALESCE((d.recipient_known).trust_score, (d.recipient_facts ->> 'trust_score')::float8) AS trust,
        c.first_name, c.company_name, told.answers,
        NOT EXISTS (SELECT 1
                      FROM ai_proactive_messages m

@@ -46,13 +46,18 @@ DELETE FROM ige_delivery_attempts a
 DELETE FROM ige_batches b
  WHERE b.opened_at < ((now() AT TIME ZONE 'UTC')::date - %(keep_days)s::int)::timestamp AT TIME ZONE 'UTC'
    AND NOT EXISTS (SELECT 1 FROM ige_decisions d WHERE d.batch_id = b.id)
+   AND NOT EXISTS (SELECT 1 FROM ige_batch_candidates c WHERE c.batch_id = b.id)
    AND NOT EXISTS (SELECT 1 FROM ige_candidates c WHERE c.batch_id = b.id)
 
 -- name: close_left_behind
 -- Candidates of a batch that ended before the safeguards were asked, and that nobody took up again for a day: that they
 -- heard nothing is explained, too.
-WITH left_behind AS (
+WITH ours AS (
+    DELETE FROM ige_batch_candidates WHERE created_at < now() - interval '24 hours' RETURNING *
+), of_older_code AS (
     DELETE FROM ige_candidates WHERE created_at < now() - interval '24 hours' RETURNING *
+), left_behind AS (
+    SELECT * FROM ours UNION ALL SELECT * FROM of_older_code
 )
 INSERT INTO ige_decisions (id, decided_on, batch_id, contractor_id, trigger_name, message_type, priority, urgency,
                            subject_table, subject_id, occurrence, dedupe_key, reason, facts, changed_since, dry_run,

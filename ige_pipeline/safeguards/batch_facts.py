@@ -9,7 +9,7 @@ from psycopg.rows import tuple_row
 
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
-from ige_pipeline.safeguards.phonebook import Sharing, look_up
+from ige_pipeline.safeguards.phonebook import look_up
 from ige_pipeline.settings import Settings
 
 _FACTS = load(__package__, "facts.sql")
@@ -28,16 +28,21 @@ def with_facts(
     frame = pd.DataFrame(candidates)
     contractor_ids = sorted(set(frame["contractor_id"].tolist()))
     sharing = look_up(conn, contractor_ids, region=settings.default_region)
-    asked = facts_asked(contractor_ids, settings, sharing=sharing)
+    asked = facts_asked(contractor_ids, settings, shared=sharing.of(contractor_ids))
     facts = as_times(fetch_frame(conn, _FACTS["recipient_facts"], asked))
     known = frame.merge(facts, on="contractor_id", how="left", validate="many_to_one")
     return known.assign(consent_needed=consent_needed)
 
 
-def facts_asked(contractor_ids: Sequence[int], settings: Settings, *, sharing: Sharing) -> dict[str, Any]:
-    """Return what `recipient_facts` asks for when a message is to be written: everything that waits counts."""
-    asked = settings.model_dump() | sharing.of(contractor_ids)
-    return asked | {"contractor_ids": list(contractor_ids), "sending": False, "message_ids": []}
+def facts_asked(
+    contractor_ids: Sequence[int] | str, settings: Settings, *, shared: dict[str, list[int]]
+) -> dict[str, Any]:
+    """Return what `recipient_facts` asks for when a message is to be written: everything that waits counts.
+
+    `contractor_ids` may also be the text of an array; `shared` says which of them have a number in common.
+    """
+    asked = settings.model_dump() | shared
+    return asked | {"contractor_ids": contractor_ids, "sending": False, "message_ids": []}
 
 
 def as_times(frame: pd.DataFrame) -> pd.DataFrame:

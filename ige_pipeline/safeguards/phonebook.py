@@ -32,7 +32,13 @@ class Sharing:
 
     def of(self, contractor_ids: Collection[int | None]) -> dict[str, list[int]]:
         """Return what `recipient_facts` asks for: those of them who share, and with whom."""
-        wanted = {self.numbers[each] for each in contractor_ids if each in self.numbers}
+        return self._together({self.numbers[each] for each in contractor_ids if each in self.numbers})
+
+    def between(self, first: int, last: int) -> dict[str, list[int]]:
+        """Return the same for all whose id lies between these two, or is one of them."""
+        return self._together({number for each, number in self.numbers.items() if first <= each <= last})
+
+    def _together(self, wanted: set[int]) -> dict[str, list[int]]:
         found = [(each, number) for each, number in self.numbers.items() if number in wanted]
         return {"sharing_ids": [each for each, _ in found], "sharing_numbers": [number for _, number in found]}
 
@@ -47,22 +53,33 @@ def look_up(conn: Connection, contractor_ids: Collection[int | None], *, region:
     return _sharing(conn, ids, region=region)
 
 
-def look_up_batch(conn: Connection, contractor_ids: Collection[int], *, region: str) -> Sharing:
-    """Read some more of all numbers, those of these contractors in any case, and say who shares one."""
+def look_up_batch(conn: Connection, contractor_ids: Collection[int] | str, *, region: str) -> Sharing:
+    """Read some more of all numbers, those of these contractors in any case, and say who shares one.
+
+    `contractor_ids` may also be the text of an array: `{1,2}`.
+    """
     if read_others(conn, region=region) == _OTHERS_AT_ONCE:
         read_numbers(conn, contractor_ids, region=region)
     return _sharing(conn, contractor_ids, region=region)
 
 
-def _sharing(conn: Connection, contractor_ids: Collection[int], *, region: str) -> Sharing:
-    if len(contractor_ids) <= _A_FEW:
-        asked = {"contractor_ids": list(contractor_ids), "region": region}
+def _sharing(conn: Connection, contractor_ids: Collection[int] | str, *, region: str) -> Sharing:
+    if _counted(contractor_ids) <= _A_FEW:
+        asked = {"contractor_ids": _as_array(contractor_ids), "region": region}
         rows = conn.execute(_QUERIES["sharing_with"], asked).fetchall()
     else:
         with conn.transaction():
             conn.execute(_QUERIES["plan_for_all"])
             rows = conn.execute(_QUERIES["all_sharing"], {"region": region}).fetchall()
     return Sharing({row["id"]: row["number"] for row in rows})
+
+
+def _counted(contractor_ids: Collection[int] | str) -> int:
+    return contractor_ids.count(",") + 1 if isinstance(contractor_ids, str) else len(contractor_ids)
+
+
+def _as_array(contractor_ids: Iterable[int] | str) -> list[int] | str:
+    return contractor_ids if isinstance(contractor_ids, str) else list(contractor_ids)
 
 
 def read_others(conn: Connection, *, region: str, at_most: int = _OTHERS_AT_ONCE) -> int:
@@ -76,9 +93,9 @@ def read_others(conn: Connection, *, region: str, at_most: int = _OTHERS_AT_ONCE
     return _record(conn, sorted(row["raw"] for row in rows), region=region)
 
 
-def read_numbers(conn: Connection, contractor_ids: Iterable[int], *, region: str) -> int:
+def read_numbers(conn: Connection, contractor_ids: Iterable[int] | str, *, region: str) -> int:
     """Read the numbers of these contractors that nobody has read yet, and return how many there were."""
-    wanted = {"contractor_ids": list(contractor_ids), **_reader(region)}
+    wanted = {"contractor_ids": _as_array(contractor_ids), **_reader(region)}
     return _record(conn, [row["raw"] for row in conn.execute(_QUERIES["unread_numbers"], wanted)], region=region)
 
 

@@ -37,7 +37,7 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 class Sources:
     """Where a batch's candidates lie, and what says what is known of their contractors."""
 
-    candidates: sql.Composable = field(default_factory=lambda: sql.Identifier("ige_candidates"))
+    candidates: sql.Composable = field(default_factory=lambda: sql.Identifier("ige_batch_candidates"))
     facts: sql.Composable = field(default_factory=lambda: sql.SQL(_FACTS["recipient_facts"] + "\n"))
 
 
@@ -91,8 +91,8 @@ def pieces_of(conn: Connection, batch: Batch, spans: Sequence[Span]) -> Iterator
         yield Piece(span, [row["id"] for row in rows[theirs]])
 
 
-def contractors_of(conn: Connection, batch: Batch, *, within: Span = EVERYBODY, sources: Sources = OURS) -> list[int]:
-    """Return whose undecided candidates a batch has."""
+def contractors_of(conn: Connection, batch: Batch, *, within: Span = EVERYBODY, sources: Sources = OURS) -> str:
+    """Return whose undecided candidates a batch has, as the text of an array: `{1,2}`."""
     (whole,) = pieces_of(conn, batch, [within])
     return _contractors(conn, whole.key(batch), sources)
 
@@ -113,7 +113,8 @@ def take(conn: Connection, piece: Piece, asked: Screening, *, sources: Sources =
     key = piece.key(asked.batch)
     conn.execute(_QUERIES["forget_piece"])
     ids = _contractors(conn, key, sources)
-    known = facts_asked(ids, asked.settings, sharing=asked.sharing) | _sieve(asked)
+    shared = asked.sharing.between(piece.span.first, piece.span.last)
+    known = facts_asked(ids, asked.settings, shared=shared) | _sieve(asked)
     conn.execute(sql.SQL(_QUERIES["keep_facts"]).format(facts=sources.facts), known, prepare=False)
     conn.execute(_QUERIES["plan_for_hashes"])
     key |= {"begun": asked.begun} | _places(conn, asked.settings)
@@ -132,16 +133,15 @@ def _sieve(asked: Screening) -> dict[str, Any]:
     return {"widest_gap_seconds": widest, "consent_not_needed": free}
 
 
-def statement(name: str, sources: Sources = OURS) -> sql.Composed:
+def statement(name: str, sources: Sources = OURS, **parts: sql.Composable) -> sql.Composed:
     """Compose a statement about a piece."""
-    return sql.SQL(_QUERIES[name]).format(
-        facts=sql.Identifier("kept_facts"), piece=sql.Identifier("piece"), candidates=sources.candidates
-    )
+    tables = {"facts": sql.Identifier("kept_facts"), "piece": sql.Identifier("piece"), "candidates": sources.candidates}
+    return sql.SQL(_QUERIES[name]).format(**tables, **parts)
 
 
-def _contractors(conn: Connection, key: dict[str, Any], sources: Sources) -> list[int]:
-    rows = conn.execute(statement("contractors", sources), key, prepare=False)
-    return sorted(row["contractor_id"] for row in rows)
+def _contractors(conn: Connection, key: dict[str, Any], sources: Sources) -> str:
+    row = conn.execute(statement("contractors", sources), key, prepare=False).fetchone()
+    return str((row or {})["ids"])
 
 
 def _places(conn: Connection, settings: Settings) -> dict[str, list[str]]:

@@ -37,16 +37,17 @@ SELECT EXISTS (SELECT
                   AND d.screened_at IS NOT NULL) AS begun
 
 -- name: contractors
--- Whose facts a piece needs.
-SELECT DISTINCT c.contractor_id
-  FROM {candidates} c
- WHERE c.batch_id = %(batch_id)s
-   AND c.contractor_id BETWEEN %(first)s AND %(last)s
- UNION
-SELECT d.contractor_id
-  FROM ige_decisions d
- WHERE d.id = ANY (%(promised_ids)s::bigint[])
-   AND d.decided_on = %(decided_on)s
+-- Whose facts a piece needs, as the text of an array: it is handed back as it is.
+SELECT COALESCE(array_agg(contractor_id ORDER BY contractor_id), '{{}}')::text AS ids
+  FROM (SELECT c.contractor_id
+          FROM {candidates} c
+         WHERE c.batch_id = %(batch_id)s
+           AND c.contractor_id BETWEEN %(first)s AND %(last)s
+         UNION
+        SELECT d.contractor_id
+          FROM ige_decisions d
+         WHERE d.id = ANY (%(promised_ids)s::bigint[])
+           AND d.decided_on = %(decided_on)s) AS theirs
 
 -- name: forget_piece
 -- That of the piece before, where both belong to one transaction.
@@ -59,7 +60,12 @@ DROP TABLE IF EXISTS pg_temp.kept_facts, pg_temp.piece
 -- `plain` is a sieve and no second law: it says of whom the safeguards (recipient.py) certainly find nothing but quiet
 -- hours, and a test holds it to that. Whatever is unknown is not plain. Gaps and pauses are taken a second too long.
 CREATE TEMPORARY TABLE kept_facts ON COMMIT DROP AS
-SELECT seen.*, to_jsonb(kept) AS recipient_facts,
+SELECT seen.*,
+       ROW(seen.known, seen.phone_verdict, seen.phone_verdict <> 'none', seen.timezone, seen.phone_zones,
+           seen.phone_state, seen.suppressed, seen.consent, seen.paused, seen.paused_until, seen.waiting_message_id,
+           seen.last_message_id, seen.last_sent_at, seen.sent_day, seen.sent_week, seen.sent_30_days, seen.recent_sent,
+           seen.recent_unanswered, seen.recent_last_sent_at, seen.trust_score, seen.complaints, seen.complained_at
+          )::ige_known_of_recipient AS recipient_known,
        COALESCE(seen.known AND NOT seen.suppressed AND NOT seen.paused
                 AND seen.phone_verdict = 'possible'
                 AND (seen.consent = 'given' OR (seen.consent = 'none' AND %(consent_not_needed)s::boolean))
@@ -81,11 +87,6 @@ SELECT seen.*, to_jsonb(kept) AS recipient_facts,
                 AND (seen.sent_30_days < %(cap_per_30_days)s::bigint OR %(cap_per_30_days)s::bigint = 0),
                 false) AS plain
   FROM ({facts}) AS seen
- CROSS JOIN LATERAL (SELECT seen.known, seen.phone_verdict, seen.phone_verdict <> 'none' AS has_phone, seen.timezone,
-                            seen.phone_zones, seen.phone_state, seen.suppressed, seen.consent, seen.paused,
-                            seen.paused_until, seen.waiting_message_id, seen.last_message_id, seen.last_sent_at,
-                            seen.sent_day, seen.sent_week, seen.sent_30_days, seen.recent_sent, seen.recent_unanswered,
-                            seen.recent_last_sent_at, seen.trust_score, seen.complaints, seen.complained_at) AS kept
 
 -- name: places
 -- Where those live who are plain: thousands in a few hundred places, each of which is asked about once.
@@ -155,22 +156,22 @@ SELECT p.id, p.contractor_id, p.trigger_name, p.message_type, p.priority, p.urge
 
 -- name: facts_as_text
 -- What is known, as a piece of the text in which thousands of decisions are written at once.
-SELECT contractor_id, recipient_facts::text AS facts
+SELECT contractor_id, recipient_known::text AS facts
   FROM {facts}
  WHERE contractor_id = ANY (%(contractor_ids)s::bigint[])
 
 -- name: record_new
 -- One statement for thousands of candidates: each becomes a decision, with what was known, every reason, and the verdict
--- where there already is one. Whoever was not sure has to have been told. A repeated run leaves what was seen before as
--- it is.
+-- where there already is one. Whoever was not sure has to have been told. A repeated run (`unless_known`) leaves what was
+-- seen before as it is.
 INSERT INTO ige_decisions (id, decided_on, batch_id, contractor_id, trigger_name, message_type, priority, urgency,
                            subject_table, subject_id, occurrence, dedupe_key, reason, facts, changed_since, dry_run,
-                           created_at, screened_at, recipient_facts, reasons, verdict, decided_at, not_before, retry_at)
+                           created_at, screened_at, recipient_known, reasons, verdict, decided_at, not_before, retry_at)
 SELECT c.id, c.decided_on, c.batch_id, c.contractor_id, c.trigger_name, c.message_type, c.priority, c.urgency,
        c.subject_table, c.subject_id, c.occurrence, c.dedupe_key, c.reason, c.facts, c.changed_since, c.dry_run,
-       c.created_at, now(), k.recipient_facts, judged.reasons, judged.verdict,
+       c.created_at, now(), k.recipient_known, judged.reasons, judged.verdict,
        CASE WHEN judged.verdict IS NOT NULL THEN now() END, judged.not_before, judged.retry_at
-  FROM ige_candidates c
+  FROM {candidates} c
   JOIN (SELECT p.id, p.contractor_id,
                CASE WHEN p.won_id = p.id THEN p.asleep
                     ELSE p.asleep || jsonb_build_object('reason', 'outranked', 'limit', %(one_message)s::text, 'observed',
@@ -192,11 +193,11 @@ SELECT c.id, c.decided_on, c.batch_id, c.contractor_id, c.trigger_name, c.messag
   JOIN {facts} k ON k.contractor_id = judged.contractor_id
  WHERE c.batch_id = %(batch_id)s
    AND c.contractor_id BETWEEN %(first)s AND %(last)s
-ON CONFLICT (batch_id, dedupe_key, decided_on) DO NOTHING
+{unless_known}
 
 -- name: forget_screened
 -- They are in the ledger now.
-DELETE FROM ige_candidates
+DELETE FROM {candidates}
  WHERE batch_id = %(batch_id)s
    AND contractor_id BETWEEN %(first)s AND %(last)s
 
@@ -220,7 +221,7 @@ SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin'
 -- planner one way to find the rows, whatever it believes about the table; their places then lead to them.
 UPDATE ige_decisions d
    SET screened_at = now(),
-       recipient_facts = s.facts::jsonb,
+       recipient_known = s.facts::ige_known_of_recipient,
        reasons = s.reasons::jsonb,
        verdict = s.verdict,
        decided_at = CASE WHEN s.verdict IS NOT NULL THEN now() END,

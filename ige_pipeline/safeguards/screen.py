@@ -58,6 +58,7 @@ def screen_recipients(
     """
     shard = None if within == EVERYBODY else str(within)
     with alone_with(conn, batch, shard=shard):
+        conn.execute(_QUERIES["take_over"], batch.key | {"first": within.first, "last": within.last})
         spans = cut(conn, batch, within=within, at_once=at_once)
         ids = contractors_of(conn, batch, within=within)
         sharing = look_up_batch(conn, ids, region=settings.default_region)
@@ -73,7 +74,7 @@ def screen_piece(conn: Connection, piece: Piece, *, asked: Screening, sources: S
         findings, now = decide(frame, asked.settings)
         staged = frame["staged"].eq(other=True)
         new, known = (_told(rows, findings, asked.settings, now=now) for rows in (frame[staged], frame[~staged]))
-        record_candidates(conn, asked.batch, piece, new)
+        record_candidates(conn, asked.batch, piece, new, begun=asked.begun)
         if known["ids"]:
             record_decisions(conn, asked.batch, frame[~staged], known)
 
@@ -88,7 +89,7 @@ def decide(frame: pd.DataFrame, settings: Settings) -> tuple[dict[int, Sequence[
     if frame.empty:
         return {}, NEVER
     now = frame["asked_at"].iloc[0].to_pydatetime()
-    findings = screen(frame, settings, now=now)
+    findings = _screen_alike(frame, settings, now=now)
     for index, lost in outranked(frame, blocked=blocked(findings)).items():
         findings[index] = [*findings.get(index, ()), *lost]
     return findings, now
@@ -98,6 +99,27 @@ def screen(frame: pd.DataFrame, settings: Settings, *, now: datetime) -> dict[in
     """Ask every safeguard about every row of a frame; return {index: every finding} for rows with any."""
     judged = judge(_rows(frame), settings, now=now, columns=frame.columns)
     return {int(index): said for index, said in zip(frame.index, judged, strict=True) if said}
+
+
+def _screen_alike(frame: pd.DataFrame, settings: Settings, *, now: datetime) -> dict[int, Sequence[Finding]]:
+    """Do the same where what is known of a contractor is the same in all of their rows.
+
+    Rows that differ in nothing that a safeguard looks at are asked about once, and share what was found.
+    """
+    alike = _alike(frame)
+    said = screen(frame[~alike.duplicated()], settings, now=now)
+    numbers: dict[int, int] = dict(zip(frame.index.tolist(), alike.tolist(), strict=True))
+    found = {numbers[index]: findings for index, findings in said.items()}
+    return {index: found[number] for index, number in numbers.items() if number in found}
+
+
+def _alike(frame: pd.DataFrame) -> "pd.Series[int]":
+    """Number the rows so that those have one number of which the safeguards must say the same."""
+    own = frame[[name for name in ("contractor_id", "changed_since", "promised") if name in frame]]
+    if {"message_type", "recent_types"} <= set(frame.columns):
+        # The type matters only where a cap may have been reached, and only then are the types before it told.
+        own = own.assign(message_type=frame["message_type"].where(frame["recent_types"].notna()))
+    return own.groupby(list(own.columns), dropna=False, sort=False).ngroup()
 
 
 def _rows(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:

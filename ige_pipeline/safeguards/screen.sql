@@ -33,7 +33,7 @@ SELECT max(contractor_id) AS last
 -- Texts that were written and not yet checked, each beside those that its contractor got lately.
 SELECT d.id AS decision_id, d.contractor_id, d.trigger_name, d.message_type, d.subject_id, d.occurrence, d.facts,
        d.reason, d.draft, d.draft_source, d.ai_reasoning, d.generation, d.text_style,
-       (d.recipient_facts ->> 'trust_score')::float8 AS trust, c.first_name, c.company_name,
+       COALESCE((d.recipient_known).trust_score, (d.recipient_facts ->> 'trust_score')::float8) AS trust, c.first_name, c.company_name,
        NULL AS answers, COALESCE(p.e164, p.local_digits) AS number,
        NOT EXISTS (SELECT 1
                      FROM ai_proactive_messages m
@@ -89,6 +89,16 @@ UPDATE ige_decisions
    AND decided_on = %(decided_on)s
    AND reviewed_at IS NULL
 
+-- name: take_over
+-- What code from before `ige_batch_candidates` found in this batch and did not come to look at.
+WITH left_there AS (
+    DELETE FROM ige_candidates
+     WHERE batch_id = %(batch_id)s
+       AND contractor_id BETWEEN %(first)s AND %(last)s
+ RETURNING *
+)
+INSERT INTO ige_batch_candidates SELECT * FROM left_there
+
 -- name: forget_candidates
 -- All that the batch had there is in the ledger now.
-DELETE FROM ige_candidates WHERE batch_id = %(batch_id)s AND contractor_id BETWEEN %(first)s AND %(last)s
+DELETE FROM ige_batch_candidates WHERE batch_id = %(batch_id)s AND contractor_id BETWEEN %(first)s AND %(last)s

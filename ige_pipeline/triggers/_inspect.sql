@@ -2,7 +2,7 @@
 -- Whom a trigger selected, for a person to look at; what was promised is in the ledger already.
 SELECT found.contractor_id, found.subject_id, found.occurrence, found.reason, found.changed_since
   FROM (SELECT c.id, c.contractor_id, c.subject_id, c.occurrence, c.reason, c.changed_since, c.urgency
-          FROM ige_candidates c
+          FROM ige_batch_candidates c
          WHERE c.batch_id = %(batch_id)s
          UNION ALL
         SELECT d.id, d.contractor_id, d.subject_id, d.occurrence, d.reason, d.changed_since, d.urgency

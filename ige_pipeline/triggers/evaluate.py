@@ -39,9 +39,11 @@ def evaluate(
     with alone_with(conn, batch):
         conn.execute(_QUERIES["forget_candidates"], batch.key)
         side_by_side((conn, *beside), chosen, partial(_record, batch=batch, settings=settings))
+        found = conn.execute(_QUERIES["count_candidates"], batch.key, prepare=False).fetchall()
+        if any(row["times"] > 1 for row in found):
+            conn.execute(_QUERIES["forget_doubles"], batch.key, prepare=False)
     closing = batch.key | {"promised_late_hours": settings.promised_late_hours}
     conn.execute(_PROMISED["close_promises"], closing)
-    found = conn.execute(_QUERIES["count_candidates"], batch.key).fetchall()
     return {trigger.name: 0 for trigger in chosen} | {row["trigger_name"]: row["candidates"] for row in found}
 
 

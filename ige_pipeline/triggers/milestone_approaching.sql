@@ -18,17 +18,15 @@ SELECT g.contractor_id,
                           'progress', g.current_progress, 'action_item', due.title, 'action_item_id', due.id,
                           'due_in_days', due.days) AS facts
   FROM ai_concierge_goals g
-  LEFT JOIN LATERAL (SELECT a.id, a.title, a.updated_at,
-                            CEIL(EXTRACT(EPOCH FROM a.due_date - %(as_of)s::timestamptz) / 86400) AS days
-                       FROM contractor_action_items a
-                      WHERE a.contractor_id = g.contractor_id
-                        AND a.status NOT IN ('completed', 'cancelled')
-                        AND a.completed_at IS NULL
-                        AND a.due_date > %(as_of)s
-                        AND a.due_date <= %(as_of)s::timestamptz
-                                          + make_interval(secs => %(approaching_within_days)s * 86400)
-                      ORDER BY a.due_date, a.id
-                      LIMIT 1) due ON true
+  -- What falls due within days is little; asking about each goal's contractor by itself costs more than the goals do.
+  LEFT JOIN (SELECT DISTINCT ON (a.contractor_id) a.contractor_id, a.id, a.title, a.updated_at,
+                    CEIL(EXTRACT(EPOCH FROM a.due_date - %(as_of)s::timestamptz) / 86400) AS days
+               FROM contractor_action_items a
+              WHERE a.status NOT IN ('completed', 'cancelled')
+                AND a.completed_at IS NULL
+                AND a.due_date > %(as_of)s
+                AND a.due_date <= %(as_of)s::timestamptz + make_interval(secs => %(approaching_within_days)s * 86400)
+              ORDER BY a.contractor_id, a.due_date, a.id) due ON due.contractor_id = g.contractor_id
  WHERE g.status = 'active'
    AND (g.created_at <= %(as_of)s) IS NOT FALSE
    AND (due.id IS NOT NULL

@@ -68,7 +68,9 @@ def insert(conn: Conn, batch: Batch, there: People) -> None:
     insert_rows(
         conn, "ige_decisions", [_rival(batch, rival) | _promise(rival) for rival in there.rivals if rival.promised]
     )
-    insert_rows(conn, "ige_candidates", [_rival(batch, rival) | ASKED for rival in there.rivals if not rival.promised])
+    insert_rows(
+        conn, "ige_batch_candidates", [_rival(batch, rival) | ASKED for rival in there.rivals if not rival.promised]
+    )
 
 
 def _contractor(person: Any) -> dict[str, Any]:

@@ -159,14 +159,14 @@ def test_what_a_batch_left_behind_unasked_is_explained_after_a_day(conn: Conn) -
         "changed_since": False,
         "dry_run": False,
     }
-    old = insert(conn, "ige_candidates", row | {"dedupe_key": "old", "created_at": ago(hours=25)})
-    young = insert(conn, "ige_candidates", row | {"dedupe_key": "young", "created_at": ago(hours=23)})
+    old = insert(conn, "ige_batch_candidates", row | {"dedupe_key": "old", "created_at": ago(hours=25)})
+    young = insert(conn, "ige_batch_candidates", row | {"dedupe_key": "young", "created_at": ago(hours=23)})
 
     retire_decisions(conn, keep_days=90)
 
     left = fetch(conn, "ige_decisions", old)
     assert (left["verdict"], [each["reason"] for each in left["reasons"]]) == ("failed", ["unevaluated"])
-    assert [each["id"] for each in conn.execute("SELECT id FROM ige_candidates")] == [young]
+    assert [each["id"] for each in conn.execute("SELECT id FROM ige_batch_candidates")] == [young]
 
 
 def test_a_dry_run_may_say_what_it_would_have_scheduled(conn: Conn) -> None:

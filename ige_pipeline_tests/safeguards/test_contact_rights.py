@@ -137,7 +137,7 @@ def test_no_finding_and_no_fact_shows_a_number(conn: Conn) -> None:
 
     row = fetch(conn, "ige_decisions", decision)
     assert {reason["reason"] for reason in row["reasons"]} >= {"suppressed", "consent_unknown"}
-    assert "0123" not in f"{row['reasons']} {row['recipient_facts']}"
+    assert "0123" not in f"{row['reasons']} {row['recipient_known']}"
 
 
 def test_at_sending_an_opt_out_cancels(conn: Conn) -> None:

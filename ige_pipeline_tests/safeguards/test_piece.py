@@ -158,7 +158,7 @@ def agree(conn: Conn, rows: list[dict[str, Any]], thresholds: Settings, *, conse
     with conn.transaction(force_rollback=True):
         batch = make_batch(conn)
         asked = Screening(batch, thresholds, consent_needed, Sharing({}))
-        insert_rows(conn, "ige_candidates", [candidate(batch, row) for row in rows])
+        insert_rows(conn, "ige_batch_candidates", [candidate(batch, row) for row in rows])
 
         screen_piece(conn, Piece(EVERYBODY, []), asked=asked, sources=Sources(facts=as_facts(rows)))
 
@@ -179,7 +179,7 @@ def test_those_against_whom_nothing_but_the_hour_speaks_never_travel(conn: Conn)
     ]
     rows = [known(persons, place, {"person": place}) for place in range(len(persons))]
     batch = make_batch(conn)
-    insert_rows(conn, "ige_candidates", [candidate(batch, row) for row in rows])
+    insert_rows(conn, "ige_batch_candidates", [candidate(batch, row) for row in rows])
     asked = Screening(batch, Settings(), consent_needed=False, sharing=Sharing({}))
 
     travel = take(conn, Piece(EVERYBODY, []), asked, sources=Sources(facts=as_facts(rows)))
@@ -190,7 +190,7 @@ def test_those_against_whom_nothing_but_the_hour_speaks_never_travel(conn: Conn)
 def test_somebody_whom_nobody_decided_about_ends_the_batch(conn: Conn) -> None:
     rows = [known([{"paused": True}], 0, {"person": 0})]
     batch = make_batch(conn)
-    insert_rows(conn, "ige_candidates", [candidate(batch, row) for row in rows])
+    insert_rows(conn, "ige_batch_candidates", [candidate(batch, row) for row in rows])
     asked, everybody = Screening(batch, Settings(), consent_needed=False, sharing=Sharing({})), Piece(EVERYBODY, [])
     take(conn, everybody, asked, sources=Sources(facts=as_facts(rows)))
     nothing: dict[str, list[str]] = {name: [] for name in ("ids", "reasons", "verdicts", "not_before", "retry_at")}

@@ -80,6 +80,13 @@ def screened(conn: Conn, batch: Batch, *decisions: int, **thresholds: Any) -> li
     return [fetch(conn, "ige_decisions", decision) for decision in decisions]
 
 
+def known_of(conn: Conn, decision: int) -> dict[str, Any]:
+    """What the ledger tells of a decision's contractor."""
+    query = "SELECT recipient_facts FROM ige_why_decided WHERE decision_id = %s"
+    known: dict[str, Any] = one(conn.execute(query, [decision]))["recipient_facts"]
+    return known
+
+
 def said(decision: DictRow) -> set[str]:
     return {reason["reason"] for reason in decision["reasons"]}
 
@@ -256,8 +263,8 @@ def test_every_reason_is_written_down_with_what_was_seen_and_the_limit(conn: Con
     assert said(row) == {"no_phone", "paused", "undelivered", "gap", "low_trust", "changed_since"}
     assert all(set(reason) >= {"reason", "observed", "limit"} for reason in row["reasons"])
     assert row["verdict"] == "blocked"
-    assert row["recipient_facts"]["trust_score"] == 5
-    assert row["recipient_facts"]["has_phone"] is False
+    assert known_of(conn, decision)["trust_score"] == 5
+    assert known_of(conn, decision)["has_phone"] is False
 
 
 def test_a_block_that_clears_by_itself_says_when_to_look_again(conn: Conn) -> None:
@@ -336,8 +343,9 @@ def test_the_ledger_holds_no_piece_of_a_number(conn: Conn, stored: str) -> None:
 
     (row,) = screened(conn, batch, decision)
 
-    written = f"{row['recipient_facts']} {row['reasons']}"
-    assert "phone" not in row["recipient_facts"]
+    known = known_of(conn, decision)
+    written = f"{known} {row['reasons']}"
+    assert "phone" not in known
     assert "555" not in written.replace(str(contractor), "")
     assert "0123" not in written
 
@@ -359,7 +367,7 @@ def test_another_batch_is_left_alone_also_where_it_found_the_same_person(conn: C
     screen_recipients(conn, mine, Settings(), consent_needed=False)
 
     assert [row["id"] for row in conn.execute("SELECT id FROM ige_decisions")] == [found]
-    assert [row["id"] for row in conn.execute("SELECT id FROM ige_candidates")] == [left]
+    assert [row["id"] for row in conn.execute("SELECT id FROM ige_batch_candidates")] == [left]
 
 
 def test_what_was_decided_in_this_batch_competes_with_nobody_when_it_is_found_again(conn: Conn) -> None:
@@ -372,7 +380,7 @@ def test_what_was_decided_in_this_batch_competes_with_nobody_when_it_is_found_ag
 
     assert fetch(conn, "ige_decisions", first)["verdict"] is None
     assert conn.execute("SELECT FROM ige_decisions").rowcount == 1
-    assert conn.execute("SELECT FROM ige_candidates").rowcount == 0
+    assert conn.execute("SELECT FROM ige_batch_candidates").rowcount == 0
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -408,7 +416,7 @@ def test_a_screening_that_broke_off_goes_on_where_it_was_on_several_connections(
         screen_recipients(conn, batch, Settings(), consent_needed=False, beside=[beside], at_once=2)
 
         assert [row["id"] for row in conn.execute("SELECT id FROM ige_decisions ORDER BY id")] == found
-        assert conn.execute("SELECT FROM ige_candidates").rowcount == 0
+        assert conn.execute("SELECT FROM ige_batch_candidates").rowcount == 0
         assert count_verdicts(conn, batch) == {"undecided": 7}
 
 
@@ -456,6 +464,28 @@ def test_before_the_safeguards_have_looked_a_candidate_is_told_as_undecided(conn
 
     assert [(row["decision_id"], row["verdict"]) for row in before] == [(candidate, "undecided")]
     assert [row["decision_id"] for row in conn.execute(query, [contractor])] == [candidate]
+
+
+def test_what_older_code_knew_of_somebody_is_told_as_ours_is(conn: Conn) -> None:
+    batch, contractor = make_batch(conn), make_contractor(conn)
+    older = make_decision(conn, batch, contractor, recipient_facts={"trust_score": 31, "timezone": "Asia/Tokyo"})
+
+    assert known_of(conn, older) == {"trust_score": 31, "timezone": "Asia/Tokyo"}
+
+
+def test_what_older_code_found_and_nobody_has_looked_at_is_told_and_closed(conn: Conn) -> None:
+    batch, contractor = make_batch(conn), make_contractor(conn)
+    left = make_candidate(conn, batch, contractor)
+    conn.execute("INSERT INTO ige_candidates SELECT * FROM ige_batch_candidates")
+    conn.execute("DELETE FROM ige_batch_candidates")
+    query = "SELECT decision_id, verdict FROM ige_why_undecided WHERE contractor_id = %s"
+
+    before = conn.execute(query, [contractor]).fetchall()
+    (row,) = screened(conn, batch, left)
+
+    assert [each["decision_id"] for each in before] == [left]
+    assert row["screened_at"] is not None
+    assert conn.execute("SELECT FROM ige_candidates").rowcount == 0
 
 
 def test_a_batch_says_how_it_stands_and_which_safeguards_spoke(conn: Conn) -> None:

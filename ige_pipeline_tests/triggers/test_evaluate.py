@@ -543,7 +543,7 @@ def test_evaluating_again_after_the_screening_changes_no_decision(conn: Conn, co
 
     assert conn.execute("SELECT * FROM ige_decisions ORDER BY id").fetchall() == first
     assert len(first) == 3
-    assert conn.execute("SELECT FROM ige_candidates").rowcount == 0
+    assert conn.execute("SELECT FROM ige_batch_candidates").rowcount == 0
 
 
 def test_a_trigger_that_finds_nobody_is_counted_too(conn: Conn, contractor: int) -> None:
