@@ -5,7 +5,7 @@ import tomllib
 from enum import StrEnum
 from importlib.resources import files
 
-from ige_pipeline.inbound.opting_out import is_reaction
+from ige_pipeline.inbound.opting_out import is_reaction, without_signature
 from ige_pipeline.inbound.plain_words import clauses
 
 
@@ -62,6 +62,7 @@ def is_complaint(text: str) -> bool:
 
 def told(text: str) -> Indicator | None:
     """Say what a reply tells, None where no rule knows, or rules contradict one another."""
+    text = without_signature(text)
     if is_complaint(text):
         return Indicator.NEGATIVE_FEEDBACK
     if _DISLIKED.search(text.strip()):

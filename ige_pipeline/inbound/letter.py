@@ -1,5 +1,6 @@
 """What a provider posts, as values: JSON from n8n, or the form that Twilio sends. Pure; nothing is too odd for it."""
 
+import codecs
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 200
 _LONGEST_ID = 200
 _LONGEST_NUMBER = 100
+_DEEPEST = 4
 # Under which names providers send a thing; case, blanks and underscores do not count.
 _NAMES = {
     "provider_id": ("providerid", "messagesid", "smssid", "smsmessagesid", "sid", "id"),
@@ -28,11 +30,12 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Fields:
-    """A body that could be read: its fields by our names, and as they came."""
+    """A body that could be read: its fields by our names, as they came, and as the letters they came in."""
 
     named: Mapping[str, str]
     given: Sequence[tuple[str, str]] = ()
     form: bool = False
+    raw: str = ""
 
     def get(self, name: str) -> str:
         """Return a field's value without blanks around it; empty where there is none."""
@@ -67,21 +70,23 @@ def read_body(body: bytes, *, content_type: str, query: str = "") -> Fields | Un
     try:
         if form:
             given = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="replace")
-            return Fields(_named([*given, *_added(query)]), given, form=True)
+            return Fields(_named([*given, *_added(query)]), given, form=True, raw=text)
         found = json.loads(text)
     except (ValueError, RecursionError):
         return _unreadable("it is neither a form nor JSON", text, body, form=form)
+    found = _unwrapped(found)
     if not isinstance(found, dict):
         return _unreadable("it is JSON, but no object", text, body, form=form)
-    return Fields(_named([*_one_level(found), *_added(query)]))
+    return Fields(_named([*_level_by_level(found), *_added(query)]), raw=text)
 
 
 def unreadable(found: "Fields | Unreadable") -> Unreadable:
-    """Return what lacks the one field that everything hangs on as something that cannot be read."""
+    """Return what lacks the fields that everything hangs on as something that cannot be read."""
     if isinstance(found, Unreadable):
         return found
-    text = json.dumps(dict(found.named), ensure_ascii=False)
-    return _unreadable("it names no text that we sent", text, text.encode("utf-8", "replace"), form=found.form)
+    return _unreadable(
+        "what it is about is not in it", found.raw, found.raw.encode("utf-8", "replace"), form=found.form
+    )
 
 
 def letter_of(fields: Fields, *, webhook_id: str = "") -> Letter:
@@ -123,14 +128,27 @@ def _added(query: str) -> list[tuple[str, str]]:
     return list(said.items()) if len(said) == 2 else []  # noqa: PLR2004 - both
 
 
-def _one_level(found: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Take what stands at the top; what is missing there may be wrapped once: `{"message": {"body": "STOP"}}`."""
-    inner = [each for each in found.values() if isinstance(each, dict)]
-    pairs = [*found.items(), *(pair for each in inner for pair in each.items())]
-    return [(str(name), _word(value)) for name, value in pairs]
+def _level_by_level(found: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Take what stands at the top; what is missing there may be wrapped: `{"message": {"body": "STOP"}}`."""
+    pairs: list[tuple[str, object]] = []
+    level = [found]
+    for _ in range(_DEEPEST):
+        said = [(str(name), _unwrapped(value)) for each in level for name, value in each.items()]
+        pairs += said
+        level = [value for _, value in said if isinstance(value, dict)]
+    return [(name, _word(value)) for name, value in pairs]
+
+
+def _unwrapped(found: object) -> object:
+    """Take the one thing out of a list that holds but one, as n8n wraps its items."""
+    while isinstance(found, list) and len(found) == 1:
+        found = found[0]
+    return found
 
 
 def _letters(body: bytes) -> str:
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return body.decode("utf-16", "replace")
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -139,12 +157,13 @@ def _letters(body: bytes) -> str:
 
 
 def _named(given: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Sort by our names; of several the first that is not empty counts."""
+    """Sort by our names; of several the first that is not blank counts."""
     plain: dict[str, str] = {}
     for name, value in given:
         word = "".join(char for char in name.casefold() if char.isalnum())
-        plain[word] = plain.get(word) or clean(value)
-    return {ours: next((plain[word] for word in theirs if plain.get(word)), "") for ours, theirs in _NAMES.items()}
+        plain[word] = plain[word] if plain.get(word, "").strip() else clean(value)
+    said = {word: value for word, value in plain.items() if value.strip()}
+    return {ours: next((said[word] for word in theirs if word in said), "") for ours, theirs in _NAMES.items()}
 
 
 def _word(value: object) -> str:

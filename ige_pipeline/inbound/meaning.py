@@ -1,14 +1,20 @@
 """What a reply asks for: to be left alone, to be written to again, help, or nothing but to be heard. Pure."""
 
+import re
 from dataclasses import dataclass, replace
 
 from ige_pipeline.inbound.feeling import Indicator, is_complaint, told
 from ige_pipeline.inbound.letter import Letter
 from ige_pipeline.inbound.opt_out_source import LIFTED_BY_YES, Source
 from ige_pipeline.inbound.opting_out import OptOut, opting_out
-from ige_pipeline.inbound.plain_words import whole
+from ige_pipeline.inbound.plain_words import clauses, whole
 
 _IN = frozenset({"start", "unstop"})
+# Not enough to lift an opt-out, and enough for a person to ask them.
+_IN_WORDS = re.compile(
+    r"\b(?:start|restart|resume|(?:re)?subscribe|unstop|opt(?:ing)? (?:me )?(?:back )?in|optin|put me back"
+    r"|sign (?:me|us) (?:back )?up|(?:text|message|send|write)\w* (?:\w+ ){0,4}again)\b"
+)
 _HELP = frozenset({"help", "info"})
 _READ = 2_000
 
@@ -39,12 +45,16 @@ Meaning = OptOut | OptIn | Help | Reply
 
 @dataclass(frozen=True)
 class Heard:
-    """What a reply asks for and tells, whether it complains of us, and whether the provider answered it already."""
+    """What a reply asks for and tells, whether it complains of us, and whether the provider answered it already.
+
+    `wants_again`: their number is opted out, and they seem to want texts.
+    """
 
     meaning: Meaning
     indicator: Indicator | None
     complaint: bool
     answered: bool
+    wants_again: bool = False
 
 
 def hear(letter: Letter, *, suppressed_by: Source | None, our_words: str) -> Heard:
@@ -58,6 +68,7 @@ def hear(letter: Letter, *, suppressed_by: Source | None, our_words: str) -> Hea
         indicator=Indicator.NEGATIVE_FEEDBACK if complaint else indicator,
         complaint=complaint,
         answered=letter.opt_out_type in {"STOP", "START", "HELP"},
+        wants_again=suppressed_by is not None and any(map(_IN_WORDS.search, clauses(letter.text))),
     )
 
 

@@ -36,6 +36,7 @@ _CERTAIN, _DOUBTFUL = (
     {rule: re.compile(each.replace("<texts>", _WRITTEN["texts"])) for rule, each in _WRITTEN[name].items()}
     for name in ("certain", "doubtful")
 )
+_AGAIN_AND_AGAIN = re.compile(rf"({'|'.join(sorted(KEYWORDS))})\1+")
 _UNSUBSCRIBED = re.compile(r"unsub\w{0,7}(?:e|ed|b)|unsub")
 # A phone's way of saying that somebody pressed a heart: it quotes our own text, and with it our own STOP.
 _REACTION = re.compile(
@@ -58,10 +59,15 @@ def opting_out(text: str, *, our_words: str = "") -> OptOut | None:
     """Say whether a reply asks for no more texts, and by which rule; `our_words` is how our own texts speak of it."""
     if is_reaction(text):
         return None
-    unsigned = _SIGNATURE.sub("", text)
+    unsigned = without_signature(text)
     if (word := _keyword(unsigned)) is not None:
         return OptOut(f"keyword {word}", keyword=True)
     return _in_words(text, our_words) or (_in_words(unsigned, our_words) if unsigned != text else None)
+
+
+def without_signature(text: str) -> str:
+    """Return a text without what a phone writes below it."""
+    return _SIGNATURE.sub("", text)
 
 
 def _keyword(text: str) -> str | None:
@@ -69,6 +75,8 @@ def _keyword(text: str) -> str | None:
     said, words = whole(text), " ".join(clauses(text)).split()
     if said in KEYWORDS:
         return said
+    if (again := _AGAIN_AND_AGAIN.fullmatch(said)) is not None:
+        return again[1]
     figures = any(word.isdecimal() for word in words) and any(len(word) > 1 for word in words)
     return spelled_out(said) if not figures and spelled_out(said) in KEYWORDS - {"end", "td"} else None
 
@@ -134,7 +142,7 @@ def _by_signed(text: str) -> OptOut | None:
 
 def _by_doubt(text: str, left: str) -> OptOut | None:
     said = clauses(left)
-    if len(said) == 1 and said[0] in _UNINTERESTED:
+    if _without_courtesy(said) in _UNINTERESTED or (len(said) == 1 and said[0] in _UNINTERESTED):
         return OptOut("not_interested", doubtful=True)
     for clause in said:
         meant = _without_false_friends(_without_any(_DENIED, clause))
@@ -146,6 +154,12 @@ def _by_doubt(text: str, left: str) -> OptOut | None:
     if not said and _SIGNS & set(text):
         return OptOut("a sign that says stop", doubtful=True)
     return OptOut("only our own words", doubtful=True) if left != plain(text) and not said else None
+
+
+def _without_courtesy(said: Sequence[str]) -> str:
+    """Return the words that are left without thanks and please, and without a no before them."""
+    words = [word for clause in said for word in clause.split() if word not in _COURTEOUS]
+    return " ".join(words[1:] if words[:1] == ["no"] and len(words) > 2 else words)  # noqa: PLR2004 - `no more` is two
 
 
 def _without_false_friends(clause: str) -> str:

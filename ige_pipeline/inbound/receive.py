@@ -141,6 +141,8 @@ class _Case:
     def _odd(self) -> str | None:
         if self.heard.complaint:
             return "complaint"
+        if self.heard.wants_again:
+            return "wants_texts_again"
         return None if self.letter.text.strip() or self.letter.media else "no_text"
 
     def _unmatched(self, them: Correspondent) -> str | None:

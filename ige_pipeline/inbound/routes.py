@@ -63,6 +63,8 @@ class Inbound:
         if isinstance(found, Unreadable):
             return _answer(take_unreadable(conn, found, proof=proof), form=found.form)
         letter = letter_of(found, webhook_id=request.headers.get("webhook-id", ""))
+        if not (letter.sender or letter.text or letter.media):
+            return _answer(take_unreadable(conn, unreadable(found), proof=proof), form=found.form)
         return _answer(take(conn, letter, self.settings(), proof=proof), form=found.form)
 
     def _receipt(self, conn: Connection, _: Request, found: _Body, proof: str) -> Response:

@@ -40,9 +40,11 @@ def test_the_address_may_say_which_message_a_receipt_is_about_only_with_its_key(
         {"from": "+12125550100", "message": {"type": 1, "body": "STOP"}},
         {"data": {"from": "+12125550100", "text": "STOP"}},
         {"from": "+12125550100", "text": "STOP", "message": {"text": "START"}},
+        {"data": {"payload": {"from": {"phone": "+12125550100"}, "text": ["STOP"]}}},
+        [[{"from": "+12125550100", "text": " ", "body": "STOP"}]],
     ],
 )
-def test_what_is_wrapped_once_is_read(body: object) -> None:
+def test_what_is_wrapped_is_read(body: object) -> None:
     letter = letter_of(read(body))
 
     assert (letter.sender, letter.text) == ("+12125550100", "STOP")

@@ -43,7 +43,10 @@ def test_who_only_uses_such_a_word_is_not_opted_out(text: str) -> None:
         *("I'll stop today", "Can I stop now?", "I quit", "take me off the Smith job", "Don't text me, call me"),
         *("TD\nBob", "Cancel pls", "стоп", "I can't unsubscribe", "stop calling them", "I don't need these texts"),
         *("they don't want messages", "cancel the text to the client", "we end texts at 5", "I do not consent"),
-        *("I'm blocking you", "wrong nr", "cancel all"),
+        *("I'm blocking you", "wrong nr", "cancel all", "You're blocked", "f*** off", "🖕", "중지"),
+        *("Not interested thanks", "No thank you, not interested", "No more pls", "Enough!!", "turn these off", "halt"),
+        *("I don't want these", "I dont want to receive these", "remove from your text list", "off the list please"),
+        *("How do I opt out of the union plan", "You don't have my permission", "abmelden", "やめて", "إيقاف"),
     ],
 )
 def test_in_doubt_it_is_one_that_a_person_should_look_at(text: str) -> None:

@@ -463,6 +463,17 @@ def test_what_a_person_of_ours_suppressed_start_does_not_lift(conn: Conn) -> Non
     assert suppressed(conn)
 
 
+@pytest.mark.parametrize("text", ["start texting me again please", "Can you sign me back up?", "resubscribe"])
+def test_who_wants_texts_again_in_their_own_words_is_shown_to_a_person(conn: Conn, text: str) -> None:
+    waiting_for_answer(conn)
+    assert reply(conn, text).flag is None
+    reply(conn, "STOP")
+
+    assert reply(conn, text).flag == "wants_texts_again"
+    assert reply(conn, "Who is this").flag is None
+    assert suppressed(conn)
+
+
 def test_a_second_stop_after_a_start_holds_again(conn: Conn) -> None:
     for text, held in (("STOP", True), ("START", False), ("STOP", True), ("STOP", True), ("UNSTOP", False)):
         reply(conn, text)

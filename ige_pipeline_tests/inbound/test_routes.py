@@ -98,13 +98,18 @@ def test_who_proves_nothing_is_turned_away_and_nothing_is_kept(
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"null", b'"STOP"', b"[" * 50_000, b"\xff\xfe\x00", b'{"a": ' + b"9" * 5000 + b"}"],
+    [
+        *(b"", b"{", b"[]", b"null", b'"STOP"', b"[" * 50_000, b"\xff\xfe\x00", b'{"a": ' + b"9" * 5000 + b"}"),
+        *(b'[{"from": "1", "text": "STOP"}, {}]', b'{"a":{"b":{"c":{"d":{"text":"STOP"}}}}}', b'{"to": "+1"}'),
+    ],
 )
 def test_what_cannot_be_read_is_kept_and_said_to_be_so(conn: Conn, client: TestClient, content: bytes) -> None:
     answer = client.post("/replies", content=content, headers=BY_TOKEN)
 
     assert (answer.status_code, answer.json()["flag"]) == (422, "unreadable")
     assert kept(conn) == 1
+    body = one(conn.execute("SELECT body FROM ige_inbound_messages"))["body"]
+    assert body == content.decode("cp1252") or not content.isascii()
 
 
 @pytest.mark.parametrize(
@@ -124,8 +129,9 @@ def test_an_opt_out_is_one_whatever_it_is_wrapped_in(conn: Conn, client: TestCli
     assert suppressed(conn)
 
 
-def test_an_old_encoding_is_read_as_far_as_it_goes(conn: Conn, client: TestClient) -> None:
-    content = '{"from": "%s", "text": "Arrêt"}'.encode("cp1252") % NUMBER.encode()
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8-sig"])
+def test_another_encoding_is_read_as_far_as_it_goes(conn: Conn, client: TestClient, encoding: str) -> None:
+    content = f'{{"from": "{NUMBER}", "text": "Arrêt"}}'.encode(encoding)
 
     assert client.post("/replies", content=content, headers=BY_TOKEN).json()["meaning"] == "opt_out"
     assert suppressed(conn)
