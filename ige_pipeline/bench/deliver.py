@@ -28,7 +28,7 @@ from ige_pipeline.safeguards.phonebook import read_others
 from ige_pipeline.settings import Settings
 
 _QUERIES = load(__package__, "deliver.sql")
-_OUTBOX = load("ige_pipeline.delivery", "outbox.sql")
+_CLAIM = load("ige_pipeline.delivery", "claim.sql")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _AT_ONCE = 500_000
 
@@ -160,8 +160,8 @@ def _plan(conn: Connection, at_once: int) -> list[str]:
         "at_most": at_once, "owner": 1, "lease_seconds": 60,
     }  # fmt: skip
     with conn.transaction(force_rollback=True):
-        conn.execute(_OUTBOX["read_in_order"])
-        plan = conn.execute("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) " + _OUTBOX["claim_due"], asked)
+        conn.execute(_CLAIM["claims_only"])
+        plan = conn.execute("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) " + _CLAIM["claim_due"], asked)
         return [next(iter(row.values())) for row in plan]
 
 

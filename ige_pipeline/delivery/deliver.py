@@ -53,7 +53,8 @@ def deliver(
     report, began = DeliveryReport(), time.monotonic()
 
     def screen(leases: Sequence[Lease]) -> list[Outcome | None]:
-        return rescreen(conn, leases, settings, consent_needed=not is_loopback(endpoint.name))
+        needed = not is_loopback(endpoint.name)
+        return rescreen(conn, leases, settings, consent_needed=needed, beside=outbox.look_beside)
 
     breaker = Breaker(conn, endpoint=endpoint.name, lease_seconds=settings.lease_seconds)
     with (

@@ -2,13 +2,14 @@
 
 import copy
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg.errors import ReadOnlySqlTransaction, UniqueViolation
+from psycopg.errors import ReadOnlySqlTransaction
 
+from ige_pipeline.delivery.claim import Claims
 from ige_pipeline.delivery.forecast import Forecast, sustained_per_second
 from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.look import AT_MOST_S, LastLook, good_until
@@ -16,11 +17,15 @@ from ige_pipeline.delivery.outcome import Delivered
 from ige_pipeline.delivery.pace import elapsed
 from ige_pipeline.delivery.promise import keep_promises
 from ige_pipeline.delivery.settlement import Ended, Settled, attempts, columns
-from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.connection import Connection, another
+from ige_pipeline.postgres.numbered import Rows, ask, numbered
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.settings import Settings
 
 _QUERIES = load(__package__, "outbox.sql")
+_SETTLE = numbered(_QUERIES["settle"])
+_MAY_POST = numbered(_QUERIES["may_post"])
+_JUST_NOW_S = 0.05
 _LOCK_CLASS = 0x16E
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, ReadOnlySqlTransaction)
 """What a database says that is gone, or was made a standby: another connection may lead to one that can be written."""
@@ -34,6 +39,26 @@ class Standing:
     stopped: bool
     stop_reason: str | None
     other_sender: bool
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A look that was asked for: when, of which messages, and the answer."""
+
+    at: float
+    message_ids: frozenset[int]
+    rows: Rows
+
+    def holds(self, leases: Sequence[Lease]) -> bool:
+        """Whether it answers for all of these, and is as good as one that is asked now."""
+        return self.message_ids.issuperset(each.message_id for each in leases) and elapsed() - self.at <= _JUST_NOW_S
+
+
+def _found(asked: _Asked, *, answered: float) -> LastLook:
+    row = asked.rows.fetchone() or {}
+    opted_out = frozenset(row["opted_out"] or ())
+    until = good_until(asked=asked.at, answered=answered)
+    return LastLook(row["now"], until, row["stopped"], frozenset(row["leased"] or ()) - opted_out, opted_out)
 
 
 def standing(conn: Connection) -> Standing:
@@ -74,9 +99,18 @@ class Outbox:
     """One run's hands on the outbox. Others see that it lives by a lock that its connections hold."""
 
     def __init__(
-        self, conn: Connection, settings: Settings, *, run_id: str, owner: int, adopted: bool, endpoint: str
+        self,
+        conn: Connection,
+        claims: Connection,
+        settings: Settings,
+        *,
+        run_id: str,
+        owner: int,
+        adopted: bool,
+        endpoint: str,
     ) -> None:
         self._conn = conn
+        self._beside: _Asked | None = None
         self._run_id = run_id
         self._values: dict[str, Any] = {
             "owner": owner,
@@ -89,6 +123,7 @@ class Outbox:
             "messages_per_second": settings.messages_per_second,
             "region": settings.default_region,
         }
+        self._claims = Claims(claims, flushed=conn, values=self._values)
 
     def over(self, conn: Connection) -> "Outbox":
         """Return the same run's hands over another connection."""
@@ -104,100 +139,58 @@ class Outbox:
 
     def recover(self) -> int:
         """Make due again what dead runs had leased; return how many rows."""
-        return self._conn.execute(_QUERIES["release_orphans"], self._values).rowcount
+        return self._claims.recover()
 
     def reserve_pace(self, moments: int = 1, *, probing: bool = False) -> float | None:
         """Take the endpoint's next free moments; return the seconds until the first, None while its circuit is open."""
-        asked = self._values | {"moments": moments, "probing": probing}
-        with unflushed(self._conn):
-            reserved = self._conn.execute(_QUERIES["reserve_pace"], asked)
-        row = reserved.fetchone()
-        return None if row is None else float(row["wait_s"])
+        return self._claims.reserve_pace(moments, probing=probing)
 
     def start_late(self, moments: int) -> None:
         """Move on the endpoint's next free moment, so that it follows so many that begin only now."""
-        with unflushed(self._conn):
-            self._conn.execute(_QUERIES["start_late"], self._values | {"moments": moments})
+        self._claims.start_late(moments)
 
     def claim(self, at_most: int = 1, *, probing: bool = False) -> list[Lease]:
-        """Lease up to so many messages that are due, in their turn, each to somebody else; none: there are none.
-
-        A run that has nothing left to do looks after those that died since it began.
-        """
-        find = self._claim_probe if probing else lambda: self._claim_worn_last(at_most)
-        leases = find()
-        return find() if not leases and self.recover() else leases
+        """Lease up to so many messages that are due, in their turn, each to somebody else; none: there are none."""
+        return self._claims.claim(at_most, probing=probing)
 
     def claim_this(self, message_id: int) -> list[Lease]:
         """Lease one message if it is due and nobody holds it, or another to the same person."""
-        return self._claim_unrivalled(1, only=message_id)
+        return self._claims.claim_this(message_id)
 
-    def _claim_probe(self) -> list[Lease]:
-        """Lease the last in line; if none can be had that did not find the endpoint wrong itself, the first."""
-        row = self._conn.execute(_QUERIES["probe"], self._values).fetchone()
-        last = [] if row is None else self._claim_unrivalled(1, probing=True, only=row["id"])
-        return last or self._claim_unrivalled(1, probing=True)
-
-    def _claim_worn_last(self, at_most: int) -> list[Lease]:
-        """What outlived more than one run may be what killed them: the others go first."""
-        return self._claim_unrivalled(at_most, worn=False) or self._claim_unrivalled(1, worn=True)
-
-    def _claim_unrivalled(
-        self, at_most: int, *, probing: bool = False, only: int | None = None, worn: bool | None = None
-    ) -> list[Lease]:
-        """Two runs may at the same moment pick two messages to one person: the table refuses one, which looks again."""
-        asked = {"at_most": at_most, "probing": probing, "only": only, "worn": worn}
-        while True:
-            try:
-                with unflushed(self._conn):
-                    self._conn.execute(_QUERIES["read_in_order"])
-                    claimed = self._conn.execute(_QUERIES["claim_due"], self._values | asked)
-                rows = claimed.fetchall()
-            except UniqueViolation as error:
-                if error.diag.constraint_name != "ige_one_lease_for_each_contractor":
-                    raise
-            else:
-                self._explain([row["message_id"] for row in rows if row.pop("unexplained")])
-                return [Lease(**row) for row in rows]
-
-    def _explain(self, message_ids: list[int]) -> None:
-        """Rows of another program have no decision yet; should we die before this, the next claim writes it.
-
-        They may have got their idempotency key by this claim: this commit flushes it before anything is posted.
-        """
-        if message_ids:
-            self._conn.execute(_QUERIES["prepare_decisions"])
-            self._conn.execute(_QUERIES["explain_external"], {"message_ids": message_ids})
+    def look_beside(self, leases: Sequence[Lease]) -> None:
+        """Ask what `may_post` asks in the pipeline that asks the safeguards; it takes this answer if it is fresh."""
+        self._beside = self._ask_to_post(leases)
 
     def may_post(self, leases: Sequence[Lease]) -> LastLook:
         """Look a last time: which leases are ours for as long as a POST takes, who opted out, and is all stopped."""
-        mine: dict[str, Any] = {
+        beside, self._beside = self._beside, None
+        if beside is not None and beside.holds(leases):
+            return _found(beside, answered=beside.at)
+        asked = self._ask_to_post(leases)
+        return _found(asked, answered=elapsed())
+
+    def _ask_to_post(self, leases: Sequence[Lease]) -> _Asked:
+        mine: dict[str, list[Any]] = {
             "message_ids": [each.message_id for each in leases],
             "tokens": [each.token for each in leases],
             "phones": [each.phone for each in leases],
         }
-        asked = elapsed()
-        row = self._conn.execute(_QUERIES["may_post"], self._values | mine).fetchone() or {}
-        until = good_until(asked=asked, answered=elapsed())
-        opted_out = frozenset(row["opted_out"] or ())
-        return LastLook(row["now"], until, row["stopped"], frozenset(row["leased"] or ()) - opted_out, opted_out)
+        at = elapsed()
+        return _Asked(at, frozenset(mine["message_ids"]), ask(self._conn, _MAY_POST, {**self._values, **mine}))
 
     def settle(self, ended: Sequence[Ended]) -> dict[int, Settled]:
         """Write what became of messages whose lease is still ours, and each attempt in any case; return those rows."""
         if not ended:
             return {}
         try:
-            with self._conn.transaction():
-                settled = self._mark(ended)
-                told = attempts(ended, settled, run_id=self._run_id)
-                self._conn.execute(_QUERIES["record_attempts"], {"attempts": told})
+            settled = self._mark(ended, told=attempts(ended, run_id=self._run_id))
         except AWAY:
             raise
         except psycopg.Error:
             if len(ended) > 1:
                 return self._settle_each(ended)
             # A text that left must not count as unsent because its attempt cannot be written down.
-            self._mark(ended)
+            self._mark(ended, told="[]")
             raise
         self._keep_promises(ended, settled)
         return settled
@@ -227,9 +220,9 @@ class Outbox:
         self._keep_promises(ended, settled)
         return settled
 
-    def _mark(self, ended: Sequence[Ended]) -> dict[int, Settled]:
-        rows = self._conn.execute(_QUERIES["settle"], self._values | columns(ended)).fetchall()
-        return {row.pop("id"): Settled(**row) for row in rows}
+    def _mark(self, ended: Sequence[Ended], *, told: str) -> dict[int, Settled]:
+        asked = {"expire_after_hours": self._values["expire_after_hours"], "attempts": told, **columns(ended)}
+        return {row.pop("id"): Settled(**row) for row in ask(self._conn, _SETTLE, asked).fetchall()}
 
     def _keep_promises(self, ended: Sequence[Ended], settled: Collection[int]) -> None:
         """After the commit: whatever is wrong with another table, a text that left must not count as unsent."""
@@ -241,9 +234,17 @@ class Outbox:
 @contextmanager
 def unflushed(conn: Connection) -> Iterator[None]:
     """Do what may be lost with the server in one transaction and one round trip; results are there after the block."""
-    with conn.pipeline(), conn.transaction():
-        conn.execute(_QUERIES["leave_unflushed"])
-        yield
+    try:
+        with conn.pipeline():
+            # A transaction block of psycopg's own waits three times for the server.
+            conn.execute("BEGIN")
+            conn.execute(_QUERIES["leave_unflushed"])
+            yield
+            conn.execute("COMMIT")
+    except BaseException:
+        with suppress(psycopg.Error):
+            conn.rollback()
+        raise
 
 
 @contextmanager
@@ -251,7 +252,8 @@ def open_outbox(conn: Connection, settings: Settings, *, run_id: str, adopted: b
     """Give one run an owner number that lives as long as its connections, and recover what others left."""
     row = conn.execute(_QUERIES["new_owner"]).fetchone()
     owner = int(row["owner"]) if row else 0
-    outbox = Outbox(conn, settings, run_id=run_id, owner=owner, adopted=adopted, endpoint=endpoint)
-    outbox.show_life()
-    outbox.recover()
-    yield outbox
+    with closing(another(conn)()) as claims:
+        outbox = Outbox(conn, claims, settings, run_id=run_id, owner=owner, adopted=adopted, endpoint=endpoint)
+        outbox.show_life()
+        outbox.recover()
+        yield outbox

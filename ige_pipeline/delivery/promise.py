@@ -10,12 +10,14 @@ from ige_pipeline.delivery.outcome import Cancelled, Outcome
 from ige_pipeline.delivery.switches import audit
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.numbered import Rows, ask, numbered
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.postgres.refused import refused_sentence
 
 log = logging.getLogger(__name__)
 
 _QUERIES = load(__package__, "promise.sql")
+_UNWANTED = numbered(_QUERIES["no_longer_wanted"])
 
 
 def close_promises(conn: Connection, batch: Batch) -> None:
@@ -74,7 +76,17 @@ def _plan_next(conn: Connection, follow_up_id: int) -> None:
 
 def no_longer_wanted(conn: Connection, message_ids: Sequence[int]) -> dict[int, Outcome]:
     """Return {message: Cancelled with every reason that came up since it was written}, for those with any."""
+    return unwanted(ask_unwanted(conn, message_ids))
+
+
+def ask_unwanted(conn: Connection, message_ids: Sequence[int]) -> Rows:
+    """Ask for the rows of `unwanted`; in a pipeline they are there at its end."""
+    return ask(conn, _UNWANTED, {"message_ids": list(message_ids)})
+
+
+def unwanted(rows: Rows) -> dict[int, Outcome]:
+    """Return {message: Cancelled with every reason} of those that something speaks against."""
     reasons: dict[int, list[dict[str, Any]]] = {}
-    for row in conn.execute(_QUERIES["no_longer_wanted"], {"message_ids": list(message_ids)}):
+    for row in rows:
         reasons.setdefault(row["id"], []).append({"reason": row["reason"], "observed": None, "limit": None})
     return {message_id: Cancelled(tuple(found)) for message_id, found in reasons.items()}

@@ -1,7 +1,8 @@
 """Ask every safeguard again at the moment of sending: much can happen between an hour's batch and a text's leaving."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -9,29 +10,41 @@ import psycopg
 from ige_pipeline.delivery.confirmation import OVER, confirmations, standing_against
 from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.outcome import Cancelled, Dead, Outcome, Postponed
-from ige_pipeline.delivery.promise import no_longer_wanted
+from ige_pipeline.delivery.promise import ask_unwanted, unwanted
 from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.numbered import Rows
 from ige_pipeline.refusal import Refusal
-from ige_pipeline.safeguards.facts import facts_at_sending
+from ige_pipeline.safeguards.facts import ask_at_sending
 from ige_pipeline.safeguards.finding import Finding
-from ige_pipeline.safeguards.phonebook import Sharing, look_up
+from ige_pipeline.safeguards.phonebook import NOBODY, Sharing, ask_up, told_up
 from ige_pipeline.safeguards.reason import RULES, Effect
 from ige_pipeline.safeguards.recipient import judge
 from ige_pipeline.settings import Settings
 
 _LOOK_AGAIN = timedelta(minutes=15)
+Beside = Callable[[Sequence[Lease]], object]
+
+
+def _nothing(_leases: Sequence[Lease]) -> None:
+    """Ask nothing else."""
 
 
 def rescreen(
-    conn: Connection, leases: Sequence[Lease], settings: Settings, *, consent_needed: bool = True
+    conn: Connection,
+    leases: Sequence[Lease],
+    settings: Settings,
+    *,
+    consent_needed: bool = True,
+    beside: Beside = _nothing,
 ) -> list[Outcome | None]:
     """Return of each message what stops it now, or None when it may go. Other waiting messages do not count.
 
     Sent and leased ones do, and of those given the ones before it. What cannot be evaluated for one message postpones
-    it and no other. Raises psycopg.OperationalError when the database is gone.
+    it and no other. `beside` asks something else in the same round trip. Raises psycopg.OperationalError when the
+    database is gone.
     """
     try:
-        return _screen(conn, leases, settings, consent_needed=consent_needed)
+        return _screen(conn, leases, settings, consent_needed=consent_needed, beside=beside)
     except (psycopg.OperationalError, psycopg.InterfaceError, Refusal):
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
@@ -62,14 +75,22 @@ def _nobody_answered(error: BaseException) -> bool:
 
 
 def _screen(
-    conn: Connection, leases: Sequence[Lease], settings: Settings, *, consent_needed: bool
+    conn: Connection, leases: Sequence[Lease], settings: Settings, *, consent_needed: bool, beside: Beside
 ) -> list[Outcome | None]:
-    unwanted = no_longer_wanted(conn, [lease.message_id for lease in leases])
-    rows = _facts(conn, leases, settings, consent_needed=consent_needed)
-    judged = judge(rows, settings, now=rows[0]["asked_at"])
-    confirming = confirmations(conn, leases, region=settings.default_region)
+    """Ask all there is to ask in one round trip, as if nobody shared their number; who does is asked about again."""
+    people = [lease.contractor_id for lease in leases]
+    facts = partial(ask_at_sending, conn, people, settings, message_ids=[lease.message_id for lease in leases])
+    with conn.pipeline():
+        asked = ask_unwanted(conn, [lease.message_id for lease in leases])
+        asked_up = ask_up(conn, people, region=settings.default_region)
+        known = facts(sharing=NOBODY)
+        beside(leases)
+    sharing = told_up(conn, asked_up, people, region=settings.default_region)
+    rows = _rows(leases, known if sharing is None else facts(sharing=sharing), consent_needed=consent_needed)
+    judged = judge(_one_after_the_other(leases, rows, sharing or NOBODY), settings, now=rows[0]["asked_at"])
+    over, confirming = unwanted(asked), confirmations(conn, leases, region=settings.default_region)
     return [
-        unwanted.get(lease.message_id) or _weigh_one(found, confirms=confirming.get(lease.message_id))
+        over.get(lease.message_id) or _weigh_one(found, confirms=confirming.get(lease.message_id))
         for lease, found in zip(leases, judged, strict=True)
     ]
 
@@ -81,14 +102,9 @@ def _weigh_one(found: Sequence[Finding], *, confirms: bool | None) -> Outcome | 
     return weigh(standing_against(found)) if confirms else OVER
 
 
-def _facts(
-    conn: Connection, leases: Sequence[Lease], settings: Settings, *, consent_needed: bool
-) -> list[dict[str, Any]]:
-    contractors = [lease.contractor_id for lease in leases]
-    sharing = look_up(conn, contractors, region=settings.default_region)
-    messages = [lease.message_id for lease in leases]
-    facts = facts_at_sending(conn, contractors, settings, sharing=sharing, message_ids=messages)
-    rows = [
+def _rows(leases: Sequence[Lease], known: Rows, *, consent_needed: bool) -> list[dict[str, Any]]:
+    facts = {row["contractor_id"]: row for row in known}
+    return [
         facts[lease.contractor_id]
         | {
             "message_type": lease.message_type,
@@ -98,7 +114,6 @@ def _facts(
         }
         for lease in leases
     ]
-    return _one_after_the_other(leases, rows, sharing)
 
 
 def _one_after_the_other(leases: Sequence[Lease], rows: list[dict[str, Any]], sharing: Sharing) -> list[dict[str, Any]]:

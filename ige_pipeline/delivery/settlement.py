@@ -77,15 +77,9 @@ def columns(ended: Sequence[Ended]) -> dict[str, list[Any]]:
     }
 
 
-def attempts(ended: Sequence[Ended], settled: dict[int, Settled], *, run_id: str) -> str:
-    """Return what the statement `record_attempts` is told, as JSON; what expired says so in a row of its own."""
-    rows = []
-    for each in ended:
-        known = settled.get(each.lease.message_id)
-        rows.append(_attempt(each, known, run_id))
-        if known is not None and known.expired:
-            rows.append(_expiry(each, known, run_id))
-    return json.dumps(rows, default=str)
+def attempts(ended: Sequence[Ended], *, run_id: str) -> str:
+    """Return what the statement `settle` is told of the attempts, as JSON."""
+    return json.dumps([_attempt(each, run_id) for each in ended], default=str)
 
 
 def _row(outcome: Outcome) -> _Row:
@@ -108,7 +102,7 @@ def _row(outcome: Outcome) -> _Row:
             assert_never(outcome)
 
 
-def _attempt(ended: Ended, settled: Settled | None, run_id: str) -> dict[str, Any]:
+def _attempt(ended: Ended, run_id: str) -> dict[str, Any]:
     return {
         "message_id": ended.lease.message_id,
         "run_id": run_id,
@@ -117,15 +111,8 @@ def _attempt(ended: Ended, settled: Settled | None, run_id: str) -> dict[str, An
         "claimed_at": ended.lease.claimed_at,
         "outcome": type(ended.outcome).__name__,
         "reasons": _reasons(ended.outcome),
-        "next_attempt_at": None if settled is None or settled.expired else settled.next_attempt_at,
         **_what_came_back(ended.sent),
     }
-
-
-def _expiry(ended: Ended, settled: Settled, run_id: str) -> dict[str, Any]:
-    reason = {"reason": "stale", "observed": settled.last_error, "limit": "expires_at"}
-    kept = {name: value for name, value in _attempt(ended, settled, run_id).items() if name not in _SEEN}
-    return kept | {"outcome": "Expired", "reasons": [reason]}
 
 
 def _reasons(outcome: Outcome) -> list[dict[str, Any]]:

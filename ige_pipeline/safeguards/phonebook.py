@@ -12,10 +12,13 @@ from importlib.metadata import version
 from typing import Any
 
 from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.numbered import Rows, ask, numbered
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.safeguards.phone import PhoneVerdict, place_of, read_phone
 
 _QUERIES = load(__package__, "phonebook.sql")
+_UNREAD_NUMBERS = numbered(_QUERIES["unread_numbers"])
+_SHARING_WITH = numbered(_QUERIES["sharing_with"])
 _AT_ONCE = 50_000
 _A_FEW = 1_000
 _OTHERS_AT_ONCE = 20_000
@@ -43,6 +46,10 @@ class Sharing:
         return {"sharing_ids": [each for each, _ in found], "sharing_numbers": [number for _, number in found]}
 
 
+NOBODY = Sharing({})
+"""As if no two had the same number."""
+
+
 def look_up(conn: Connection, contractor_ids: Collection[int | None], *, region: str) -> Sharing:
     """Read the numbers of these contractors that are new, and say who shares one, with them or (of many) at all.
 
@@ -51,6 +58,28 @@ def look_up(conn: Connection, contractor_ids: Collection[int | None], *, region:
     ids = sorted({each for each in contractor_ids if each is not None})
     read_numbers(conn, ids, region=region)
     return _sharing(conn, ids, region=region)
+
+
+@dataclass(frozen=True)
+class AskedUp:
+    """What was asked of the phone book in a pipeline: which numbers are new, and who shares one."""
+
+    unread: Rows
+    alike: Rows
+
+
+def ask_up(conn: Connection, contractor_ids: Collection[int | None], *, region: str) -> AskedUp:
+    """Ask what `look_up` asks; in a pipeline the rows are there at its end."""
+    asked = {"contractor_ids": sorted({each for each in contractor_ids if each is not None}), **_reader(region)}
+    return AskedUp(ask(conn, _UNREAD_NUMBERS, asked), ask(conn, _SHARING_WITH, asked))
+
+
+def told_up(conn: Connection, asked: AskedUp, contractor_ids: Collection[int | None], *, region: str) -> Sharing | None:
+    """Return who shares a number, None where nobody does; numbers that are new are read first."""
+    if asked.unread.fetchone() is not None:
+        return look_up(conn, contractor_ids, region=region)
+    found = Sharing({row["id"]: row["number"] for row in asked.alike})
+    return found if len(set(found.numbers.values())) < len(found.numbers) else None
 
 
 def look_up_batch(conn: Connection, contractor_ids: Collection[int] | str, *, region: str) -> Sharing:

@@ -1,0 +1,87 @@
+"""Claiming: moments of the pace and leases, over a connection that does nothing else.
+
+A claim is one statement on its own, and so is a moment. Both may be lost with the server: that repeats nothing.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from psycopg.errors import UniqueViolation
+
+from ige_pipeline.delivery.lease import Lease
+from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.numbered import ask, numbered
+from ige_pipeline.postgres.queries import load
+
+_QUERIES = load(__package__, "claim.sql")
+_CLAIM_DUE = numbered(_QUERIES["claim_due"])
+_PROBE = numbered(_QUERIES["probe"])
+
+
+class Claims:
+    """One run's claims. `values`: what its statements are told beside; `flushed`: a connection whose commits are."""
+
+    def __init__(self, conn: Connection, *, flushed: Connection, values: Mapping[str, Any]) -> None:
+        self._conn, self._flushed, self._values = conn, flushed, values
+        conn.execute(_QUERIES["claims_only"])
+
+    def reserve_pace(self, moments: int, *, probing: bool) -> float | None:
+        """Take the endpoint's next free moments; return the seconds until the first, None while its circuit is open."""
+        asked = {**self._values, "moments": moments, "probing": probing}
+        row = self._conn.execute(_QUERIES["reserve_pace"], asked).fetchone()
+        return None if row is None else float(row["wait_s"])
+
+    def start_late(self, moments: int) -> None:
+        """Move on the endpoint's next free moment, so that it follows so many that begin only now."""
+        self._conn.execute(_QUERIES["start_late"], {**self._values, "moments": moments})
+
+    def recover(self) -> int:
+        """Make due again what dead runs had leased; return how many rows."""
+        return self._flushed.execute(_QUERIES["release_orphans"], self._values).rowcount
+
+    def claim(self, at_most: int, *, probing: bool) -> list[Lease]:
+        """Lease up to so many messages that are due, in their turn, each to somebody else; none: there are none.
+
+        A run that has nothing left to do looks after those that died since it began.
+        """
+        find = self._claim_probe if probing else lambda: self._claim_worn_last(at_most)
+        leases = find()
+        return find() if not leases and self.recover() else leases
+
+    def claim_this(self, message_id: int) -> list[Lease]:
+        """Lease one message if it is due and nobody holds it, or another to the same person."""
+        return self._claim_unrivalled(1, only=message_id)
+
+    def _claim_probe(self) -> list[Lease]:
+        """Lease the last in line; if none can be had that did not find the endpoint wrong itself, the first."""
+        row = ask(self._conn, _PROBE, self._values).fetchone()
+        last = [] if row is None else self._claim_unrivalled(1, probing=True, only=row["id"])
+        return last or self._claim_unrivalled(1, probing=True)
+
+    def _claim_worn_last(self, at_most: int) -> list[Lease]:
+        """What outlived more than one run may be what killed them: the others go first."""
+        return self._claim_unrivalled(at_most, worn=False) or self._claim_unrivalled(1, worn=True)
+
+    def _claim_unrivalled(
+        self, at_most: int, *, probing: bool = False, only: int | None = None, worn: bool | None = None
+    ) -> list[Lease]:
+        """Two runs may at the same moment pick two messages to one person: the table refuses one, which looks again."""
+        asked = {**self._values, "at_most": at_most, "probing": probing, "only": only, "worn": worn}
+        while True:
+            try:
+                rows = ask(self._conn, _CLAIM_DUE, asked).fetchall()
+            except UniqueViolation as error:
+                if error.diag.constraint_name != "ige_one_lease_for_each_contractor":
+                    raise
+            else:
+                self._explain([row["message_id"] for row in rows if row.pop("unexplained")])
+                return [Lease(**row) for row in rows]
+
+    def _explain(self, message_ids: list[int]) -> None:
+        """Rows of another program have no decision yet; should we die before this, the next claim writes it.
+
+        They may have got their idempotency key by this claim: this commit flushes it before anything is posted.
+        """
+        if message_ids:
+            self._flushed.execute(_QUERIES["prepare_decisions"])
+            self._flushed.execute(_QUERIES["explain_external"], {"message_ids": message_ids})
