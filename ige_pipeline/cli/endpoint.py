@@ -8,6 +8,7 @@ from ige_pipeline.cli.asking import who
 from ige_pipeline.cli.output import as_json, say
 from ige_pipeline.cli.run import json_option
 from ige_pipeline.delivery import breaker
+from ige_pipeline.delivery.circuit import LIMITED
 from ige_pipeline.environment import Environment
 from ige_pipeline.refusal import Refusal
 
@@ -53,4 +54,5 @@ def _state(circuit: dict[str, Any]) -> str:
     trial = (
         "one message is being tried" if circuit["state"] == "half_open" else f"next try {circuit['probe_at']:%H:%M:%S}"
     )
-    return f"PAUSED since {since} ({circuit['reason']}), {trial}"
+    why = "as it asked us to send less" if circuit["reason"] == LIMITED else circuit["reason"]
+    return f"PAUSED since {since} ({why}), {trial}"

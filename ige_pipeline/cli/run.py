@@ -7,7 +7,7 @@ import click
 from ige_pipeline.by_hand import deliver_once, schedule_batch, what_would_change
 from ige_pipeline.cli.asking import moment
 from ige_pipeline.cli.output import as_json, counts, say
-from ige_pipeline.delivery.circuit import fault_sentence
+from ige_pipeline.delivery.circuit import fault_sentence, wait_sentence
 from ige_pipeline.environment import Environment
 from ige_pipeline.inbound.outcomes import track_outcomes
 from ige_pipeline.inbound.read_replies import read_replies
@@ -82,6 +82,8 @@ def deliver(context: click.Context, overrides: dict[str, str], *, json_wanted: b
     else:
         counts("Outcomes", report.counts)
         say(f"Still unsent: {left['unsent']} ({left['due']} due now, {left['waiting']} waiting for their time).")
+    if report.circuit.limited and not json_wanted:
+        say(wait_sentence(report.circuit, environment.target(settings).host))
     if report.fault is not None:
         raise Refusal(fault_sentence(report.fault, environment.target(settings).host))
     context.exit(1 if report.counts["Dead"] else 0)

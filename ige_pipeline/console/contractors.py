@@ -12,6 +12,7 @@ from ige_pipeline.console.desk import Desk
 from ige_pipeline.delivery import outbox
 from ige_pipeline.delivery import pause as by_hand
 from ige_pipeline.delivery.breaker import circuits
+from ige_pipeline.delivery.circuit import LIMITED
 from ige_pipeline.ledger.sentence import of_reason
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
@@ -107,7 +108,8 @@ def _first(ask: Ask, stands: Standing) -> Iterator[str]:
         yield "Not while all sending is stopped."
     for each in circuits(ask.conn):
         if each["state"] != "closed":
-            yield f"Not while {each['endpoint']} is paused because it fails: it is tried again by itself."
+            why = "it asked for fewer messages" if each["reason"] == LIMITED else "it fails"
+            yield f"Not while {each['endpoint']} is paused because {why}: it is tried again by itself."
     waiting = next(guard for guard in stands.guards if guard.name == "undelivered").findings
     if waiting:
         yield "Nothing new before what waits for them has left, or has ended."

@@ -1,7 +1,7 @@
 """The circuit of one endpoint as Postgres keeps it: count what came back, change it, take the one probe."""
 
 import copy
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -38,7 +38,7 @@ class Breaker:
         row = noted.fetchone() or {}
         while True:
             before = _circuit(row)
-            whole = Seen(row["calls"], row["failures"], seen.last_failure, seen.fault, seen.probe)
+            whole = replace(seen, calls=row["calls"], failures=row["failures"])
             now = after(before, whole, now=row["now"])
             if now == before or self._change(before, now, whole, version=row["version"]):
                 return now
@@ -89,6 +89,8 @@ def resume(conn: Connection, endpoint: str, *, who: str) -> bool:
     with conn.transaction():
         found = conn.execute(_QUERIES["resume"], {"endpoint": endpoint}).rowcount == 1
         conn.execute(_QUERIES["forget_calls"], {"endpoint": endpoint})
+        if found:
+            conn.execute(_QUERIES["end_waits"])
         end_alerts(conn, about=endpoint)
         audit(conn, who=who, action="endpoint_resume", detail={"endpoint": endpoint, "found": found})
     return found

@@ -12,7 +12,7 @@ WITH noted AS (
     ON CONFLICT (endpoint) DO UPDATE SET accepted_at = GREATEST(k.accepted_at, EXCLUDED.accepted_at)
     RETURNING k.*
 )
-SELECT k.state, k.reason, k.opened_at, k.probe_at, k.alerted, k.accepted_at, k.version, now() AS now,
+SELECT k.state, k.reason, k.opened_at, k.probe_at, k.alerted, k.accepted_at, k.waits, k.version, now() AS now,
        noted.calls + COALESCE(others.calls, 0) AS calls, noted.failures + COALESCE(others.failures, 0) AS failures
   FROM known k
  CROSS JOIN noted
@@ -24,7 +24,8 @@ SELECT k.state, k.reason, k.opened_at, k.probe_at, k.alerted, k.accepted_at, k.v
 
 -- name: circuit
 -- How an endpoint stands, and what came back from it in the last five minutes.
-SELECT k.endpoint, k.state, k.reason, k.opened_at, k.probe_at, k.alerted, k.accepted_at, k.version, now() AS now,
+SELECT k.endpoint, k.state, k.reason, k.opened_at, k.probe_at, k.alerted, k.accepted_at, k.waits, k.version,
+       now() AS now,
        window_of.calls, window_of.failures
   FROM ige_circuits k
  CROSS JOIN LATERAL (SELECT COALESCE(sum(c.calls), 0)::bigint AS calls,
@@ -39,7 +40,7 @@ SELECT k.endpoint, k.state, k.reason, k.opened_at, k.probe_at, k.alerted, k.acce
 -- Only from what it was decided upon: another run may have seen something else meanwhile.
 UPDATE ige_circuits
    SET state = %(state)s, reason = %(reason)s, opened_at = %(opened_at)s, probe_at = %(probe_at)s,
-       alerted = %(alerted)s, version = version + 1
+       alerted = %(alerted)s, waits = %(waits)s, version = version + 1
  WHERE endpoint = %(endpoint)s AND version = %(version)s
 
 -- name: forget_calls
@@ -67,8 +68,17 @@ UPDATE ige_circuits
 -- name: resume
 -- A person says that it is mended.
 UPDATE ige_circuits
-   SET state = 'closed', reason = NULL, opened_at = NULL, probe_at = NULL, alerted = 0, version = version + 1
+   SET state = 'closed', reason = NULL, opened_at = NULL, probe_at = NULL, alerted = 0, waits = 0, version = version + 1
  WHERE endpoint = %(endpoint)s
+
+-- name: end_waits
+-- Nor need those wait any longer that were asked to.
+UPDATE ai_proactive_messages m
+   SET next_attempt_at = now()
+ WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
+   AND m.lease_token IS NULL
+   AND m.last_error = 'http_429'
+   AND m.next_attempt_at > now()
 
 -- name: raise_alert
 -- Kept until its cause is gone; what happens again meanwhile is counted.

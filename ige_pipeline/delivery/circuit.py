@@ -5,7 +5,7 @@ Values in, value out; the database keeps the circuit, so that all runs on all ma
 
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 WINDOW = timedelta(minutes=5)
@@ -13,6 +13,10 @@ HALF_OPEN_AFTER = timedelta(seconds=30)
 AT_LEAST_CALLS = 10
 OPENS_AT = 70
 LEVELS = (50, 70, 90, 100)
+LIMITED = "http_429"
+LONGEST_HOLD = timedelta(minutes=15)
+"""One message that must wait for a day may not keep everybody else waiting for as long: another is tried after this."""
+_TELL_AFTER_WAITS = 3
 _WRONG = re.compile(r"http_(?:[13]\d\d|401|403|404|405|410)|dns_error|tls_error|forbidden_address|invalid_url")
 
 
@@ -21,7 +25,7 @@ class Circuit:
     """How an endpoint stands. `probe_at`: from when one message may be tried, or a probe under way counts as lost.
 
     `alerted` is the highest percentage of failures that was told since there were few; `accepted_at` is when the newest
-    message was posted that the endpoint accepted.
+    message was posted that the endpoint accepted; `waits` is how often in a row it asked us to wait.
     """
 
     state: Literal["closed", "open", "half_open"] = "closed"
@@ -30,13 +34,20 @@ class Circuit:
     probe_at: datetime | None = None
     alerted: int = 0
     accepted_at: datetime | None = None
+    waits: int = 0
+
+    @property
+    def limited(self) -> bool:
+        """Whether nothing is wrong but our pace: it asked us to wait."""
+        return self.state != "closed" and self.reason == LIMITED
 
 
 @dataclass(frozen=True)
 class Seen:
     """What came back, with `calls` and `failures` of the whole window; `fault` says that the endpoint is wrong.
 
-    `probe` says whether the probe came through, None where none of these was the probe.
+    `probe` says whether the probe came through, None where none of these was the probe; `wait` is the longest that the
+    endpoint asked us to wait.
     """
 
     calls: int
@@ -44,6 +55,7 @@ class Seen:
     last_failure: str | None = None
     fault: str | None = None
     probe: bool | None = None
+    wait: timedelta | None = None
 
     @property
     def percent(self) -> int:
@@ -55,12 +67,28 @@ def after(circuit: Circuit, seen: Seen, *, now: datetime) -> Circuit:
     """Return how the endpoint stands once this was seen."""
     if circuit.state == "closed":
         return _told(_closed(circuit, seen, now), seen)
-    if seen.probe is True:
+    if seen.probe is True and not seen.wait:
         return Circuit(accepted_at=circuit.accepted_at)
+    return _told(_still_open(circuit, seen, now), seen)
+
+
+def _still_open(circuit: Circuit, seen: Seen, now: datetime) -> Circuit:
+    """Only a probe moves the next try, or an answer to what had left before that asks for a longer wait."""
+    if seen.wait and seen.probe is not None:
+        return _held(circuit, seen.wait, now)
     if seen.probe is False:
         reason = seen.fault or seen.last_failure or circuit.reason
-        return _told(replace(circuit, state="open", reason=reason, probe_at=now + HALF_OPEN_AFTER), seen)
-    return _told(circuit, seen)
+        return replace(circuit, state="open", reason=reason, probe_at=now + HALF_OPEN_AFTER)
+    if seen.wait and circuit.state == "open":
+        longer = now + min(seen.wait, LONGEST_HOLD)
+        return replace(circuit, probe_at=max(circuit.probe_at or longer, longer))
+    return circuit
+
+
+def _held(circuit: Circuit, wait: timedelta, now: datetime) -> Circuit:
+    """It asked us to wait: nobody is posted to it before that, and then one message goes first."""
+    held = replace(circuit, state="open", reason=LIMITED, opened_at=circuit.opened_at or now, waits=circuit.waits + 1)
+    return replace(held, probe_at=now + min(wait, LONGEST_HOLD))
 
 
 def _closed(circuit: Circuit, seen: Seen, now: datetime) -> Circuit:
@@ -68,6 +96,8 @@ def _closed(circuit: Circuit, seen: Seen, now: datetime) -> Circuit:
         return _opened(circuit, seen.fault, now, probe_at=_first_probe(circuit, now))
     if seen.percent >= OPENS_AT:
         return _opened(circuit, seen.last_failure or "failing", now, probe_at=now + HALF_OPEN_AFTER)
+    if seen.wait:
+        return _held(circuit, seen.wait, now)
     return circuit
 
 
@@ -103,11 +133,23 @@ def fault_sentence(reason: str, endpoint: str) -> str:
     )
 
 
+def wait_sentence(circuit: Circuit, endpoint: str) -> str:
+    """Say that the endpoint asked for fewer messages, and until when nothing goes to it."""
+    until = "" if circuit.probe_at is None else f" until {circuit.probe_at.astimezone(UTC):%H:%M:%S} UTC"
+    again = f" ({circuit.waits} times in a row)" if circuit.waits > 1 else ""
+    return (
+        f"The webhook at {endpoint} answered 429{again}, so it wants fewer messages: nothing goes to it{until}, and "
+        "nothing was lost. Should that go on, lower `messages_per_second`; `ige endpoint resume` tries at once."
+    )
+
+
 def news(before: Circuit, now: Circuit, seen: Seen, *, endpoint: str) -> list[tuple[str, str]]:
     """Say what a person should hear of this change: kind and sentence."""
     told = []
-    if before.state == "closed" and now.state != "closed":
+    if now.state != "closed" and not now.limited and (before.state == "closed" or before.limited):
         told.append(("circuit_open", _why(now, seen, endpoint)))
+    if now.limited and before.waits < _TELL_AFTER_WAITS <= now.waits:
+        told.append(("rate_limited", wait_sentence(now, endpoint)))
     if now.alerted > before.alerted:
         counted = f"{seen.failures} of {seen.calls} calls"
         told.append((f"failing_{now.alerted}", f"Of the last five minutes' calls to {endpoint} {counted} failed."))

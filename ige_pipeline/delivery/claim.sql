@@ -92,22 +92,25 @@ SELECT m.id AS message_id, m.contractor_id, m.message_type, COALESCE(m.message_c
                   LIMIT 1),
                 date_trunc('hour', CASE WHEN m.created_at BETWEEN '1970-01-01' AND '2200-01-01'
                                         THEN m.created_at::timestamptz ELSE now() END, 'UTC')) AS batch_hour,
-       tried.rate_limited,
+       -- In a row: others may have been asked to wait where this one was not.
+       GREATEST(tried.rate_limited, k.waits) AS rate_limited,
        m.last_error IS NOT DISTINCT FROM 'run_died' AS survivor,
        -- Only while others are being accepted: what an outage made suspects must not die of the next one.
-       COALESCE((SELECT tried.faulted_at < k.accepted_at AND k.accepted_at > now() - interval '5 minutes'
-                   FROM ige_circuits k
-                  WHERE k.endpoint = %(endpoint)s), false) AS suspect
+       COALESCE(tried.faulted_at < k.accepted_at AND k.accepted_at > now() - interval '5 minutes', false) AS suspect,
+       COALESCE(tried.limited_at < k.accepted_at AND k.accepted_at > now() - interval '5 minutes', false) AS limited_alone
   FROM leased m
   LEFT JOIN contractors c ON c.id = m.contractor_id
+  LEFT JOIN ige_circuits k ON k.endpoint = %(endpoint)s
  CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE a.status_code = 429) AS rate_limited,
-                            max(a.ended_at) FILTER (WHERE a.outcome = 'EndpointFault') AS faulted_at
+                            max(a.ended_at) FILTER (WHERE a.outcome = 'EndpointFault') AS faulted_at,
+                            max(a.ended_at) FILTER (WHERE a.status_code = 429) AS limited_at
                        FROM ige_delivery_attempts a
                       WHERE a.message_id = m.id) tried
  ORDER BY m.turn DESC NULLS LAST, m.id
 
 -- name: probe
--- The last in line that did not itself find the endpoint wrong: what is wrong with the head says nothing of the tail.
+-- The last in line that did not itself find the endpoint wrong, nor was asked to wait: what is wrong with the head says
+-- nothing of the tail.
 SELECT m.id
   FROM ai_proactive_messages m
  WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
@@ -117,7 +120,7 @@ SELECT m.id
    AND NOT EXISTS (SELECT 1
                      FROM ige_delivery_attempts a
                     WHERE a.message_id = m.id
-                      AND a.outcome = 'EndpointFault')
+                      AND (a.outcome = 'EndpointFault' OR a.status_code = 429))
  ORDER BY m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 ASC NULLS FIRST,
           COALESCE(GREATEST(m.not_before, m.next_attempt_at), '-infinity') DESC, m.id DESC
  LIMIT 1

@@ -7,9 +7,11 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class Lease:
-    """One message in our hands. `attempt` counts from 1 and includes this one; `rate_limited`: its 429s so far.
+    """One message in our hands. `attempt` counts from 1 and includes this one.
 
-    `suspect`: it found the endpoint wrong, and since then others were accepted. `survivor`: the run that had it died.
+    `rate_limited`: how often we were asked to wait (429), for it or in a row. `suspect`: it found the endpoint wrong,
+    and since then others were accepted; `limited_alone`: it was asked to wait, and since then others were accepted.
+    `survivor`: the run that had it died.
     """
 
     message_id: int
@@ -27,4 +29,5 @@ class Lease:
     batch_hour: datetime
     rate_limited: int = 0
     suspect: bool = False
+    limited_alone: bool = False
     survivor: bool = False

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from ige_pipeline.delivery import outbox, report
-from ige_pipeline.delivery.circuit import fault_sentence
+from ige_pipeline.delivery.circuit import fault_sentence, wait_sentence
 from ige_pipeline.delivery.deliver import deliver, require_permission
 from ige_pipeline.ledger.batch import close_batch, explain_left_behind
 from ige_pipeline.ledger.home import require_home
@@ -91,6 +91,8 @@ def deliver_messages(
         for materialization in report.of_delivery(conn, done, run_id=context.run_id, settings=settings):
             context.log_event(materialization)
     context.add_output_metadata({"posted": done.posted, **counts_as_metadata("outcome", dict(done.counts))})
+    if done.circuit.limited:
+        context.log.info("%s", wait_sentence(done.circuit, webhook.name))
     if done.fault is None:
         return
     sentence = fault_sentence(done.fault, webhook.name)

@@ -57,7 +57,8 @@ SELECT now() AS now,
 -- name: settle
 -- Ends, or puts off, whatever has gathered; each row only for the run that holds it, but for one: what was accepted under
 -- the row's key while nobody holds it any more was sent, and must not be sent again. The database adds delays to its own
--- clock. What would come due only when it has expired expires now. What spent no attempt gets it back.
+-- clock. What would come due only when it has expired expires now, but for what was asked to wait: that may be taken back.
+-- What spent no attempt gets it back.
 --
 -- Beside it, one row for each claim that ended in an outcome; `posted_at` stays empty where nothing left, and what expired
 -- says so in a row of its own. The same message postponed for the same reasons is one row with a count, not one every five
@@ -76,7 +77,7 @@ WITH settled AS (
            attempts = m.attempts - CASE WHEN s.gives_back THEN 1 ELSE 0 END,
            last_error = CASE WHEN s.ends = 'sent' THEN NULL WHEN s.ends = 'cancelled' THEN m.last_error ELSE s.reason END,
            lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
-      FROM (SELECT told.*, held.due_at, told.ends = 'later' AND CASE
+      FROM (SELECT told.*, held.due_at, told.ends = 'later' AND told.reason IS DISTINCT FROM 'http_429' AND CASE
                        WHEN own.expires_at IS NOT NULL THEN held.due_at >= own.expires_at
                        -- Compared this way round no date overflows, whatever another program wrote.
                        ELSE (held.due_at - make_interval(secs => %(expire_after_hours)s::float8 * 3600))::timestamp

@@ -20,7 +20,7 @@ from ige_pipeline.delivery.probe import Probe
 from ige_pipeline.delivery.rescreen import could_not_be_asked
 from ige_pipeline.delivery.settlement import Ended
 from ige_pipeline.delivery.slots import Landed, Slots
-from ige_pipeline.delivery.tally import DeliveryReport, is_failure
+from ige_pipeline.delivery.tally import DeliveryReport, tells
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
 
@@ -197,7 +197,7 @@ class Run:
             for each in landed
             if each.sent is not None
         ]
-        telling = any(each.probe or (each.sent and is_failure(each.sent.reply)) for each in ended)
+        telling = any(each.probe or (each.sent and tells(each.sent.reply)) for each in ended)
         self._write(ended)
         self._look_again([each.lease for each in landed if each.sent is None and each.error is None])
         self._count(all_of_it=telling)

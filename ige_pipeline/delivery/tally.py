@@ -3,22 +3,23 @@
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ige_pipeline.delivery.circuit import Circuit, Seen
-from ige_pipeline.delivery.outcome import Delivered, EndpointFault, Outcome
+from ige_pipeline.delivery.outcome import Delivered, EndpointFault, Outcome, Retry
 from ige_pipeline.delivery.reply import Answered, Broken, Lost, Refused, Reply, Unreached
 from ige_pipeline.delivery.settlement import Ended
 
 _WRONG = frozenset({401, 403, 404, 405, 410})
 _TRY_AGAIN = frozenset({408, 425})
+_TOO_MANY = 429
 
 
 @dataclass
 class DeliveryReport:
     """Outcomes by name, POSTs made, deliveries for each batch hour, and how the endpoint stands.
 
-    `fault`: why the endpoint's circuit opened, or stayed open, under this run.
+    `fault`: why the endpoint's circuit opened, or stayed open, under this run, unless it only asked us to wait.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -39,24 +40,27 @@ class DeliveryReport:
     def stands(self, circuit: Circuit) -> None:
         """Note how the endpoint stands now."""
         self.circuit = circuit
-        self.fault = None if circuit.state == "closed" else circuit.reason
+        self.fault = None if circuit.state == "closed" or circuit.limited else circuit.reason
 
 
 def seen(ended: Collection[Ended]) -> Seen:
     """Say what these POSTs tell of the endpoint.
 
-    A suspect that is answered once more as if the endpoint were wrong tells of itself alone.
+    A suspect that is answered once more as if the endpoint were wrong tells of itself alone, and so does one that is
+    once more asked to wait while others are accepted.
     """
     posted = [(each, each.sent.reply) for each in ended if each.sent and not isinstance(each.sent.reply, Refused)]
     failed = [each for each, reply in posted if is_failure(reply) and not (each.lease.suspect and _is_wrong(reply))]
     faults = [each.outcome.reason for each in failed if isinstance(each.outcome, EndpointFault)]
-    probes = [not is_failure(reply) for each, reply in posted if each.probe]
+    probes = [not (is_failure(reply) or is_limit(reply)) for each, reply in posted if each.probe]
+    waits = [_wait(each.outcome) for each, reply in posted if is_limit(reply) and not each.lease.limited_alone]
     return Seen(
         calls=len(posted),
         failures=len(failed),
         last_failure=_reason(failed[-1].outcome) if failed else None,
         fault=faults[0] if faults else None,
         probe=probes[0] if probes else None,
+        wait=max(waits, default=None),
     )
 
 
@@ -76,6 +80,20 @@ def is_failure(reply: Reply) -> bool:
             return True
         case Refused():
             return False
+
+
+def is_limit(reply: Reply) -> bool:
+    """Whether the endpoint wants fewer messages (RFC 6585: Too Many Requests)."""
+    return isinstance(reply, Answered) and reply.status == _TOO_MANY
+
+
+def tells(reply: Reply) -> bool:
+    """Whether a reply may change whether the endpoint is posted to."""
+    return is_failure(reply) or is_limit(reply)
+
+
+def _wait(outcome: Outcome) -> timedelta:
+    return outcome.delay if isinstance(outcome, Retry) else timedelta(0)
 
 
 def _is_wrong(reply: Reply) -> bool:

@@ -105,13 +105,33 @@ def test_an_endpoint_that_is_wrong_stops_the_run_at_its_first_message_and_loses_
 
 
 def test_failures_of_single_messages_stop_nobody() -> None:
-    replies = [Answered(500), Answered(422), Answered(429), ACCEPTED]
-    outbox = FakeOutbox(leases(4))
+    replies = [Answered(500), Answered(422), ACCEPTED]
+    outbox = FakeOutbox(leases(3))
 
     report = deliver_from(outbox, FakeEndpoint(*replies))
 
     assert report.fault is None
-    assert [type(outcome) for _, outcome in outbox.settled] == [Retry, Dead, Retry, Delivered]
+    assert [type(outcome) for _, outcome in outbox.settled] == [Retry, Dead, Delivered]
+
+
+def test_who_asks_us_to_wait_is_posted_nothing_more_and_the_run_has_not_failed() -> None:
+    outbox = FakeOutbox(leases(5))
+
+    report = deliver_from(outbox, FakeEndpoint(ACCEPTED, Answered(429, {"retry-after": "120"})))
+
+    assert report.fault is None
+    assert (report.posted, report.circuit.limited) == (2, True)
+    assert report.circuit.probe_at == NOON + timedelta(minutes=2)
+    assert outbox.settled == [(1, Delivered()), (2, Retry(timedelta(minutes=2), "http_429", spends_attempt=False))]
+
+
+def test_a_message_that_alone_is_asked_to_wait_holds_nobody_up() -> None:
+    alone, *others = leases(4)
+    outbox = FakeOutbox([replace(alone, limited_alone=True), *others])
+
+    report = deliver_from(outbox, FakeEndpoint(Answered(429), ACCEPTED))
+
+    assert dict(report.counts) == {"Retry": 1, "Delivered": 3}
 
 
 def test_a_message_that_kept_killing_its_worker_is_not_posted_again() -> None:

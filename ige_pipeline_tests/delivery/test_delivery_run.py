@@ -519,3 +519,59 @@ def test_a_database_a_third_of_a_second_away_holds_up_nothing(conn: Connection, 
 
     assert endpoint.posted == [first, second]
     assert dict(report.counts) == {"Delivered": 2}
+
+
+def test_an_endpoint_that_asks_us_to_wait_is_left_alone_tried_with_another_message_and_no_attempt_is_used(
+    conn: Connection, database_url: str
+) -> None:
+    first, *others = [waiting(conn, priority=90 - n) for n in range(4)]
+    busy = PickyEndpoint(fails_for={first, *others}, status=429)
+    waits = []
+
+    for _ in range(4):
+        run(database_url, busy)
+        held = conn.execute("SELECT waits, probe_at - now() AS left FROM ige_circuits").fetchone() or {}
+        waits.append((held["waits"], round(held["left"].total_seconds() / 10) * 10))
+        run(database_url, busy)
+        conn.execute("UPDATE ige_circuits SET probe_at = now()")
+
+    assert waits == [(1, 30), (2, 60), (3, 120), (4, 240)]
+    assert busy.posted == [first, *reversed(others)]
+    assert {message(conn, each)["attempts"] for each in busy.posted} == {0}
+    assert [alert["kind"] for alert in open_alerts(conn)] == ["rate_limited"]
+    conn.execute("UPDATE ai_proactive_messages SET next_attempt_at = now()")
+    run(database_url, FakeEndpoint())
+    assert sent(conn) == [first, *others]
+    assert open_alerts(conn) == []
+
+
+def test_a_message_that_alone_is_asked_to_wait_again_and_again_holds_up_nobody_but_itself(
+    conn: Connection, database_url: str
+) -> None:
+    limited, *others = [waiting(conn, priority=90 - n) for n in range(3)]
+    endpoint = PickyEndpoint(fails_for={limited}, status=429)
+    run(database_url, endpoint)
+    conn.execute("UPDATE ige_circuits SET probe_at = now()")
+    run(database_url, endpoint)
+    assert sent(conn) == others
+
+    conn.execute("UPDATE ai_proactive_messages SET next_attempt_at = now() WHERE id = %s", [limited])
+    later = waiting(conn, priority=1)
+    report = run(database_url, endpoint)
+
+    assert endpoint.posted[-2:] == [limited, later]
+    assert (dict(report.counts), report.circuit.state) == ({"Retry": 1, "Delivered": 1}, "closed")
+
+
+def test_a_wait_longer_than_a_message_lives_does_not_end_it_and_a_person_may_end_the_wait(
+    conn: Connection, database_url: str
+) -> None:
+    message_id = waiting(conn, expires_at=in_minutes(60))
+    endpoint = FakeEndpoint(Answered(429, {"retry-after": "86400"}), ACCEPTED)
+    run(database_url, endpoint)
+    assert message(conn, message_id)["expired_at"] is None
+
+    assert resume(conn, endpoint.name, who="me")
+    run(database_url, endpoint)
+
+    assert sent(conn) == [message_id]

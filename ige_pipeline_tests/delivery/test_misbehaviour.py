@@ -55,7 +55,8 @@ def then(row: dict[str, Any], attempt: dict[str, Any]) -> str:
     wait = attempt["next_attempt_at"] - attempt["ended_at"]
     if attempt["outcome"] == "EndpointFault":
         return "stays due; the circuit opens"
-    return next(words for limit, words in WAITS if wait <= limit)
+    words = next(words for limit, words in WAITS if wait <= limit)
+    return f"{words}, and nothing else before" if attempt["status_code"] == 429 else words  # noqa: PLR2004 - RFC 6585
 
 
 WAITS = (
