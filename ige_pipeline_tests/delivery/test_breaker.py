@@ -7,7 +7,7 @@ import pytest
 
 from ige_pipeline.delivery.alert import open_alerts
 from ige_pipeline.delivery.breaker import Breaker, circuits, forget_old_calls, resume
-from ige_pipeline.delivery.circuit import Seen
+from ige_pipeline.delivery.circuit import Circuit, Seen
 from ige_pipeline.postgres.connection import Connection, connect
 
 HOST = "n8n.example:443"
@@ -89,11 +89,12 @@ def test_a_circuit_that_closes_counts_anew_and_its_alerts_end(conn: Connection, 
 def test_a_person_may_close_it_and_that_is_written_down(conn: Connection, two: tuple[Breaker, Breaker]) -> None:
     one, other = two
     one.note(FAULT, accepted_at=None)
+    one.note(Seen(1, 0, probe=False, wait=timedelta(seconds=30)), accepted_at=None)
 
     assert resume(conn, HOST, who="me")
     assert not resume(conn, "elsewhere:1", who="me")
 
-    assert other.read().state == "closed"
+    assert other.read() == Circuit()
     assert open_alerts(conn) == []
     assert conn.execute("SELECT FROM ige_audit WHERE action = 'endpoint_resume' AND who = 'me'").rowcount == 2
 

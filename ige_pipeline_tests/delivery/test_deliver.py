@@ -512,3 +512,11 @@ def test_a_suspect_that_is_answered_as_before_tells_of_itself_and_not_of_the_end
 
     assert (seen([suspect]).calls, seen([suspect]).failures, seen([suspect]).fault) == (1, 0, None)
     assert (seen([suspect, other]).failures, seen([suspect, other]).fault) == (1, "http_404")
+
+
+def test_a_probe_that_may_come_again_at_once_did_not_come_through() -> None:
+    at_once = Retry(timedelta(0), "http_429", spends_attempt=False)
+
+    told = seen([Ended(make_lease(), at_once, Sent(NOON, 5, Answered(429, {"retry-after": "0"})), probe=True)])
+
+    assert (told.calls, told.failures, told.probe, told.wait) == (1, 0, False, timedelta(0))

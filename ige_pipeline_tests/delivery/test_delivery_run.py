@@ -563,6 +563,22 @@ def test_a_message_that_alone_is_asked_to_wait_again_and_again_holds_up_nobody_b
     assert (dict(report.counts), report.circuit.state) == ({"Retry": 1, "Delivered": 1}, "closed")
 
 
+def test_what_was_asked_to_wait_is_not_what_is_tried_although_it_is_the_last_in_line(
+    conn: Connection, database_url: str
+) -> None:
+    limited = waiting(conn, priority=1)
+    endpoint = PickyEndpoint(fails_for={limited}, status=429)
+    run(database_url, endpoint)
+    conn.execute("UPDATE ai_proactive_messages SET next_attempt_at = now()")
+    conn.execute("UPDATE ige_circuits SET probe_at = now()")
+    other = waiting(conn, priority=50)
+
+    run(database_url, endpoint)
+
+    assert endpoint.posted == [limited, other, limited]
+    assert sent(conn) == [other]
+
+
 def test_a_wait_longer_than_a_message_lives_does_not_end_it_and_a_person_may_end_the_wait(
     conn: Connection, database_url: str
 ) -> None:

@@ -56,7 +56,7 @@ def then(row: dict[str, Any], attempt: dict[str, Any]) -> str:
     if attempt["outcome"] == "EndpointFault":
         return "stays due; the circuit opens"
     words = next(words for limit, words in WAITS if wait <= limit)
-    return f"{words}, and nothing else before" if attempt["status_code"] == 429 else words  # noqa: PLR2004 - RFC 6585
+    return f"{words}, and nothing else before" if attempt["status_code"] == 429 else words
 
 
 WAITS = (
