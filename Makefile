@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 N8N    ?= $(or $(TMPDIR),/var/tmp)/ige-n8n
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test agreement machine month idle check chaos audit test-deploy test-n8n test-console test-celery format clean help python
+.PHONY: run test agreement machine month idle check chaos audit test-deploy test-recovery test-n8n test-console test-celery format clean help python
 
 help:           ## show this
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -46,6 +46,9 @@ month: $(VENV)/test.stamp  ## simulate a month of Dagster's history, and what ho
 
 test-deploy: $(VENV)/test.stamp ## start everything that deploy/compose.yaml starts, as processes of this machine, and send a message
 	IGE_TEST_DEPLOY=1 $(BIN)/pytest -q ige_pipeline_tests/deploy
+
+test-recovery: $(VENV)/test.stamp ## recover to an earlier moment, let replicas take over, and pg_upgrade, on servers of its own (apt install postgresql for the last)
+	IGE_TEST_RECOVERY=1 $(BIN)/pytest -q -rs ige_pipeline_tests/recovery
 
 audit: $(VENV)/check.stamp ## look every dependency up in the advisory database, where it can be reached
 	.ci/audit $(BIN)

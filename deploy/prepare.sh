@@ -5,13 +5,14 @@ set -eu
 umask 077
 cd "$(dirname "$0")"
 mkdir -p secrets/nginx
-once() { [ -s "$1" ] || cat > "$1"; }
-for role in postgres owner app viewer dagster; do
+once() { if [ -s "$1" ]; then cat > /dev/null; else cat > "$1"; fi; }
+for role in postgres owner app viewer dagster redis; do
   openssl rand -hex 24 | once "secrets/${role}_password"
 done
 printf 'postgresql://ige_owner:%s@postgres:5432/app\n' "$(cat secrets/owner_password)" | once secrets/owner_url
 printf 'postgresql://ige_app:%s@postgres:5432/app\n' "$(cat secrets/app_password)" | once secrets/app_url
 printf 'postgresql://dagster:%s@postgres:5432/dagster\n' "$(cat secrets/dagster_password)" | once secrets/dagster_url
+printf 'redis://:%s@redis:6379/0\n' "$(cat secrets/redis_password)" | once secrets/celery_url
 printf 'whsec_%s\n' "$(openssl rand -base64 32)" | once secrets/webhook_secret
 for name in inbound_token console_proxy_secret; do openssl rand -hex 24 | once "secrets/$name"; done
 # The proxy proves to the console that it asked for the login.
