@@ -1,17 +1,19 @@
 #!/bin/sh
 # Makes what the compose file needs and git must not hold: passwords, a certificate to begin with, logins, settings.
-# What exists stays as it is, so it may be run again. Needs openssl.
+# What exists stays as it is, so it may be run again. Needs openssl. IGE_POSTGRES=127.0.0.1:5432 says where Postgres is if
+# not in the container of that name (deploy/systemd).
 set -eu
 umask 077
+where="${IGE_POSTGRES:-postgres:5432}"
 cd "$(dirname "$0")"
 mkdir -p secrets/nginx
 once() { if [ -s "$1" ]; then cat > /dev/null; else cat > "$1"; fi; }
 for role in postgres owner app viewer dagster redis; do
   openssl rand -hex 24 | once "secrets/${role}_password"
 done
-printf 'postgresql://ige_owner:%s@postgres:5432/app\n' "$(cat secrets/owner_password)" | once secrets/owner_url
-printf 'postgresql://ige_app:%s@postgres:5432/app\n' "$(cat secrets/app_password)" | once secrets/app_url
-printf 'postgresql://dagster:%s@postgres:5432/dagster\n' "$(cat secrets/dagster_password)" | once secrets/dagster_url
+printf 'postgresql://ige_owner:%s@%s/app\n' "$(cat secrets/owner_password)" "$where" | once secrets/owner_url
+printf 'postgresql://ige_app:%s@%s/app\n' "$(cat secrets/app_password)" "$where" | once secrets/app_url
+printf 'postgresql://dagster:%s@%s/dagster\n' "$(cat secrets/dagster_password)" "$where" | once secrets/dagster_url
 printf 'redis://:%s@redis:6379/0\n' "$(cat secrets/redis_password)" | once secrets/celery_url
 printf 'whsec_%s\n' "$(openssl rand -base64 32)" | once secrets/webhook_secret
 for name in inbound_token console_proxy_secret; do openssl rand -hex 24 | once "secrets/$name"; done

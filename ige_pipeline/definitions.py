@@ -49,16 +49,18 @@ def build_definitions(
     )
 
 
-def _of_surroundings() -> dg.Definitions:
+def of_surroundings() -> dg.Definitions:
+    """Return what this process's environment asks for; a Refusal is told as Dagster tells what it cannot load."""
     surroundings = Environment.of_process()
     try:
         configure(surroundings.log_format)
         return build_definitions(
             schedules_on=surroundings.schedules_on,
             executor=surroundings.executor,
+            celery_url=surroundings.celery_url,
         )
     except Refusal as refusal:
         raise dg.DagsterInvalidDefinitionError(str(refusal)) from None
 
 
-defs = _of_surroundings()
+defs = of_surroundings()

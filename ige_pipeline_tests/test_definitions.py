@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import dagster as dg
 import pytest
 
-from ige_pipeline.definitions import build_definitions, defs
+from ige_pipeline.definitions import build_definitions, defs, of_surroundings
 from ige_pipeline.executors import executor_of
 from ige_pipeline.jobs import assets
 from ige_pipeline.refusal import Refusal
@@ -151,6 +152,24 @@ def test_an_executor_of_many_machines_is_configured_as_its_package_demands(execu
 
     assert made.name == executor
     assert {job.executor_def.name for job in our_jobs(repository)} == {executor}
+
+
+def test_the_broker_that_the_surroundings_name_is_the_one_that_celery_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+
+    class Celery:
+        @staticmethod
+        def configured(config: dict[str, str], *, name: str) -> dg.ExecutorDefinition:
+            told.append((name, config))
+            return dg.in_process_executor
+
+    monkeypatch.setitem(sys.modules, "dagster_celery", cast("Any", SimpleNamespace(celery_executor=Celery)))
+    for name, value in {"IGE_EXECUTOR": "celery", "IGE_CELERY_URL": "redis://elsewhere:6379/3"}.items():
+        monkeypatch.setenv(name, value)
+
+    of_surroundings()
+
+    assert told == [("celery", {"broker": "redis://elsewhere:6379/3", "backend": "redis://elsewhere:6379/3"})]
 
 
 def test_loading_obeys_the_surroundings_opens_no_database_and_imports_nothing_heavy() -> None:

@@ -182,7 +182,8 @@ def test_every_variable_that_a_page_names_is_read_or_a_setting() -> None:
         "N8N_CONCURRENCY_PRODUCTION_LIMIT",
         "N8N_BLOCK_ENV_ACCESS_IN_NODE",
         "IGE_TEST_WRITE_PAGES",
-    }  # n8n's, and a test's
+        "IGE_POSTGRES",
+    }  # n8n's, a test's, and deploy/prepare.sh's
     named = {
         word for name in NAMES for word in re.findall(r"\b(?:IGE|N8N|OPENAI|DAGSTER)_[A-Z0-9_]+[A-Z0-9]\b", text(name))
     }

@@ -13,7 +13,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ige_pipeline.definitions import build_definitions
+from ige_pipeline.definitions import of_surroundings
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline_tests.dagster_instances import (
     ROOT,
@@ -24,6 +24,7 @@ from ige_pipeline_tests.dagster_instances import (
     run_job,
     surroundings,
 )
+from ige_pipeline_tests.deploy.compose_file import command_of
 
 pytest.importorskip("dagster_celery")
 REDIS = shutil.which("redis-server") or ""
@@ -43,8 +44,7 @@ def redis_url(tmp_path: Path) -> Iterator[str]:
 
 
 def celery_job() -> dg.JobDefinition:
-    definitions = build_definitions(executor="celery", celery_url=os.environ["IGE_CELERY_URL"])
-    return definitions.resolve_job_def(SCHEDULE)
+    return of_surroundings().resolve_job_def(SCHEDULE)
 
 
 # Dagster makes Celery's task anew for each step, of which Celery 5.7 warns.
@@ -52,7 +52,10 @@ def celery_job() -> dg.JobDefinition:
 def test_the_shards_of_a_batch_run_on_celery_and_decide_what_one_process_does(
     conn: Connection, database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = surroundings(database_url, "http://127.0.0.1:9/nobody") | {"IGE_CELERY_URL": redis_url}
+    here = surroundings(database_url, "http://127.0.0.1:9/nobody") | {
+        "IGE_CELERY_URL": redis_url,
+        "IGE_EXECUTOR": "celery",
+    }
     for name, value in here.items():
         monkeypatch.setenv(name, value)
     people = [due_person(conn, phone=None if number == 2 else f"+1212555{1000 + number}") for number in range(6)]
@@ -74,8 +77,8 @@ def test_the_shards_of_a_batch_run_on_celery_and_decide_what_one_process_does(
 
 
 def worker() -> list[str]:
-    words = "-m celery --app ige_pipeline.celery_worker worker --queues dagster --concurrency 2 --loglevel info"
-    return [sys.executable, *words.split()]
+    """The words of deploy/compose.yaml, and more said."""
+    return [sys.executable, "-m", *command_of("worker"), "--loglevel", "info"]
 
 
 @contextmanager

@@ -75,7 +75,13 @@ def webhook() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory, webhook: Receiver) -> Iterator[System]:
+def desk() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory, webhook: Receiver, desk: Receiver) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("production")
     mine = shutil.ignore_patterns("secrets", "production.env", "ige.toml")
     shutil.copytree(DEPLOY, folder / "deploy", ignore=mine)
@@ -86,25 +92,26 @@ def system(tmp_path_factory: pytest.TempPathFactory, webhook: Receiver) -> Itera
     admin_url = embedded.ensure_running(folder / "server")
     with ExitStack() as stack:
         stack.callback(embedded.discard, folder / "server")
-        place = _prepared(folder, admin_url, webhook.url)
+        place = _prepared(folder, admin_url, webhook.url, desk.url)
         _run(place, folder, "migrate")
         _psql(folder, "grant.sh", admin_url)
         ports = {
             name: free_port(port)
             for name, port in (("code", 24000), ("webserver", 23000), ("viewer", 23100), ("serve", 28000))
         }
-        for name in ("code", "webserver", "viewer", "daemon", "serve"):
+        for name in ("code", "webserver", "viewer", "daemon", "serve", "watch"):
             stack.enter_context(_running(name, folder, place, ports))
         yield System(stack.enter_context(_proxied(folder, ports)), logins, admin_url)
 
 
-def _prepared(folder: Path, admin_url: str, webhook_url: str) -> Place:
+def _prepared(folder: Path, admin_url: str, webhook_url: str, desk_url: str) -> Place:
     """Make roles and databases as the Postgres image does, and say where things lie here."""
     secrets, parts = folder / "deploy" / "secrets", urlsplit(admin_url)
     for name in ("owner_url", "app_url", "dagster_url"):
         path = secrets / name
         path.write_text(path.read_text().replace("@postgres:5432", f"@{parts.hostname}:{parts.port}"))
     (secrets / "webhook_url").write_text(webhook_url)
+    (secrets / "alert_webhook_url").write_text(desk_url)
     _psql(folder, "init.sh", admin_url)
     home = folder / "home"
     home.mkdir()
@@ -114,6 +121,10 @@ def _prepared(folder: Path, admin_url: str, webhook_url: str) -> Place:
         "/etc/ige/ige.toml": str(folder / "deploy" / "ige.toml"),
         "/opt/ige/workspace.yaml": str(folder / "workspace.yaml"),
         "0.0.0.0": "127.0.0.1",  # noqa: S104 - what is replaced
+        "/tmp/told": str(folder / "told"),  # noqa: S108 - what is replaced
+        "/tmp/asked": str(folder / "asked"),  # noqa: S108 - what is replaced
+        "sleep 300": "sleep 2",
+        "$$": "$",
     })  # fmt: skip
 
 
@@ -142,7 +153,7 @@ def _words(name: str, place: Place, ports: dict[str, int]) -> list[str]:
     words = [place.said(word) for word in command_of(name)]
     if name in ports:
         words[words.index("--port") + 1] = str(ports[name])
-    return [str(BIN / words[0]), *words[1:]]
+    return words if words[0] == "sh" else [str(BIN / words[0]), *words[1:]]
 
 
 def _environment(name: str, folder: Path, place: Place) -> dict[str, str]:
@@ -184,7 +195,6 @@ def _proxied(folder: Path, ports: dict[str, int]) -> Iterator[str]:
         "/etc/nginx/secrets": str(folder / "deploy" / "secrets" / "nginx"),
         "8443": str(port),
         "127.0.0.1:8080": f"127.0.0.1:{alive}",
-        "/dev/stdout": str(folder / "access.log"),
         "upstreams.conf": "upstreams-here.conf",
         "error_log stderr": f"error_log {folder}/error.log",
     }.items():
@@ -192,6 +202,7 @@ def _proxied(folder: Path, ports: dict[str, int]) -> Iterator[str]:
     loopback = (DEPLOY / "nginx" / "upstreams-loopback.conf").read_text()
     here = loopback.replace("3001", str(ports["viewer"])).replace("3000", str(ports["webserver"]))
     here = here.replace("127.0.0.1:8000", f"127.0.0.1:{ports['serve']}")
+    here = here.replace("syslog:server=unix:/dev/log,nohostname", str(folder / "access.log"))
     (folder / "upstreams-here.conf").write_text(here)
     (folder / "nginx.conf").write_text(text)
     words = [nginx, "-t", "-c", str(folder / "nginx.conf")]
@@ -269,7 +280,7 @@ def test_the_console_knows_who_logged_in_and_nobody_says_so_himself(system: Syst
 
     assert system.ask("/console/", who=None)[0] == 401
     assert system.ask("/console/", who=None, **{"X-Forwarded-User": "operator"})[0] == 401
-    assert system.ask("/replies", who=None, **{"X-Forwarded-User": "operator"})[0] in {401, 404}
+    assert system.ask("/replies", who=None, body={}, **{"X-Forwarded-User": "operator"})[0] == 401
 
 
 def test_every_daemon_is_healthy(system: System) -> None:
@@ -278,6 +289,16 @@ def test_every_daemon_is_healthy(system: System) -> None:
         return bool(found["allDaemonStatuses"]) and all(each["healthy"] for each in found["allDaemonStatuses"])
 
     _until(healthy)
+
+
+def test_the_watch_tells_that_nothing_was_delivered_for_hours(system: System, desk: Receiver) -> None:
+    with psycopg.connect(urlsplit(system.admin_url)._replace(path="/app").geturl(), autocommit=True) as conn:
+        conn.execute("UPDATE ige_last_success SET at = at - interval '3 hours'")
+        conn.execute("UPDATE ige_switches SET changed_at = changed_at - interval '3 hours' WHERE name = 'home'")
+
+    _until(lambda: desk.posts)
+
+    assert "delivery_deadman" in {alert["about"] for alert in desk.posts[0][1]["alerts"]}
 
 
 def test_a_message_that_another_program_inserts_is_sent(system: System, webhook: Receiver) -> None:
