@@ -24,13 +24,16 @@ def in_a_thread(work: Callable[[], object]) -> None:
 class Desk:
     """One console. `open_connection` gives a connection for the length of a block, from a pool or anew.
 
-    `beside` does what takes longer than a page may.
+    `beside` does what takes longer than a page may. No statement of a page that reads may take longer than
+    `read_within_ms`; `patience_s` is given beside that, to have a connection and to write the page.
     """
 
     environment: Environment
     access: Access
     open_connection: Callable[[], AbstractContextManager[Connection]]
     beside: Callable[[Callable[[], object]], object] = in_a_thread
+    read_within_ms: int = READ_WITHIN_MS
+    patience_s: float = 3.0
     trials: Trials = field(default_factory=Trials)
 
     @contextmanager

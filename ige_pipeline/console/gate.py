@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import parse_qs, quote, urlsplit
 
+import anyio
+import anyio.to_thread
 import psycopg
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from ige_pipeline.console.ask import Ask, Malformed, Missing
-from ige_pipeline.console.desk import CHANGE_WITHIN_MS, READ_WITHIN_MS, Desk
+from ige_pipeline.console.desk import CHANGE_WITHIN_MS, Desk
+from ige_pipeline.console.logouts import is_out
 from ige_pipeline.console.render import HEADERS, HOME, bare
 from ige_pipeline.console.session import COOKIE, Session, Visitor, is_form_mark, new_session, opened, sealed
 from ige_pipeline.loopback import is_loopback
@@ -43,6 +45,8 @@ def guarded(desk: Desk, view: View, *, changes: bool = False) -> Endpoint:
             response = await _let_in(desk, view, request, visitor)
         except Malformed as wrong:
             response = _sorry(400, "That cannot be read", str(wrong))
+        except _LoggedOutError:
+            return _to_login(request)
         if cookie is not None:
             set_cookie(response, cookie, desk, request)
         return response
@@ -66,17 +70,29 @@ async def _let_in(desk: Desk, view: View, request: Request, visitor: Visitor) ->
         form=form,
         fragment=request.headers.get("hx-request") == "true",
     )
-    return await run_in_threadpool(_answer, desk, view, asked, changing=request.method == "POST")
+    within_ms = CHANGE_WITHIN_MS if request.method == "POST" else desk.read_within_ms
+    with anyio.move_on_after(within_ms / 1000 + desk.patience_s):
+        answer = partial(_answer, desk, view, asked, visitor, within_ms=within_ms)
+        return await anyio.to_thread.run_sync(answer, abandon_on_cancel=True)
+    # A server that hangs, or is reached no more, keeps no promise of how long a statement may take.
+    log.warning("A page of the console waits for Postgres, which does not answer.")
+    return no_answer()
+
+
+class _LoggedOutError(Exception):
+    """Somebody logged out of this session, wherever its cookie comes from now."""
 
 
 def _only_looking() -> Response:
     return _sorry(403, "You may look, not change", "Your role is viewer: ask an operator.")
 
 
-def _answer(desk: Desk, view: View, asked: Callable[..., Ask], *, changing: bool) -> Response:
+def _answer(desk: Desk, view: View, asked: Callable[..., Ask], visitor: Visitor, *, within_ms: int) -> Response:
     """Open a connection in the thread that uses it, and say what is wrong in one sentence."""
     try:
-        with desk.connect(within_ms=CHANGE_WITHIN_MS if changing else READ_WITHIN_MS) as conn:
+        with desk.connect(within_ms=within_ms) as conn:
+            if is_out(conn, visitor):
+                raise _LoggedOutError
             return view(desk, asked(conn=conn))
     except Missing:
         return _sorry(404, "That is not here", "It may never have been, or it is no longer kept.")
@@ -84,9 +100,14 @@ def _answer(desk: Desk, view: View, asked: Callable[..., Ask], *, changing: bool
         return _sorry(409, "That was refused", str(refusal))
     except psycopg.errors.QueryCanceled:
         return _sorry(503, "That took too long", "Ask for less: a person, a message, a shorter time.")
-    except psycopg.Error as error:
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         log.warning("A page of the console failed: %s", type(error).__name__)
-        return _sorry(503, "Postgres said no", refused_sentence(error))
+        return no_answer()
+    except psycopg.Error as error:
+        log.warning("A page of the console failed: %s", refused_sentence(error))
+        return _sorry(
+            503, "Postgres said no", "It refused what this page asks of it; why is in the log of `ige serve`."
+        )
 
 
 def visitor_of(desk: Desk, request: Request) -> tuple[Visitor | None, Session | None]:
@@ -104,7 +125,7 @@ def visitor_of(desk: Desk, request: Request) -> tuple[Visitor | None, Session | 
     token = access.by_mark(session.name, session.by) if session is not None else None
     if session is None or token is None:
         return None, None
-    return Visitor(token.name, token.role, session.mark), None
+    return Visitor(token.name, token.role, session.mark, datetime.fromtimestamp(session.until, UTC)), None
 
 
 def set_cookie(response: Response, session: Session, desk: Desk, request: Request) -> None:
@@ -165,6 +186,12 @@ def _to_login(request: Request) -> Response:
     if request.headers.get("hx-request") == "true":
         return Response(status_code=401, headers=HEADERS | {"HX-Redirect": f"{HOME}/login"})
     return RedirectResponse(where, status_code=303, headers=HEADERS)
+
+
+def no_answer() -> Response:
+    """Say that the database is away."""
+    told = "Nothing can be shown, and what you asked for may not have been done. `ige doctor` says what is wrong."
+    return _sorry(503, "Postgres does not answer", told)
 
 
 def _sorry(status: int, title: str, sentence: str) -> Response:

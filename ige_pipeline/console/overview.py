@@ -1,5 +1,6 @@
 """The first page: how things stand, whether anything needs a person, and what happens at this moment."""
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,11 +28,7 @@ Call = tuple[str, str, str]
 
 def page(desk: Desk, ask: Ask) -> Response:
     """Show everything at a glance."""
-    settings, conn = desk.settings(), ask.conn
-    standing = outbox.standing(conn)
-    backlog = outbox.backlog(conn, adopted=standing.adopted)
-    coming = outbox.forecast(conn, settings, unsent=backlog["unsent"])
-    oldest = (conn.execute(_QUERIES["oldest_due"], {"adopted": standing.adopted}).fetchone() or {})["oldest_due"]
+    conn = ask.conn
     return render.page(
         desk,
         ask,
@@ -39,16 +36,35 @@ def page(desk: Desk, ask: Ask) -> Response:
         counted=daily.count_if_old(desk, conn),
         figures=daily.figures(conn),
         hours=conn.execute(_QUERIES["hours"]).fetchall(),
-        standing=standing,
-        backlog=backlog,
-        coming=coming,
-        oldest=oldest,
-        circuits=circuits(conn),
-        spend=_one(conn, "spend"),
-        limit=settings.model_spend_per_day_usd,
-        calls=list(_calls(conn, standing, keeps_up=coming.keeps_up, oldest=oldest)),
         happened=_happened(conn),
+        changed=False,
+        **_now(desk, conn),
     )
+
+
+def live(desk: Desk, ask: Ask) -> Response:
+    """Return what stands now; also what every page says of sending, and the calls, if the page shows others."""
+    stands = _now(desk, ask.conn)
+    return render.page(desk, ask, "_live.html", **stands, changed=ask.query.get("seen") != [stands["word"]])
+
+
+def _now(desk: Desk, conn: Connection) -> dict[str, Any]:
+    """Return what changes from one moment to the next; `word` is another when the calls or the switches are."""
+    settings, standing = desk.settings(), outbox.standing(conn)
+    backlog = outbox.backlog(conn, adopted=standing.adopted)
+    coming = outbox.forecast(conn, settings, unsent=backlog["unsent"])
+    oldest = (conn.execute(_QUERIES["oldest_due"], {"adopted": standing.adopted}).fetchone() or {})["oldest_due"]
+    calls = list(_calls(conn, standing, keeps_up=coming.keeps_up, oldest=oldest))
+    return {
+        "backlog": backlog,
+        "coming": coming,
+        "oldest": oldest,
+        "circuits": circuits(conn),
+        "spend": _one(conn, "spend"),
+        "limit": settings.model_spend_per_day_usd,
+        "calls": calls,
+        "word": hashlib.sha256(repr((standing, calls)).encode()).hexdigest()[:16],
+    }
 
 
 def activity(desk: Desk, ask: Ask) -> Response:

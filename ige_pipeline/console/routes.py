@@ -45,6 +45,7 @@ READ: dict[str, View] = {
     "/": overview.page,
     "/activity": overview.activity,
     "/figures": overview.figures,
+    "/now": overview.live,
     "/messages": messages.listing,
     "/messages/{id:row}": messages.story,
     "/contractors/{id:row}": contractors.page,

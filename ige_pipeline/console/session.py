@@ -17,11 +17,15 @@ LASTS = timedelta(hours=12)
 
 @dataclass(frozen=True)
 class Visitor:
-    """Somebody who was let in. `mark` is of this session only; forms are bound to it."""
+    """Somebody who was let in. `mark` is of this session only; forms are bound to it.
+
+    `until` is when it is over, None where a proxy asks for the login: it alone can log them out.
+    """
 
     name: str
     role: Role
     mark: str
+    until: datetime | None = None
 
     @property
     def may_change(self) -> bool:

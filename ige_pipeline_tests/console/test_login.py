@@ -1,8 +1,10 @@
 """Coming in, and what every answer carries: sessions, forms of our own, headers."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
+from psycopg_pool import PoolTimeout
 from starlette.testclient import TestClient
 
 from ige_pipeline.console.desk import Desk
@@ -18,6 +20,11 @@ PROXY = {
     "IGE_CONSOLE_ROLES": "ada@example.com:operator",
 }
 KNOWN = {"X-Forwarded-User": "ada@example.com", "X-Ige-Console-Secret": PROXY["IGE_CONSOLE_PROXY_SECRET"]}
+
+
+def gone() -> AbstractContextManager[Conn]:
+    """Open no connection."""
+    raise PoolTimeout("couldn't get a connection after 5.00 sec")
 
 
 def paths() -> list[str]:
@@ -94,6 +101,56 @@ def test_who_logs_out_is_out(desk: Desk) -> None:
     person.client.post("/console/logout", data={"mark": mark_of(person.open("/"))})
 
     assert person.client.get("/console/").status_code == 303
+
+
+def test_a_copy_of_a_cookie_opens_nothing_once_somebody_logged_out_and_others_stay(desk: Desk) -> None:
+    person, other = enter(desk, "operator"), enter(desk, "operator")
+    thief = make_client(desk)
+    thief.cookies.set(COOKIE, person.client.cookies[COOKIE], path="/console")
+    copied = mark_of(thief.get("/console/").text)
+
+    person.client.post("/console/logout", data={"mark": copied})
+
+    assert thief.get("/console/").headers["location"].startswith("/console/login")
+    assert thief.post("/console/stop", data={"mark": copied, "reason": "mine"}).status_code == 303
+    assert "Sending is on" in other.open("/")
+
+
+def test_logouts_are_remembered_as_long_as_their_sessions_would_last(conn: Conn, desk: Desk) -> None:
+    conn.execute(
+        "INSERT INTO ige_console_logouts VALUES ('over', now() - interval '1 s'), ('not', now() + interval '1 h')"
+    )
+
+    person = enter(desk, "viewer")
+    person.client.post("/console/logout", data={"mark": mark_of(person.open("/"))})
+
+    left = [row["mark"] for row in conn.execute("SELECT mark FROM ige_console_logouts ORDER BY until").fetchall()]
+    assert left[0] == "not"
+    assert len(left) == 2
+
+
+def test_a_logout_that_postgres_does_not_hear_of_says_so_and_ends_in_this_browser(desk: Desk) -> None:
+    person = enter(desk, "viewer")
+    away = Desk(desk.environment, desk.access, gone)
+    client = make_client(away)
+    client.cookies.set(COOKIE, person.client.cookies[COOKIE], path="/console")
+
+    answer = client.post("/console/logout", data={"mark": mark_of(person.open("/"))})
+
+    assert answer.status_code == 503
+    assert "This browser is out" in answer.text
+    assert 'ige_console=""' in answer.headers["set-cookie"]
+
+
+def test_who_tries_many_tokens_waits_a_minute(desk: Desk) -> None:
+    client = make_client(desk)
+
+    said = [client.post("/console/login", data={"token": "x" * 30}).status_code for _ in range(11)]
+    last = client.post("/console/login", data={"token": TOKENS["viewer"]})
+
+    assert said == [401] * 10 + [429]
+    assert (last.status_code, 0 < int(last.headers["retry-after"]) <= 60) == (429, True)
+    assert make_client(desk).post("/console/login", data={"token": TOKENS["viewer"]}).status_code == 303
 
 
 def test_the_proxy_says_who_it_is_and_their_forms_are_theirs(conn: Conn) -> None:

@@ -1,11 +1,14 @@
 """The first page, and the figures of each day."""
 
 import re
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 
 import pytest
 from psycopg.types.json import Jsonb
+from psycopg_pool import PoolTimeout
 
 from ige_pipeline.console import figures
 from ige_pipeline.console.desk import CHANGE_WITHIN_MS, Desk
@@ -198,3 +201,47 @@ def test_what_was_done_is_said_only_while_it_is_so(operator: Person) -> None:
 
     assert '<p class="done"' not in operator.open(said)
     assert '<p class="done"' not in operator.open("/dead?done=redriven&sent=%7B0%7D")
+
+
+def test_what_stands_now_is_asked_for_again_and_the_bar_and_the_calls_only_when_they_changed(
+    conn: Conn, desk: Desk
+) -> None:
+    person = enter(desk, "operator")
+    seen = "/now?seen=" + person.open("/").partition("/now?seen=")[2].partition('"')[0]
+    same = person.open(seen)
+    make_message(conn, make_contractor(conn), priority=50)
+    other_outbox = person.open(seen)
+    raise_alert(conn, kind="check", about="pace", sentence="Something is wrong.")
+    set_stop(conn, on=True, reason="wrong template", who="console (ada)")
+
+    now = person.open(seen)
+
+    assert "hx-swap-oob" not in same + other_outbox
+    assert "<strong>1</strong> unsent" in other_outbox
+    assert "Something is wrong." in now
+    assert "All sending is stopped." in now
+    assert now.count("hx-swap-oob") == 2
+
+
+@pytest.mark.parametrize("page", ["/", "/activity", "/now", "/messages"])
+def test_postgres_that_hangs_or_is_gone_is_told_in_time_and_without_its_words(desk: Desk, page: str) -> None:
+    hangs = threading.Event()
+
+    @contextmanager
+    def hanging() -> Iterator[Conn]:
+        hangs.wait(60)
+        raise PoolTimeout
+        yield
+
+    def gone() -> AbstractContextManager[Conn]:
+        raise PoolTimeout("couldn't get a connection after 5.00 sec")
+
+    try:
+        for away in (hanging, gone):
+            person = enter(replace(desk, open_connection=away, read_within_ms=50, patience_s=0.1), "viewer")
+            told = person.open(page, status=503)
+            assert "Postgres does not answer" in told
+            assert "couldn" not in told
+            assert "Timeout" not in told
+    finally:
+        hangs.set()

@@ -2,11 +2,22 @@
 // and a whole row of a list can be clicked.
 "use strict";
 
+const asksByItself = (element) => (element.getAttribute("hx-trigger") || "").startsWith("every");
+let answered = new Date();
+
 document.addEventListener("htmx:beforeRequest", (event) => {
-  const asksByItself = (event.detail.elt.getAttribute("hx-trigger") || "").startsWith("every");
-  if (asksByItself && document.hidden) event.preventDefault();
+  if (asksByItself(event.detail.elt) && document.hidden) event.preventDefault();
   // What somebody reads or steps through must not move under them.
-  if (asksByItself && event.detail.elt.contains(document.activeElement)) event.preventDefault();
+  if (asksByItself(event.detail.elt) && event.detail.elt.contains(document.activeElement)) event.preventDefault();
+});
+
+// A page that looks alive and is not would be believed.
+document.addEventListener("htmx:afterRequest", (event) => {
+  const note = document.getElementById("stale");
+  if (!note || !asksByItself(event.detail.requestConfig.elt)) return;
+  if (event.detail.successful) answered = new Date();
+  note.hidden = event.detail.successful;
+  if (!note.hidden) note.textContent = `This page is not live since ${answered.toISOString().slice(11, 19)} UTC: no answer comes.`;
 });
 
 document.addEventListener("click", (event) => {
