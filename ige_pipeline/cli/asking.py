@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from ige_pipeline.masking import has_number
+
 _SPAN = re.compile(r"(\d{1,4})\s*(m|min|h|d)")
 _UNIT = {"m": timedelta(minutes=1), "min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
@@ -25,6 +27,13 @@ def sure(question: str, *, yes: bool) -> None:
     """Ask on standard error unless `yes`; anything but a yes ends the command with exit code 1."""
     if not yes:
         click.confirm(question, abort=True, err=True)
+
+
+def without_number(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse a reason that holds a phone number: it is kept, and shown to everybody."""
+    if value is not None and has_number(value):
+        raise click.BadParameter("it is kept and shown to everybody, so leave the phone number out")
+    return value
 
 
 def span(_context: click.Context, _parameter: click.Parameter, value: str | None) -> timedelta | None:

@@ -2,7 +2,7 @@
 
 import click
 
-from ige_pipeline.cli.asking import sure, who, yes_option
+from ige_pipeline.cli.asking import sure, who, without_number, yes_option
 from ige_pipeline.cli.output import as_json, say, table
 from ige_pipeline.cli.run import json_option
 from ige_pipeline.delivery.cancel import cancel as take_back
@@ -12,7 +12,7 @@ from ige_pipeline.environment import Environment
 
 @click.command()
 @click.argument("ids", type=int, nargs=-1, required=True)
-@click.option("--reason", default="no reason given", help="Why; shown by `ige why`.")
+@click.option("--reason", callback=without_number, default="no reason given", help="Why; shown by `ige why`.")
 @yes_option
 @json_option
 @click.pass_context

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from ige_pipeline.cli.asking import who
+from ige_pipeline.cli.asking import who, without_number
 from ige_pipeline.cli.output import as_json, say, table
 from ige_pipeline.cli.run import json_option
 from ige_pipeline.delivery import drafts as waiting_drafts
@@ -111,7 +111,7 @@ def edit(draft_id: int, text: str | None, by: str | None) -> None:
 
 @drafts.command()
 @ids_argument
-@click.option("--reason", default="no reason given", help="Why; shown by `ige why`.")
+@click.option("--reason", callback=without_number, default="no reason given", help="Why; shown by `ige why`.")
 @by_option
 def reject(ids: tuple[int, ...], reason: str, by: str | None) -> None:
     """Let drafts never be sent; for some days (`rejected_draft_days`) nothing is written in their place."""

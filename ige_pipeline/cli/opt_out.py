@@ -2,7 +2,7 @@
 
 import click
 
-from ige_pipeline.cli.asking import sure, who, yes_option
+from ige_pipeline.cli.asking import sure, who, without_number, yes_option
 from ige_pipeline.cli.output import as_json, say, table
 from ige_pipeline.cli.run import json_option
 from ige_pipeline.environment import Environment
@@ -11,7 +11,9 @@ from ige_pipeline.inbound import by_hand
 
 @click.command("opt-out")
 @click.argument("contractor_id", type=click.IntRange(min=1))
-@click.option("--reason", required=True, help="Why, and how you know: asked by phone, by mail.")
+@click.option(
+    "--reason", callback=without_number, required=True, help="Why, and how you know: asked by phone, by mail."
+)
 @click.option("--lift", is_flag=True, help="Take an opt-out back: only if the person behind the number said so.")
 @yes_option
 def opt_out(contractor_id: int, reason: str, *, lift: bool, yes: bool) -> None:

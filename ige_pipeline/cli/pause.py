@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from ige_pipeline.cli.asking import moment, span, sure, who, yes_option
+from ige_pipeline.cli.asking import moment, span, sure, who, without_number, yes_option
 from ige_pipeline.cli.output import say
 from ige_pipeline.delivery import pause as by_hand
 from ige_pipeline.environment import Environment
@@ -15,7 +15,7 @@ from ige_pipeline.refusal import Refusal
 @click.argument("contractor_id", type=click.IntRange(min=1))
 @click.option("--until", callback=moment, help="Until then (ISO 8601, UTC by default); without it until `ige resume`.")
 @click.option("--for", "span_", callback=span, help="For so long from now: 12h, 30d.")
-@click.option("--reason", required=True, help="Why; shown to whoever looks next.")
+@click.option("--reason", callback=without_number, required=True, help="Why; shown to whoever looks next.")
 @yes_option
 def pause(contractor_id: int, until: datetime | None, span_: timedelta | None, reason: str, *, yes: bool) -> None:
     """Send nothing to one contractor, until a time or until `ige resume`. What waits for them goes on waiting."""

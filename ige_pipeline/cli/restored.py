@@ -4,7 +4,7 @@ from datetime import datetime
 
 import click
 
-from ige_pipeline.cli.asking import sure, who, yes_option
+from ige_pipeline.cli.asking import sure, who, without_number, yes_option
 from ige_pipeline.cli.output import as_json, say
 from ige_pipeline.cli.run import json_option
 from ige_pipeline.delivery.restored import moved as move
@@ -16,7 +16,7 @@ from ige_pipeline.settings import Settings
 
 @click.command()
 @click.option("--moved", is_flag=True, help="All that was committed is in it: nothing is cancelled or stopped.")
-@click.option("--reason", help="Why; shown by `ige why`.")
+@click.option("--reason", callback=without_number, help="Why; shown by `ige why`.")
 @yes_option
 @json_option
 def restored(*, moved: bool, reason: str | None, yes: bool, json_wanted: bool) -> None:

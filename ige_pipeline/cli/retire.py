@@ -2,7 +2,7 @@
 
 import click
 
-from ige_pipeline.cli.asking import sure, who, yes_option
+from ige_pipeline.cli.asking import sure, who, without_number, yes_option
 from ige_pipeline.cli.output import as_json, say
 from ige_pipeline.cli.run import json_option
 from ige_pipeline.delivery import retire as shelf
@@ -12,7 +12,13 @@ from ige_pipeline.postgres.connection import Connection
 
 @click.command()
 @click.option("--undo", is_flag=True, help="Bring back what was put aside; sending stays stopped until `ige start`.")
-@click.option("--reason", default="going back to the old system", show_default=True, help="Why; shown by `ige status`.")
+@click.option(
+    "--reason",
+    callback=without_number,
+    default="going back to the old system",
+    show_default=True,
+    help="Why; shown by `ige status`.",
+)
 @yes_option
 @json_option
 def retire(*, undo: bool, reason: str, yes: bool, json_wanted: bool) -> None:

@@ -2,7 +2,7 @@
 
 import click
 
-from ige_pipeline.cli.asking import sure, who, yes_option
+from ige_pipeline.cli.asking import sure, who, without_number, yes_option
 from ige_pipeline.cli.output import as_json, say
 from ige_pipeline.cli.run import json_option
 from ige_pipeline.delivery import switches
@@ -11,7 +11,7 @@ from ige_pipeline.environment import Environment
 
 
 @click.command()
-@click.option("--reason", required=True, help="Why; shown to whoever looks next.")
+@click.option("--reason", callback=without_number, required=True, help="Why; shown to whoever looks next.")
 def stop(reason: str) -> None:
     """Halt all sending within one message, on all machines, until `ige start`."""
     with Environment.of_process().checked_database().connect() as conn:

@@ -42,8 +42,13 @@ def _path(points: Sequence[tuple[float, float] | None]) -> str:
 
 def bars(values: Sequence[float], labels: Sequence[str], *, kind: str, label: str) -> Markup:
     """Draw one strip of bars; each says its own value when it is pointed at. `kind` is a class of the style sheet."""
+    said = [f"{name}: {value:,.0f}" for name, value in zip(labels, values, strict=True)]
+    return _strip(values, said, most=max([*values, 1.0]), kind=kind, label=label)
+
+
+def _strip(values: Sequence[float], said: Sequence[str], *, most: float, kind: str, label: str) -> Markup:
     width, height = 480.0, 44.0
-    most, step = max([*values, 1.0]), width / max(len(values), 1)
+    step = width / max(len(values), 1)
     drawn = Markup("").join(
         Markup(
             '<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="1.5">'
@@ -54,7 +59,7 @@ def bars(values: Sequence[float], labels: Sequence[str], *, kind: str, label: st
             y=height - _tall(value, most, height),
             w=step - 2,
             h=_tall(value, most, height),
-            said=f"{labels[place]}: {value:,.0f}",
+            said=said[place],
         )
         for place, value in enumerate(values)
     )
@@ -62,6 +67,16 @@ def bars(values: Sequence[float], labels: Sequence[str], *, kind: str, label: st
         '<svg class="bars" viewBox="0 0 {w:.0f} {h:.0f}" role="img" aria-label="{label}" preserveAspectRatio="none">'
         "{drawn}</svg>"
     ).format(w=width, h=height, label=label, drawn=drawn)
+
+
+def shares(parts: Sequence[float], wholes: Sequence[float], labels: Sequence[str], *, label: str) -> Markup:
+    """Draw a share of each whole as a strip of bars; where there was no whole, there is no share."""
+    values = [part / whole if whole else 0.0 for part, whole in zip(parts, wholes, strict=True)]
+    said = [
+        f"{name}: {value:.0%} ({part:,.0f} of {whole:,.0f})" if whole else f"{name}: none was sent"
+        for name, value, part, whole in zip(labels, values, parts, wholes, strict=True)
+    ]
+    return _strip(values, said, most=max([*values, 0.01]), kind="accent", label=label)
 
 
 def _tall(value: float, most: float, height: float) -> float:

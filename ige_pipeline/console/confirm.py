@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from ige_pipeline.console import render
 from ige_pipeline.console.ask import Ask, Malformed
 from ige_pipeline.console.desk import Desk
+from ige_pipeline.masking import has_number
 
 REASON_LENGTH = 300
 
@@ -54,7 +55,7 @@ def reason(ask: Ask) -> str:
     given = ask.text("reason", most=REASON_LENGTH)
     if not given:
         raise Malformed("A reason is needed: go back and write one.")
-    if render.has_number(given):
+    if has_number(given):
         raise Malformed("A reason is kept and shown to everybody: go back and leave the phone number out.")
     return given
 

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from ige_pipeline.console import chart, messages, render
-from ige_pipeline.console.ask import Ask, Malformed, Missing
+from ige_pipeline.console.ask import Ask, Missing
 from ige_pipeline.console.confirm import Field, Question, ask_first, done, reason, reason_field
 from ige_pipeline.console.desk import Desk
 from ige_pipeline.delivery import outbox
@@ -157,16 +157,3 @@ def resume(_desk: Desk, ask: Ask) -> Response:
     who = find(ask)
     by_hand.resume(ask.conn, who["id"], who=ask.visitor.who)
     return done(f"/contractors/{who['id']}", "resumed")
-
-
-def chosen(ask: Ask, name: str = "contractor") -> int | None:
-    """Return the contractor that a field means: by number, or by a name that only one of them has."""
-    text = ask.text(name, most=100)
-    if not text:
-        return None
-    found = messages.people(ask.conn, text)
-    if len(found) != 1:
-        raise Malformed(
-            f"{'Several contractors are' if found else 'No contractor is'} called so: write the number of one."
-        )
-    return int(found[0]["id"])

@@ -26,12 +26,15 @@ _OBSTACLES = {
 def page(desk: Desk, ask: Ask) -> Response:
     """Show what died and why, the newest first."""
     why = ask.text("reason", most=60) or None
-    found = letters(ask.conn, Which(reason=why, limit=_SHOWN), desk.settings())
+    at, number = ask.moment("before_at"), ask.number("before")
+    before = None if at is None or number is None else (at, number)
+    found = letters(ask.conn, Which(reason=why, limit=_SHOWN, before=before), desk.settings())
     return render.page(
         desk,
         ask,
         "dead.html",
         letters=found,
+        older=found[-1] if len(found) == _SHOWN else None,
         obstacles=_OBSTACLES,
         why=why,
         reasons=sorted({each.dead_reason for each in found}),

@@ -9,6 +9,7 @@ from ige_pipeline.console.desk import Desk
 from ige_pipeline.delivery import drafts, schedule
 from ige_pipeline.ledger import compare
 from ige_pipeline.ledger.batch import close_batch
+from ige_pipeline.masking import has_number
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.refusal import Refusal
 
@@ -19,7 +20,9 @@ _BACK = "/drafts"
 
 def page(desk: Desk, ask: Ask) -> Response:
     """Show what waits, the oldest first."""
-    waiting = drafts.waiting(ask.conn, desk.settings())
+    at, number = ask.moment("after_at"), ask.number("after")
+    after = None if at is None or number is None else (at, number)
+    waiting = drafts.waiting(ask.conn, desk.settings(), after=after, at_most=_SHOWN)
     batches = [
         (row, compare.held(ask.conn, compare.by_id(ask.conn, row["id"])))
         for row in ask.conn.execute(_QUERIES["held_batches"]).fetchall()
@@ -28,8 +31,8 @@ def page(desk: Desk, ask: Ask) -> Response:
         desk,
         ask,
         "drafts.html",
-        drafts=waiting[:_SHOWN],
-        more=max(0, len(waiting) - _SHOWN),
+        drafts=waiting,
+        newer=waiting[-1] if len(waiting) == _SHOWN else None,
         batches=[(row, held) for row, held in batches if held],
         reviewing=desk.settings().review_drafts,
     )
@@ -61,7 +64,7 @@ def approve(desk: Desk, ask: Ask) -> Response:
 def ask_edit(desk: Desk, ask: Ask) -> Response:
     """Ask for another text."""
     draft = drafts.find(ask.conn, ask.part(), desk.settings())
-    if render.has_number(draft["text"]) and not ask.visitor.sees_numbers:
+    if has_number(draft["text"]) and not ask.visitor.sees_numbers:
         raise Refusal(f"The text of draft {draft['draft']} holds a number: an admin may write it anew.")
     text = Field("text", "The text", "text block", value=draft["text"])
     told = (f"To {draft['name'] or draft['contractor_id']}. It is checked like any other text, and goes on waiting.",)

@@ -13,6 +13,7 @@ from ige_pipeline.console.desk import Desk
 from ige_pipeline.ledger import why as ledger
 from ige_pipeline.ledger.sentence import of_decision
 from ige_pipeline.ledger.story import of_row
+from ige_pipeline.masking import masked
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.triggers.trigger import MESSAGE_TYPES, load_all
@@ -135,7 +136,7 @@ def story(desk: Desk, ask: Ask) -> Response:
         raise Missing
     told = ledger.why(ask.conn, message_id=message_id, limit=1, previews=True)
     shown = ask.visitor.sees_numbers
-    lines = [(_TITLES.get(label, label), label, render.masked(said, shown=shown)) for label, said in _lines(told)]
+    lines = [(_TITLES.get(label, label), label, masked(said, shown=shown)) for label, said in _lines(told)]
     sentence = of_decision(told[0]) if told else None
     return render.page(
         desk,

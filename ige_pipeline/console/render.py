@@ -1,7 +1,6 @@
 """From values to HTML: everything is escaped, nothing is inline, nothing is kept by the browser."""
 
 import hashlib
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -16,6 +15,7 @@ from ige_pipeline.console import chart
 from ige_pipeline.console.ask import Ask
 from ige_pipeline.console.desk import Desk
 from ige_pipeline.console.session import form_mark
+from ige_pipeline.masking import masked
 from ige_pipeline.postgres.queries import load
 
 HOME = "/console"
@@ -33,14 +33,6 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 _QUERIES = load(__package__, "console.sql")
-# A time is no phone number, however many digits it has, nor is the number of a row that is named as such.
-_KEPT = (
-    r"(?<!\d)(?:19|20)\d\d-[01]\d-[0-3]\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(?![\d-])"
-    r"|(?:#|\b(?:message|batch|decision|draft) )\d{1,9}\b(?![\s().-]{0,2}\d)"
-)
-# Whatever people put between the digits of a number: spaces of all kinds, brackets, dots, slashes, dashes.
-_BETWEEN = r"[\s()\[\]./_~*|\u00ad\u00b7\u2010-\u2015\u2022\u200b-\u200f\u2060\u2212\ufeff\ufe58\ufe63\uff0d+-]"
-_NUMBER = re.compile(rf"({_KEPT})|[+(\[]{{0,3}}\d(?:{_BETWEEN}{{0,6}}\d){{6,}}")
 PLACES = (
     ("Overview", f"{HOME}/"),
     ("Messages", f"{HOME}/messages"),
@@ -105,21 +97,6 @@ def bare(template: str, *, status: int = 200, **values: Any) -> Response:
     """Fill a page for somebody who is not in, or of whom nothing is known."""
     text = _templates().get_template(template).render(now=datetime.now(UTC), **values)
     return HTMLResponse(text, status_code=status, headers=HEADERS)
-
-
-def masked(text: Any, *, shown: bool) -> str:
-    """Return a text in which every phone number is cut to its last four digits, unless it may be `shown`."""
-    written = "" if text is None else str(text)
-    return written if shown else _NUMBER.sub(_ending, written)
-
-
-def _ending(found: re.Match[str]) -> str:
-    return found[1] or f"…{''.join(char for char in found[0] if char.isdecimal())[-4:]}"
-
-
-def has_number(text: str) -> bool:
-    """Whether a text holds what looks like a phone number."""
-    return masked(text, shown=False) != text
 
 
 @pass_context

@@ -14,6 +14,13 @@ from ige_pipeline.ledger.sentence import of_reason
 from ige_pipeline.settings import Settings
 from ige_pipeline.triggers.trigger import Trigger, load_all
 
+_SUBJECTS = {
+    "ai_concierge_goals": "goals",
+    "ai_concierge_checklist_items": "checklist items",
+    "contractor_action_items": "action items",
+    "contractor_followup_schedules": "follow-ups",
+    "event_messages": "event messages",
+}
 _NAMED = re.compile(r"%\((\w+)\)s")
 # What the safeguards go by: the same list for every trigger.
 OF_SAFEGUARDS = (
@@ -48,7 +55,15 @@ def one(desk: Desk, ask: Ask) -> Response:
     days, values = figures.by_trigger(ask.conn).get(trigger.name, []), desk.settings().model_dump()
     known = [(name, values[name], Settings.model_fields[name].description) for name in thresholds(trigger)]
     return render.page(
-        desk, ask, "trigger.html", trigger=trigger, days=days, totals=_totals(days), known=known, of_all=OF_SAFEGUARDS
+        desk,
+        ask,
+        "trigger.html",
+        trigger=trigger,
+        subject=_SUBJECTS[trigger.subject],
+        days=days,
+        totals=_totals(days),
+        known=known,
+        of_all=OF_SAFEGUARDS,
     )
 
 

@@ -38,17 +38,23 @@ class Letter:
 
 @dataclass(frozen=True)
 class Which:
-    """Which dead letters are meant: these ids, those since a moment, those that died of one reason."""
+    """Which dead letters are meant: these ids, those since a moment, those that died of one reason.
+
+    `before` is where a page of them ended: when its last one died, and its id.
+    """
 
     ids: Sequence[int] | None = None
     since: datetime | None = None
     reason: str | None = None
     limit: int | None = None
+    before: tuple[datetime, int] | None = None
 
 
 def letters(conn: Connection, which: Which, settings: Settings, *, expires_in: timedelta | None = None) -> list[Letter]:
     """Return the dead letters that are meant, the newest first."""
-    known = {"expire_after_hours": settings.expire_after_hours, "expires_in": expires_in}
+    known: dict[str, Any] = {"expire_after_hours": settings.expire_after_hours, "expires_in": expires_in}
+    before_at, before_id = which.before or (None, None)
+    known |= {"before_at": before_at, "before_id": before_id}
     values = asdict(which) | {"ids": None if which.ids is None else list(which.ids)} | known
     return [Letter(**row) for row in conn.execute(_QUERIES["dead_letters"], values)]
 

@@ -20,6 +20,8 @@ SELECT m.id AS message_id, m.contractor_id, COALESCE(m.trigger_name, 'external')
    AND (%(ids)s::bigint[] IS NULL OR m.id = ANY (%(ids)s::bigint[]))
    AND (%(since)s::timestamptz IS NULL OR m.dead_at >= %(since)s::timestamptz)
    AND (%(reason)s::text IS NULL OR m.dead_reason = %(reason)s::text)
+   AND (%(before_at)s::timestamptz IS NULL
+        OR (m.dead_at, m.id) < (%(before_at)s::timestamptz, %(before_id)s::bigint))
  ORDER BY m.dead_at DESC, m.id DESC
  LIMIT %(limit)s::bigint
 

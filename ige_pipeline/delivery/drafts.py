@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from ige_pipeline.delivery.schedule import schedule_messages
@@ -26,16 +27,24 @@ _QUERIES = load(__package__, "drafts.sql")
 Draft = dict[str, Any]
 
 
-def waiting(conn: Connection, settings: Settings) -> list[Draft]:
-    """Return every draft that waits, the oldest first; what nobody looked at in time expires now."""
+def waiting(
+    conn: Connection, settings: Settings, *, after: tuple[datetime, int] | None = None, at_most: int | None = None
+) -> list[Draft]:
+    """Return the drafts that wait, the oldest first; what nobody looked at in time expires now.
+
+    `after` is where a page of them ended: since when its last one waits, and its number.
+    """
     conn.execute(_QUERIES["expire_waiting"], settings.model_dump())
-    return conn.execute(_QUERIES["waiting"], {"id": None}).fetchall()
+    since, number = after or (None, None)
+    asked = {"id": None, "after_at": since, "after_id": number, "at_most": at_most}
+    return conn.execute(_QUERIES["waiting"], asked).fetchall()
 
 
 def find(conn: Connection, draft_id: int, settings: Settings) -> Draft:
     """Return a draft that waits; Refusal, saying what became of it, when it does not."""
     conn.execute(_QUERIES["expire_waiting"], settings.model_dump())
-    row = conn.execute(_QUERIES["waiting"], {"id": draft_id}).fetchone()
+    asked = {"id": draft_id, "after_at": None, "after_id": None, "at_most": 1}
+    row = conn.execute(_QUERIES["waiting"], asked).fetchone()
     if row is None:
         raise Refusal(_why_not(conn, draft_id))
     return row

@@ -41,7 +41,10 @@ SELECT d.id AS draft, d.contractor_id, concat_ws(' ', c.first_name, c.last_name)
    AND d.reasons @> '[{"reason": "approval_wanted"}]'
    AND NOT d.dry_run
    AND (%(id)s::bigint IS NULL OR d.id = %(id)s)
+   AND (%(after_at)s::timestamptz IS NULL
+        OR (d.decided_at, d.id) > (%(after_at)s::timestamptz, %(after_id)s::bigint))
  ORDER BY d.decided_at, d.id
+ LIMIT %(at_most)s::bigint
 
 -- name: count_waiting
 -- How many wait, of whichever batch.

@@ -162,11 +162,23 @@ def test_why_not_explains_somebody_by_name_and_hour(conn: Conn, viewer: Person) 
 
 
 def test_a_name_that_several_have_is_asked_for_again(conn: Conn, viewer: Person) -> None:
-    for _ in range(2):
-        make_contractor(conn, first_name="Zelda")
+    one, other = (make_contractor(conn, first_name="Zelda") for _ in range(2))
 
-    assert "Several contractors are called so" in viewer.open("/why-not?contractor=zelda", status=400)
-    assert "No contractor is called so" in viewer.open("/why-not?contractor=nobody-here", status=400)
+    asks = viewer.open("/why-not?contractor=zelda&at=2026-11-23T14:00")
+
+    assert "Whom do you mean?" in asks
+    for each in (one, other):
+        led = f"/why-not?contractor={each}&at=2026-11-23T14%3A00"
+        assert f'href="/console{led.replace("&", "&amp;")}"' in asks
+        assert "No batch ran in the hour of 2026-11-23" in viewer.open(led)
+    assert "Nobody is called so" in viewer.open("/why-not?contractor=nobody-here")
+
+
+def test_who_writes_somebodys_number_means_them_and_no_company_of_that_name(conn: Conn, viewer: Person) -> None:
+    ada = make_contractor(conn)
+    make_contractor(conn, company_name=f"{ada} Degrees Roofing")
+
+    assert "Whom do you mean?" not in viewer.open(f"/why-not?contractor={ada}")
 
 
 def test_a_message_that_waits_is_taken_back_once(conn: Conn, operator: Person) -> None:

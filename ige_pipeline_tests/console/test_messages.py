@@ -2,8 +2,9 @@
 
 import pytest
 
-from ige_pipeline.console import messages, render
+from ige_pipeline.console import messages
 from ige_pipeline.delivery.switches import set_stop
+from ige_pipeline.masking import masked
 from ige_pipeline_tests.console.desks import Person
 from ige_pipeline_tests.console.test_waiting import make_draft
 from ige_pipeline_tests.factories import (
@@ -157,8 +158,8 @@ WRITTEN = (
 def test_a_number_is_cut_however_it_is_written(number: str) -> None:
     told = f"Call Ada on {number}, or message 1234567 of 2026-11-23 14:00."
 
-    assert render.masked(told, shown=False) == "Call Ada on …0142, or message 1234567 of 2026-11-23 14:00."
-    assert render.masked(told, shown=True) == told
+    assert masked(told, shown=False) == "Call Ada on …0142, or message 1234567 of 2026-11-23 14:00."
+    assert masked(told, shown=True) == told
 
 
 def test_numbers_that_somebody_wrote_are_shown_to_an_admin_alone(conn: Conn, viewer: Person, admin: Person) -> None:

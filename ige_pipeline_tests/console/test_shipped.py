@@ -3,8 +3,15 @@
 import re
 from hashlib import sha256
 from importlib.resources import files
+from pathlib import Path
 
-from ige_pipeline.console import render
+from click.testing import CliRunner
+
+from ige_pipeline.cli.main import ige
+from ige_pipeline.console.routes import CHANGE
+from ige_pipeline.masking import masked
+
+ROOT = Path(__file__).parents[2]
 
 SHIPPED = files("ige_pipeline.console").joinpath("static")
 HTMX = "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717"
@@ -27,6 +34,34 @@ def test_our_own_files_name_no_other_address_and_templates_mark_nothing_as_safe(
 
 def test_numbers_are_cut_in_whatever_way_they_are_written() -> None:
     for written in ("+12125550142", "+1 (212) 555-0142", "212.555.0142", "555-0142"):
-        assert render.masked(f"to {written}, today", shown=False) == "to …0142, today"
-    assert render.masked("2026-11-24 and 48 h", shown=True) == "2026-11-24 and 48 h"
-    assert render.masked(None, shown=False) == ""
+        assert masked(f"to {written}, today", shown=False) == "to …0142, today"
+    assert masked("2026-11-24 and 48 h", shown=True) == "2026-11-24 and 48 h"
+    assert masked(None, shown=False) == ""
+
+
+TWINS = {
+    "/stop": "stop",
+    "/start": "start",
+    "/contractors/{id:row}/pause": "pause",
+    "/contractors/{id:row}/resume": "resume",
+    "/contractors/{id:row}/opt-out": "opt-out",
+    "/contractors/{id:row}/opt-in": "opt-out --lift",
+    "/replies/{id:row}/seen": "replies seen",
+    "/messages/{id:row}/cancel": "cancel",
+    "/drafts/{id:row}/approve": "drafts approve",
+    "/drafts/{id:row}/edit": "drafts edit",
+    "/drafts/{id:row}/reject": "drafts reject",
+    "/batches/{id:row}/approve": "batches approve",
+    "/dead/redrive": "redrive",
+    "/what-if": "preview --set",
+}
+
+
+def test_every_change_of_the_console_can_be_made_at_a_terminal_too_and_the_page_says_how() -> None:
+    page = (ROOT / "docs" / "console.md").read_text(encoding="utf-8")
+
+    assert TWINS.keys() == CHANGE.keys()
+    assert [twin for twin in TWINS.values() if f"`ige {twin}`" not in page] == []
+    for twin in TWINS.values():
+        words = [word for word in twin.split() if not word.startswith("--")]
+        assert CliRunner().invoke(ige, [*words, "--help"]).exit_code == 0

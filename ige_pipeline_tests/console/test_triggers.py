@@ -28,6 +28,10 @@ def test_each_trigger_shows_its_yield_and_what_came_of_it(conn: Conn, viewer: Pe
     assert "50.0%" in viewer.open("/triggers")
     page = viewer.open("/triggers/high_priority_goal")
     assert "25.0%" in page
+    assert "<title>" + f"{ago():%Y-%m-%d}: 50% (2 of 4)" + "</title>" in page
+    assert "<title>" + f"{ago():%Y-%m-%d}: 25% (1 of 4)" + "</title>" in page
+    assert f"{ago(days=1):%Y-%m-%d}: none was sent" in page
+    assert "about goals, priority 70" in page
     assert "high_priority_min_score" in page
     assert "What if?" not in page
 

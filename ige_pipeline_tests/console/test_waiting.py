@@ -1,5 +1,8 @@
 """What waits for a person: drafts, held batches, dead letters."""
 
+import html
+import re
+
 from psycopg.types.json import Jsonb
 
 from ige_pipeline_tests.cli.people import make_awake_contractor
@@ -166,3 +169,35 @@ def test_nobody_releases_messages_of_a_batch_that_they_have_not_seen(conn: Conn,
 
     assert "holds other messages by now" in answer.text
     assert (verdict(conn, first), verdict(conn, second)) == ("held", "held")
+
+
+def test_dead_letters_and_drafts_are_shown_page_by_page_each_once(conn: Conn, operator: Person) -> None:
+    ada = make_contractor(conn)
+    conn.execute(
+        "INSERT INTO ai_proactive_messages (contractor_id, message_type, message_content, dead_at, dead_reason) "
+        "SELECT %s, 'check_in', 'Hi', now() - make_interval(mins => n / 2), 'http_400' FROM generate_series(1, 401) n",
+        [ada],
+    )
+    batch = make_batch(conn)
+    wanted = Jsonb([{"reason": "approval_wanted", "observed": "template", "limit": "ige drafts approve"}])
+    for _ in range(101):
+        make_reviewed_decision(conn, batch, ada, **WANTED, reasons=wanted, draft="Hi")
+
+    dead = read_all(operator, "/dead", r"Choose message (\d+)")
+    drafts = read_all(operator, "/drafts", r'id="draft-(\d+)"')
+
+    assert [len(page) for page in dead] == [200, 200, 1]
+    assert [len(page) for page in drafts] == [100, 1]
+    for pages in (dead, drafts):
+        assert len({number for page in pages for number in page}) == sum(len(page) for page in pages)
+
+
+def read_all(person: Person, path: str, row: str) -> list[list[str]]:
+    """Follow a list to its end; return the rows of each page."""
+    pages, following = [], path
+    while following:
+        page = person.open(following)
+        pages.append(re.findall(row, page))
+        leads = re.search(r'rel="next" href="([^"]*)"', page)
+        following = path + html.unescape(leads[1]) if leads else ""
+    return pages
