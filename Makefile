@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 N8N    ?= $(or $(TMPDIR),/var/tmp)/ige-n8n
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test agreement machine month idle check chaos audit test-deploy test-recovery test-n8n test-console test-celery format clean help python
+.PHONY: run test agreement machine month idle latency check chaos audit test-deploy test-recovery test-n8n test-console test-celery format clean help python
 
 help:           ## show this
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -40,6 +40,9 @@ chaos: $(VENV)/run.stamp  ## kill 200 delivery runs, and Postgres 30 times, and 
 
 idle: $(VENV)/test.stamp   ## measure what a delivery run costs that finds nothing to do
 	$(BIN)/python ige_pipeline_tests/idle.py
+
+latency: $(VENV)/test.stamp ## measure how long messages wait from the outbox to the webhook with the sensor on (ten minutes)
+	$(BIN)/python -m ige_pipeline_tests.latency
 
 month: $(VENV)/test.stamp  ## simulate a month of Dagster's history, and what housekeeping leaves of it
 	$(BIN)/python ige_pipeline_tests/housekeeping/month.py

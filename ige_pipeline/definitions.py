@@ -21,6 +21,7 @@ from ige_pipeline.resources import default_resources
 from ige_pipeline.schedules import build_schedules
 from ige_pipeline.sensors import build_sensors
 from ige_pipeline.stage import DatabaseSource
+from ige_pipeline.tracing import trace_where_asked
 
 
 def build_definitions(
@@ -54,6 +55,7 @@ def of_surroundings() -> dg.Definitions:
     surroundings = Environment.of_process()
     try:
         configure(surroundings.log_format)
+        trace_where_asked(surroundings.get)
         return build_definitions(
             schedules_on=surroundings.schedules_on,
             executor=surroundings.executor,

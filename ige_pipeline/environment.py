@@ -11,15 +11,15 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from ige_pipeline.delivery.endpoint import Target, WebhookEndpoint, check_target
+from ige_pipeline.delivery.endpoint import WebhookEndpoint
+from ige_pipeline.delivery.target import Target, check_target
 from ige_pipeline.generation.model import ModelWriter
 from ige_pipeline.generation.pace import Pace
 from ige_pipeline.generation.price import of_model
 from ige_pipeline.inbound.proof import Credentials, check
 from ige_pipeline.loopback import is_loopback
-from ige_pipeline.postgres import embedded
 from ige_pipeline.postgres.connection import Database, connect, normalise_url
-from ige_pipeline.postgres.migrate import migrate, require_schema
+from ige_pipeline.postgres.schema import require_schema
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.safeguards.quiet_rules import holidays_of
 from ige_pipeline.secret_files import FILES, value_of
@@ -103,6 +103,10 @@ class Environment:
         url = self.get("IGE_DATABASE_URL")
         if url is not None:
             return Database(normalise_url(url))
+        # Only a sandbox needs these, and every process of Dagster's would pay for them.
+        from ige_pipeline.postgres import embedded  # noqa: PLC0415
+        from ige_pipeline.postgres.migrate import migrate  # noqa: PLC0415
+
         url = embedded.ensure_running(self.state_folder / "postgres", idle_stop=_IDLE_STOP)
         migrate(url)
         return Database(url)

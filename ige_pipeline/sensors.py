@@ -9,8 +9,8 @@ from ige_pipeline.delivery.due import Due, due_messages, due_promises
 from ige_pipeline.delivery.forecast import LOOKS_EVERY_S
 from ige_pipeline.jobs import deliver_messages_job, schedule_messages_job
 from ige_pipeline.postgres.connection import Connection
-from ige_pipeline.postgres.migrate import require_schema
 from ige_pipeline.postgres.refused import refused_sentence
+from ige_pipeline.postgres.schema import require_schema
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.schedules import BEFORE_BACKFILLS, UNDER_WAY
 from ige_pipeline.settings import Settings

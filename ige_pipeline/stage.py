@@ -12,6 +12,7 @@ from ige_pipeline.postgres.connection import Connection, Database
 from ige_pipeline.postgres.refused import refused_sentence
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
+from ige_pipeline.tracing import span
 
 DONE, SHARDS = "done", "shards"
 P = ParamSpec("P")
@@ -85,8 +86,13 @@ def _cell(value: Any) -> str:
 def _refusing(stage: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(stage)
     def refuse(*args: P.args, **kwargs: P.kwargs) -> R:
+        context = next((each for each in args if isinstance(each, dg.OpExecutionContext)), None)
+        known = (
+            {} if context is None else {"run_id": context.run_id, "step": context.get_step_execution_context().step.key}
+        )
         try:
-            return stage(*args, **kwargs)
+            with span(stage.__name__, **known):
+                return stage(*args, **kwargs)
         except Refusal as refusal:
             raise dg.Failure(description=str(refusal), allow_retries=False) from None
         except psycopg.Error as error:

@@ -21,9 +21,11 @@ from ige_pipeline_tests.dagster_instances import ROOT, surroundings
 
 TIMES = 3
 JOB = ["-m", "dagster", "job", "execute", "-m", "ige_pipeline.definitions", "-j", "deliver_messages_job"]
+EMPTY = ["-m", "dagster", "job", "execute", "-f", str(ROOT / "ige_pipeline_tests" / "empty_job.py"), "-j", "empty"]
 MEASURED = {
     "import dagster": ["-c", "import dagster"],
     "import ige_pipeline.definitions": ["-c", "import ige_pipeline.definitions"],
+    "an empty job of three ops, in Dagster": EMPTY,
     "a delivery run that finds nothing, in Dagster": JOB,
     "the same by `ige run deliver`": ["-m", "ige_pipeline.cli.main", "run", "deliver"],
     "`ige status`": ["-m", "ige_pipeline.cli.main", "status"],

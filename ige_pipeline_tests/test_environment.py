@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from ige_pipeline.environment import Environment
-from ige_pipeline.postgres.migrate import head_revision
+from ige_pipeline.postgres.schema import head_revision
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
 

@@ -18,10 +18,11 @@ from ige_pipeline.bench.measure import peak_mb, stopwatch
 from ige_pipeline.bench.population import own_database, own_server
 from ige_pipeline.bench.webhook import receiving, reference
 from ige_pipeline.delivery.deliver import deliver
-from ige_pipeline.delivery.endpoint import Target, WebhookEndpoint
+from ige_pipeline.delivery.endpoint import WebhookEndpoint
 from ige_pipeline.delivery.outbox import open_outbox
 from ige_pipeline.delivery.outcome import Postponed
 from ige_pipeline.delivery.settlement import Ended
+from ige_pipeline.delivery.target import Target
 from ige_pipeline.postgres.connection import Connection, connect
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.safeguards.phonebook import read_others

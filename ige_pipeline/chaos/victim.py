@@ -10,7 +10,8 @@ from pathlib import Path
 import psycopg
 
 from ige_pipeline.delivery.deliver import deliver
-from ige_pipeline.delivery.endpoint import Target, WebhookEndpoint
+from ige_pipeline.delivery.endpoint import WebhookEndpoint
+from ige_pipeline.delivery.target import Target
 from ige_pipeline.postgres.connection import connect
 from ige_pipeline.postgres.refused import refused_sentence
 from ige_pipeline.refusal import Refusal

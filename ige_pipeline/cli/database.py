@@ -7,8 +7,8 @@ from ige_pipeline.cli.output import say
 from ige_pipeline.environment import Environment
 from ige_pipeline.ledger.home import WHAT_TO_ANSWER, Whereabouts, settle_in, whereabouts
 from ige_pipeline.postgres.connection import connect, describe
-from ige_pipeline.postgres.migrate import current
 from ige_pipeline.postgres.migrate import migrate as bring_up_to_date
+from ige_pipeline.postgres.schema import current
 
 
 @click.command()

@@ -8,18 +8,21 @@ from ige_pipeline.cli.output import as_json, say
 from ige_pipeline.cli.run import json_option
 from ige_pipeline.doctor.checks import CHECKS
 from ige_pipeline.doctor.finding import Checked, examine
+from ige_pipeline.doctor.signature import signature
 from ige_pipeline.environment import Environment
 
 
 @click.command()
+@click.option("--post", is_flag=True, help="Also post to the webhook: a signed message without number and text.")
 @json_option
 @click.pass_context
-def doctor(context: click.Context, *, json_wanted: bool) -> None:
+def doctor(context: click.Context, *, post: bool, json_wanted: bool) -> None:
     """Look at variables, database, webhook, switches and the outbox, and say what to do; changes and sends nothing.
 
-    Exits with 1 on any finding.
+    Whether the webhook takes our signature only an answer can tell: --post asks for one. The workflow of deploy/n8n
+    refuses what has no number; another one may do something with it. Exits with 1 on any finding.
     """
-    found = examine(Environment.of_process(), CHECKS)
+    found = examine(Environment.of_process(), (*CHECKS, signature) if post else CHECKS)
     if json_wanted:
         as_json([{"check": each.name, "findings": [vars(finding) for finding in each.findings]} for each in found])
     else:

@@ -13,6 +13,7 @@ from dotenv import load_dotenv
 from ige_pipeline.logs import configure
 from ige_pipeline.postgres.refused import refused_sentence
 from ige_pipeline.refusal import Refusal
+from ige_pipeline.tracing import trace_where_asked
 
 # Commands are imported when they are called: pandas, Dagster and the SDK of the model cost seconds.
 _COMMANDS = {
@@ -126,7 +127,9 @@ def ige() -> None:
     """
     from ige_pipeline.environment import Environment  # noqa: PLC0415 - not for `--help`
 
-    configure(Environment.of_process().log_format)
+    environment = Environment.of_process()
+    configure(environment.log_format)
+    trace_where_asked(environment.get)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

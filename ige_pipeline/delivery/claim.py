@@ -12,6 +12,7 @@ from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.numbered import ask, numbered
 from ige_pipeline.postgres.queries import load
+from ige_pipeline.tracing import span
 
 _QUERIES = load(__package__, "claim.sql")
 _CLAIM_DUE = numbered(_QUERIES["claim_due"])
@@ -45,8 +46,12 @@ class Claims:
         A run that has nothing left to do looks after those that died since it began.
         """
         find = self._claim_probe if probing else lambda: self._claim_worn_last(at_most)
-        leases = find()
-        return find() if not leases and self.recover() else leases
+        with span("claim", at_most=at_most, probing=probing) as seen:
+            leases = find()
+            if not leases and self.recover():
+                leases = find()
+            seen.tell("messages", len(leases))
+        return leases
 
     def claim_this(self, message_id: int) -> list[Lease]:
         """Lease one message if it is due and nobody holds it, or another to the same person."""

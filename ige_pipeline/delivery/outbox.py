@@ -21,6 +21,7 @@ from ige_pipeline.postgres.connection import Connection, another
 from ige_pipeline.postgres.numbered import Rows, ask, numbered
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.settings import Settings
+from ige_pipeline.tracing import span
 
 _QUERIES = load(__package__, "outbox.sql")
 _SETTLE = numbered(_QUERIES["settle"])
@@ -183,7 +184,8 @@ class Outbox:
         if not ended:
             return {}
         try:
-            settled = self._mark(ended, told=attempts(ended, run_id=self._run_id))
+            with span("settle", messages=len(ended)):
+                settled = self._mark(ended, told=attempts(ended, run_id=self._run_id))
         except AWAY:
             raise
         except psycopg.Error:

@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
+class TooLate(Exception):  # noqa: N818 - nothing is wrong with it
+    """Nothing was sent: it took too long until there was a connection."""
+
+
 @dataclass(frozen=True)
 class Answered:
     """An HTTP status; `body` holds its first 2 kB. Header names are in lower case."""

@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ige_pipeline.delivery.endpoint import Endpoint, TooLate
+from ige_pipeline.delivery.endpoint import Endpoint
 from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.pace import elapsed
+from ige_pipeline.delivery.reply import Answered, TooLate
 from ige_pipeline.delivery.settlement import Sent
+from ige_pipeline.tracing import span
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,11 @@ class Slots:
             return
         try:
             key = str(lease.idempotency_key)
-            reply = await self._endpoint.post(lease, key=key, now=now, in_time=lambda: self._clock() <= until)
+            with span("post", message_id=lease.message_id, attempt=lease.attempt) as seen:
+                reply = await self._endpoint.post(lease, key=key, now=now, in_time=lambda: self._clock() <= until)
+                seen.tell("reply", type(reply).__name__)
+                if isinstance(reply, Answered):
+                    seen.tell("status", reply.status)
             sent = Sent(at=now, duration_ms=round((self._clock() - began) * 1000), reply=reply)
         except TooLate:
             self._landed.put(Landed(lease, None))

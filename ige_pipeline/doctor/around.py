@@ -25,16 +25,21 @@ _TOLD_ELSEWHERE = {"oldest_due", "delivery_deadman", "scheduling_deadman"}
 def clocks(look: Surroundings) -> Iterator[Finding]:
     """The machine's clock is the database's, and the application's times are read in the zone they are written in."""
     row = look.conn.execute(_QUERIES["clock"]).fetchone() or {}
-    apart = abs((datetime.now(UTC) - row["now"]).total_seconds())
-    if apart > _CLOCKS_DIFFER_S:
-        yield Finding(
-            f"This machine's clock and the database's differ by {apart:.0f} s.",
-            "Let both follow NTP. Messages go by the database's clock, signatures and schedules by this one's.",
-        )
+    yield from apart(datetime.now(UTC), row["now"])
     if row["ahead"]:
         yield Finding(
             f"The application wrote times up to {row['ahead_minutes']:.0f} min ahead of now, read in {row['zone']}.",
             "Its sessions use another time zone than ours: set the same for all, e.g. ALTER DATABASE … SET timezone.",
+        )
+
+
+def apart(here: datetime, there: datetime) -> Iterator[Finding]:
+    """Two clocks that were read at the same moment agree, to half a minute."""
+    seconds = abs((here - there).total_seconds())
+    if seconds > _CLOCKS_DIFFER_S:
+        yield Finding(
+            f"This machine's clock and the database's differ by {seconds:.0f} s.",
+            "Let both follow NTP. Messages go by the database's clock, signatures and schedules by this one's.",
         )
 
 

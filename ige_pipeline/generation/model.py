@@ -22,6 +22,7 @@ from ige_pipeline.generation.inquiry import Inquiry
 from ige_pipeline.generation.outcome import Failed, Fault, Outcome, Unpaid
 from ige_pipeline.generation.pace import Pace
 from ige_pipeline.generation.purse import Purse, bottomless
+from ige_pipeline.tracing import span
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -135,8 +136,9 @@ class ModelWriter:
                 return Unpaid(unpaid)
             deadline = monotonic() + self._total_seconds
             try:
-                async with asyncio.timeout(self._total_seconds):
-                    return await self._persist(call, deadline)
+                with span("ask_model", model=self.model):
+                    async with asyncio.timeout(self._total_seconds):
+                        return await self._persist(call, deadline)
             except TimeoutError:
                 return Failed("model_timeout")
 

@@ -7,6 +7,7 @@ materializations along. Works on the storage's own tables, on SQLite and on Post
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
 KEPT = ("ASSET_MATERIALIZATION", "ASSET_OBSERVATION")
 # A statement of this many rows holds no lock for long.
 _AT_ONCE = 5_000
+_RUNS_AT_ONCE = 500
 _PARTITION = "dagster/partition"
 _EVENTS = SqlEventLogStorageTable.c
 _CHECKS = AssetCheckExecutionsTable.c
@@ -31,7 +33,7 @@ def prune(instance: dg.DagsterInstance, *, before: datetime) -> dict[str, int]:
     if not isinstance(storage, SqlEventLogStorage):
         return {}
     naive = before.replace(tzinfo=None)
-    ended = list(_ended(instance, before))
+    ended = list(_ended(instance, storage, before))
     for run_id, of_partition in ended:
         _drop_logs(instance, storage, run_id)
         if not of_partition:
@@ -47,13 +49,29 @@ def prune(instance: dg.DagsterInstance, *, before: datetime) -> dict[str, int]:
     }
 
 
-def _ended(instance: dg.DagsterInstance, before: datetime) -> Iterator[tuple[str, bool]]:
-    """Walk over the runs that ended before a moment, and whether each is a partition's; nothing may go meanwhile."""
-    filters = dg.RunsFilter(statuses=list(FINISHED_STATUSES), updated_before=before)
-    cursor = None
-    while page := instance.get_runs(filters, cursor=cursor, limit=500):
-        yield from ((run.run_id, _PARTITION in run.tags) for run in page)
-        cursor = page[-1].run_id
+def _ended(instance: dg.DagsterInstance, storage: SqlEventLogStorage, before: datetime) -> Iterator[tuple[str, bool]]:
+    """Walk over the runs that ended before a moment, and whether each is a partition's; nothing may go meanwhile.
+
+    Those of partitions are kept for ever: of these only such as have events yet, which go after the runs do.
+    """
+    for filters in _filters(storage, before):
+        cursor = None
+        while page := instance.get_runs(filters, cursor=cursor, limit=_RUNS_AT_ONCE):
+            yield from ((run.run_id, _PARTITION in run.tags) for run in page)
+            cursor = page[-1].run_id
+
+
+def _filters(storage: SqlEventLogStorage, before: datetime) -> Iterator[dg.RunsFilter]:
+    ended: dict[str, Any] = {"statuses": list(FINISHED_STATUSES), "updated_before": before}
+    if isinstance(storage, SqliteEventLogStorage):
+        # A run's events are in a file of its own.
+        yield dg.RunsFilter(**ended)
+        return
+    with storage.index_connection() as conn:
+        left = sa.select(_EVENTS.run_id).where(*_passing(before.replace(tzinfo=None))).distinct()
+        run_ids = [row[0] for row in conn.execute(left)]
+    for at in range(0, len(run_ids), _RUNS_AT_ONCE):
+        yield dg.RunsFilter(run_ids=run_ids[at : at + _RUNS_AT_ONCE], **ended)
 
 
 def _drop_logs(instance: dg.DagsterInstance, storage: SqlEventLogStorage, run_id: str) -> None:

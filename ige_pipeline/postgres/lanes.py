@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
 from typing import TypeVar
 
 from ige_pipeline.postgres.connection import Connection, Database
@@ -32,7 +33,7 @@ def side_by_side(lanes: Sequence[Connection], works: Iterable[Work], do: Callabl
             if not free:
                 free += _first_done(busy)
             lane = free.pop()
-            busy[pool.submit(do, lane, work)] = lane
+            busy[pool.submit(copy_context().run, do, lane, work)] = lane
         while busy:
             _first_done(busy)
 

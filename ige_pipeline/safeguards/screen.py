@@ -36,6 +36,7 @@ from ige_pipeline.safeguards.recipient import FACTS, judge
 from ige_pipeline.safeguards.record import record_candidates, record_decisions
 from ige_pipeline.safeguards.span import EVERYBODY, Span
 from ige_pipeline.settings import Settings
+from ige_pipeline.tracing import span
 
 _QUERIES = load(__package__, "screen.sql")
 
@@ -69,7 +70,7 @@ def screen_recipients(
 
 def screen_piece(conn: Connection, piece: Piece, *, asked: Screening, sources: Sources = OURS) -> None:
     """Decide about a piece of a batch in one transaction."""
-    with conn.transaction():
+    with span("screen_piece", first=piece.span.first, last=piece.span.last), conn.transaction():
         frame = take(conn, piece, asked, sources=sources)
         findings, now = decide(frame, asked.settings)
         staged = frame["staged"].eq(other=True)

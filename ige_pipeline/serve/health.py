@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ige_pipeline.postgres.connection import Pool
-from ige_pipeline.postgres.migrate import require_schema
+from ige_pipeline.postgres.schema import require_schema
 from ige_pipeline.refusal import Refusal
 
 _PATIENCE_S = 2

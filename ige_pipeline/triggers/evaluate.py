@@ -12,6 +12,7 @@ from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.lanes import side_by_side
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.settings import Settings
+from ige_pipeline.tracing import span
 from ige_pipeline.triggers.trigger import Trigger
 
 _QUERIES = load(__package__, "_evaluate.sql")
@@ -48,7 +49,8 @@ def evaluate(
 
 
 def _record(conn: Connection, trigger: Trigger, *, batch: Batch, settings: Settings) -> None:
-    conn.execute(statement(trigger), parameters(trigger, batch, settings))
+    with span("evaluate_trigger", trigger=trigger.name, batch_id=batch.id):
+        conn.execute(statement(trigger), parameters(trigger, batch, settings))
 
 
 def statement(trigger: Trigger) -> sql.Composed:

@@ -9,8 +9,6 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import aiohttp
-
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.refusal import Refusal
@@ -108,6 +106,8 @@ def _where(settings: Settings) -> list[str]:
 
 def post(url: str, body: dict[str, Any], *, within_s: float = _WITHIN_S) -> str | None:
     """Post JSON, in so many seconds in all; return None when it was accepted, else one sentence without the address."""
+    import aiohttp  # noqa: PLC0415 - every process of Dagster's reads this file, and hardly one ever tells anything
+
     try:
         status = asyncio.run(_posted(url, body, within_s))
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
@@ -118,6 +118,8 @@ def post(url: str, body: dict[str, Any], *, within_s: float = _WITHIN_S) -> str 
 
 
 async def _posted(url: str, body: dict[str, Any], within_s: float) -> int:
+    import aiohttp  # noqa: PLC0415 - as above
+
     timeout = aiohttp.ClientTimeout(total=within_s)
     async with (
         aiohttp.ClientSession(timeout=timeout) as session,

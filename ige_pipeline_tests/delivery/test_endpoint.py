@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from ige_pipeline.delivery.address import Gate
-from ige_pipeline.delivery.endpoint import Target, TooLate, WebhookEndpoint, check_target
+from ige_pipeline.delivery.endpoint import WebhookEndpoint
 from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.payload import body
-from ige_pipeline.delivery.reply import Answered, Broken, Lost, Refused, Reply, Unreached
+from ige_pipeline.delivery.reply import Answered, Broken, Lost, Refused, Reply, TooLate, Unreached
+from ige_pipeline.delivery.target import Target, check_target
 from ige_pipeline.refusal import Refusal
 from ige_pipeline_tests.delivery.fakes import NOON, make_lease
 from ige_pipeline_tests.delivery.loopback import Talk, receiving, talking

@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from ige_pipeline.delivery.deliver import deliver
-from ige_pipeline.delivery.endpoint import Target, WebhookEndpoint
+from ige_pipeline.delivery.endpoint import WebhookEndpoint
+from ige_pipeline.delivery.target import Target
 from ige_pipeline.postgres.connection import Connection, connect
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.delivery.misbehaviour import BEGIN, CASES, END, PAGE, Case, table

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -19,11 +20,12 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.types import DaemonHeartbeat
 
 from ige_pipeline.delivery.alert import raise_alert
-from ige_pipeline.doctor.around import clocks, daemon, model, told
+from ige_pipeline.doctor.around import apart, clocks, daemon, model, told
 from ige_pipeline.doctor.finding import Check, Surroundings
 from ige_pipeline.environment import Environment
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline_tests.dagster_instances import instance_at
+from ige_pipeline_tests.delivery.fakes import NOON
 from ige_pipeline_tests.delivery.outboxes import waiting
 from ige_pipeline_tests.factories import ago
 
@@ -43,6 +45,13 @@ def test_clocks_that_agree_are_good_and_times_of_another_zone_are_found(conn: Co
     assert what.startswith("The application wrote times up to 300 min ahead of now, read in ")
 
 
+@pytest.mark.parametrize(("seconds", "agree"), [(0, True), (30, True), (-30, True), (31, False), (-31, False)])
+def test_clocks_agree_to_half_a_minute(seconds: int, *, agree: bool) -> None:
+    told = [finding.what for finding in apart(NOON + timedelta(seconds=seconds), NOON)]
+
+    assert told == ([] if agree else ["This machine's clock and the database's differ by 31 s."])
+
+
 def test_a_daemon_that_is_silent_and_schedules_that_are_off_are_found(tmp_path: Path) -> None:
     home = {"DAGSTER_HOME": str(tmp_path / "home")}
     assert found(daemon) == []
@@ -52,8 +61,9 @@ def test_a_daemon_that_is_silent_and_schedules_that_are_off_are_found(tmp_path: 
         needed = instance.get_required_daemon_types()
         assert {"SENSOR", "SCHEDULER", "QUEUED_RUN_COORDINATOR"} <= set(needed)
         for name in needed:
-            beat(instance, name, hours=1)
+            beat(instance, name, hours=1 if name == "SENSOR" else 3)
         (all_silent,) = found(daemon, **home, IGE_SCHEDULES="on")
+        assert all_silent.endswith(f"{ago(hours=1):%Y-%m-%d %H:%M} UTC.")
         for name in needed:
             beat(instance, name, hours=1 if name == "SCHEDULER" else 0)
         # One that hangs is not hidden by the others, which go on.

@@ -17,9 +17,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ige_pipeline.delivery.deliver import deliver
-from ige_pipeline.delivery.endpoint import Target, WebhookEndpoint
+from ige_pipeline.delivery.endpoint import WebhookEndpoint
 from ige_pipeline.delivery.reply import Answered, Reply
 from ige_pipeline.delivery.tally import DeliveryReport
+from ige_pipeline.delivery.target import Target
 from ige_pipeline.inbound.proof import Credentials
 from ige_pipeline.inbound.routes import Inbound
 from ige_pipeline.postgres.connection import Connection, connect, open_pool

@@ -8,9 +8,18 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from alembic.script import ScriptDirectory
 from psycopg import sql
 
-from ige_pipeline.postgres.migrate import VERSION_TABLE, current, head_revision, migrate, require_schema
+from ige_pipeline.postgres.migrate import migrate
+from ige_pipeline.postgres.schema import (
+    MIGRATIONS,
+    VERSION_TABLE,
+    current,
+    head_revision,
+    known_revisions,
+    require_schema,
+)
 from ige_pipeline.refusal import Refusal
 from ige_pipeline_tests.factories import build_old_system, one
 from ige_pipeline_tests.postgres.asking import (
@@ -306,3 +315,10 @@ def test_adoption_that_was_confirmed_is_not_asked_for_again(old_database_url: st
     migrate(old_database_url)
 
     assert adoption(old_database_url)["state"] == "done"
+
+
+def test_the_revisions_that_we_know_without_alembic_are_those_that_it_finds() -> None:
+    scripts = ScriptDirectory(str(MIGRATIONS))
+
+    assert {script.revision for script in scripts.walk_revisions()} == known_revisions()
+    assert scripts.get_current_head() == head_revision()

@@ -6,7 +6,8 @@ import pytest
 from alembic import command
 
 from ige_pipeline.postgres import migrate as migrating
-from ige_pipeline.postgres.migrate import OLDEST_SERVED, head_revision, migrate, require_schema
+from ige_pipeline.postgres.migrate import OLDEST_SERVED, migrate
+from ige_pipeline.postgres.schema import head_revision, require_schema
 from ige_pipeline.postgres.schema_change import Patience
 from ige_pipeline.refusal import Refusal
 from ige_pipeline_tests.postgres.asking import COLUMNS, ask, connected

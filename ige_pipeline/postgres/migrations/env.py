@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import create_engine, pool, text
 
-from ige_pipeline.postgres.migrate import VERSION_TABLE
+from ige_pipeline.postgres.schema import VERSION_TABLE
 
 
 def run() -> None:
