@@ -32,6 +32,7 @@ check: $(VENV)/check.stamp ## what CI runs: lint, types, architecture, tests
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/kubernetes-validate --strict --quiet deploy/kubernetes/*.yaml
 	.ci/audit $(BIN)
 	$(BIN)/pytest -n 2 -q || $(BIN)/pytest -q --last-failed --last-failed-no-failures none
 
