@@ -1,5 +1,6 @@
 """`ige bench`: what the work costs on this machine, on made-up people and a server of its own."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -74,15 +75,17 @@ def generate(messages: int, latency_ms: int, in_flight: int, *, json_wanted: boo
 )
 @click.option("--due", type=click.IntRange(min=1100), default=100_000, show_default=True, help="Due rows in all.")
 @click.option("--in-flight", type=click.IntRange(1, 256), default=64, show_default=True, help="POSTs at once.")
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="The median of so many turns.")
 @json_option
-def deliver(messages: int, due: int, in_flight: int, *, json_wanted: bool) -> None:
+def deliver(messages: int, due: int, in_flight: int, rounds: int, *, json_wanted: bool) -> None:
     """Empty an outbox through a webhook on this machine, at once and after 50 ms, beside a loop that only posts."""
     from ige_pipeline.bench import deliver as posting  # noqa: PLC0415 - kept out of the others' start-up
 
-    if messages + 1000 > due:
-        raise Refusal("--due must be at least 1,000 more than --messages: the first thousand warm up.")
+    if messages * rounds + 1000 > due:
+        raise Refusal("--due must be at least --messages times --rounds and 1,000 more: the first thousand warm up.")
     reports = []
-    for report in posting.run(latencies_s=(0.0, 0.05), messages=messages, due=due, at_once=in_flight):
+    asked = {"messages": messages, "due": due, "at_once": in_flight, "rounds": rounds}
+    for report in posting.run(latencies_s=(0.0, 0.05), **asked):
         reports.append(asdict(report))
         if not json_wanted:
             _show_posted(report, due=due)
@@ -104,6 +107,45 @@ def claim(sent: int, *, json_wanted: bool) -> None:
     for each in found:
         say(f"{each['sent']:>12,} sent rows behind: {each['milliseconds']:.2f} ms a claim of 64")
     say("\n".join(found[-1]["plan"]))
+
+
+@bench.command()
+@click.option("--contractors", type=click.IntRange(min=100), default=200_000, show_default=True, help="In the batch.")
+@click.option("--shards", type=click.IntRange(2, 64), default=8, show_default=True, help="Of the batch.")
+@click.option("--messages", type=click.IntRange(min=50), default=4_000, show_default=True, help="In the backlog.")
+@click.option("--latency-ms", type=click.IntRange(min=0), default=100, show_default=True, help="Of the webhook.")
+@click.option("--rounds", type=click.IntRange(min=1), default=2, show_default=True, help="Turns of each.")
+@json_option
+def workers(contractors: int, shards: int, messages: int, latency_ms: int, rounds: int, *, json_wanted: bool) -> None:
+    """Screen one batch, and empty one backlog, with one worker and with two; what comes of it must be the same."""
+    from ige_pipeline.bench import workers as beside  # noqa: PLC0415 - as above
+
+    titles = (
+        f"The batch of {contractors:,} contractors in {shards} shards, one connection for each process",
+        f"{messages:,} due messages, {latency_ms} ms latency, 20 POSTs in flight in each run",
+    )
+    screened = list(beside.screening(contractors=contractors, shards=shards, rounds=rounds))
+    delivered = list(beside.delivering(messages=messages, latency_s=latency_ms / 1000, rounds=rounds))
+    if json_wanted:
+        as_json({"screening": [asdict(each) for each in screened], "delivering": [asdict(each) for each in delivered]})
+        return
+    for title, turns in zip(titles, (screened, delivered), strict=True):
+        _show_turns(title, turns)
+
+
+def _show_turns(title: str, turns: Sequence[Any]) -> None:
+    best = {workers: min(each.seconds for each in turns if each.workers == workers) for workers in (1, 2)}
+    rows = (
+        (
+            str(workers),
+            ", ".join(f"{each.seconds:.2f}" for each in turns if each.workers == workers),
+            f"{turns[0].amount / seconds:,.0f}",
+            f"{best[1] / seconds:.2f}",
+        )
+        for workers, seconds in best.items()
+    )
+    table(title, ("workers", "seconds", "a second, at best", "speed-up"), rows)
+    say(f"{turns[0].amount:,} each time, and the same ones.")
 
 
 def _show_posted(report: Any, *, due: int) -> None:
