@@ -50,12 +50,13 @@ UPDATE ige_decisions d
 
 -- name: hold_if_too_many
 -- A batch that would reach an unusual share of everybody is a mistake until a person says that it is not.
-WITH proactive AS (
+-- Counted once: inlined, and with statistics from before this batch, Postgres counted everybody anew for each row.
+WITH proactive AS MATERIALIZED (
     SELECT count(*) AS ready
       FROM ige_decisions
      WHERE batch_id = %(batch_id)s AND decided_on = %(decided_on)s AND verdict IS NULL AND reviewed_at IS NOT NULL
        AND NOT promised AND approved_at IS NULL
-), everybody AS (
+), everybody AS MATERIALIZED (
     SELECT count(*) AS people FROM contractors
 )
 UPDATE ige_decisions d
@@ -106,7 +107,7 @@ UPDATE ige_decisions d
 
 -- name: postpone_backlog
 -- More in the outbox than can leave (forecast.py) before it expires helps nobody: the least important wait for a later batch.
-WITH room AS (
+WITH room AS MATERIALIZED (
     SELECT GREATEST(0, %(clears_in_time)s::bigint - count(*)) AS free,
            count(*) AS waiting
       FROM ai_proactive_messages
