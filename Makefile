@@ -36,7 +36,7 @@ check: $(VENV)/check.stamp ## what CI runs: lint, types, architecture, tests
 	.ci/audit $(BIN)
 	$(BIN)/pytest -n 2 -q || $(BIN)/pytest -q --last-failed --last-failed-no-failures none
 
-chaos: $(VENV)/run.stamp  ## kill 200 delivery runs, and Postgres 30 times, and count what is lost (about five minutes)
+bench-deliver: $(VENV)/run.stamp   ## kill 200 delivery runs, and Postgres 30 times, and count what is lost (about five minutes)
 	@exec $(BIN)/ige chaos
 
 idle: $(VENV)/test.stamp   ## measure what a delivery run costs that finds nothing to do
