@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 N8N    ?= $(or $(TMPDIR),/var/tmp)/ige-n8n
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test agreement machine month idle latency check chaos audit test-deploy test-recovery test-n8n test-console test-celery format clean help python
+.PHONY: run test agreement machine month idle executors latency check chaos audit test-deploy test-recovery test-n8n test-console test-celery format clean help python
 
 help:           ## show this
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -68,6 +68,10 @@ test-console: $(VENV)/test.stamp ## use the console in a headless Chromium (Debi
 test-celery: $(VENV)/test.stamp ## run a large batch on two real Celery workers (needs a redis-server: apt install redis-server)
 	@$(PIP) --editable '.[test,celery]'
 	IGE_TEST_CELERY=1 $(BIN)/pytest -q ige_pipeline_tests/celery
+
+executors: $(VENV)/test.stamp ## measure one batch on one worker and on two, of the multiprocess executor and of Celery (four minutes; Celery needs a redis-server)
+	@$(PIP) --editable '.[test,celery]'
+	$(BIN)/python -W ignore -m ige_pipeline_tests.executors
 
 format: $(VENV)/check.stamp ## format the code
 	$(BIN)/ruff check --fix .

@@ -1,13 +1,8 @@
 """A large batch on two real Celery workers and a real Redis: `make test-celery`."""
 
 import os
-import shutil
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
@@ -16,7 +11,6 @@ import pytest
 from ige_pipeline.definitions import of_surroundings
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline_tests.dagster_instances import (
-    ROOT,
     SCHEDULE,
     decisions_of,
     due_person,
@@ -25,22 +19,16 @@ from ige_pipeline_tests.dagster_instances import (
     surroundings,
 )
 from ige_pipeline_tests.deploy.compose_file import command_of
+from ige_pipeline_tests.processes import REDIS, broker, running, until_said
 
 pytest.importorskip("dagster_celery")
-REDIS = shutil.which("redis-server") or ""
 pytestmark = pytest.mark.skipif(not REDIS, reason="there is no redis-server on PATH")
-SECONDS = 60
 
 
 @pytest.fixture
 def redis_url(tmp_path: Path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    words = [REDIS, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
-    with running(words, tmp_path / "redis.log", os.environ):
-        until_said("Ready to accept connections", tmp_path / "redis.log")
-        yield f"redis://127.0.0.1:{port}/0"
+    with broker(tmp_path) as url:
+        yield url
 
 
 def celery_job() -> dg.JobDefinition:
@@ -79,25 +67,3 @@ def test_the_shards_of_a_batch_run_on_celery_and_decide_what_one_process_does(
 def worker() -> list[str]:
     """The words of deploy/compose.yaml, and more said."""
     return [sys.executable, "-m", *command_of("worker"), "--loglevel", "info"]
-
-
-@contextmanager
-def running(words: list[str], log: Path, env: "os._Environ[str]") -> Iterator[None]:
-    """Run a program for the length of the block, in a group of its own that ends with it."""
-    with log.open("w") as told:
-        process = subprocess.Popen(words, cwd=ROOT, env=dict(env), stdout=told, stderr=told)  # noqa: S603 - our words
-    try:
-        yield
-    finally:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(20)
-        process.kill()
-        process.wait()
-
-
-def until_said(words: str, log: Path) -> None:
-    deadline = time.monotonic() + SECONDS
-    while words not in log.read_text():
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.1)
