@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from uuid import uuid4
 
 import pandas as pd
@@ -60,8 +61,9 @@ def unwritten(
 
 
 def _free(lanes: Sequence[Connection], batch: Batch, settings: Settings) -> pd.DataFrame:
-    ids = contractors_of(lanes[0], batch, sources=_SLIM)
-    sharing = look_up_batch(lanes[0], ids, region=settings.default_region)
+    spans = cut(lanes[0], batch, sources=_SLIM)
+    whose = partial(contractors_of, lanes[0], batch, sources=_SLIM)
+    sharing = look_up_batch(lanes[0], whose, many=len(spans) > 1, region=settings.default_region)
     asked = Screening(batch, settings, consent_needed=False, sharing=sharing)
     free: list[pd.DataFrame] = []
 
@@ -72,7 +74,7 @@ def _free(lanes: Sequence[Connection], batch: Batch, settings: Settings) -> pd.D
             passed = frame["id"][~frame.index.isin(blocked(findings))]
             free.append(fetch_frame(lane, _slim("free"), {"free_ids": passed.tolist()}))
 
-    side_by_side(lanes, pieces_of(lanes[0], batch, cut(lanes[0], batch, sources=_SLIM)), screen)
+    side_by_side(lanes, pieces_of(lanes[0], batch, spans), screen)
     return pd.concat(free)
 
 

@@ -5,7 +5,7 @@ version is kept and a change of it reads a number again.
 """
 
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -82,24 +82,30 @@ def told_up(conn: Connection, asked: AskedUp, contractor_ids: Collection[int | N
     return found if len(set(found.numbers.values())) < len(found.numbers) else None
 
 
-def look_up_batch(conn: Connection, contractor_ids: Collection[int] | str, *, region: str) -> Sharing:
-    """Read some more of all numbers, those of these contractors in any case, and say who shares one.
+def look_up_batch(conn: Connection, whose: Callable[[], str], *, many: bool, region: str) -> Sharing:
+    """Read some more of all numbers, those of a batch's contractors in any case, and say who shares one.
 
-    `contractor_ids` may also be the text of an array: `{1,2}`.
+    `whose` gives their ids as the text of an array, `{1,2}`; where they are `many` it is asked only if it must be.
     """
     if read_others(conn, region=region) == _OTHERS_AT_ONCE:
-        read_numbers(conn, contractor_ids, region=region)
-    return _sharing(conn, contractor_ids, region=region)
+        read_numbers(conn, whose(), region=region)
+    return _all_sharing(conn, region=region) if many else _sharing(conn, whose(), region=region)
 
 
 def _sharing(conn: Connection, contractor_ids: Collection[int] | str, *, region: str) -> Sharing:
     if _counted(contractor_ids) <= _A_FEW:
         asked = {"contractor_ids": _as_array(contractor_ids), "region": region}
-        rows = conn.execute(_QUERIES["sharing_with"], asked).fetchall()
-    else:
-        with conn.transaction():
-            conn.execute(_QUERIES["plan_for_all"])
-            rows = conn.execute(_QUERIES["all_sharing"], {"region": region}).fetchall()
+        return _shared(conn.execute(_QUERIES["sharing_with"], asked).fetchall())
+    return _all_sharing(conn, region=region)
+
+
+def _all_sharing(conn: Connection, *, region: str) -> Sharing:
+    with conn.transaction():
+        conn.execute(_QUERIES["plan_for_all"])
+        return _shared(conn.execute(_QUERIES["all_sharing"], {"region": region}).fetchall())
+
+
+def _shared(rows: Iterable[dict[str, Any]]) -> Sharing:
     return Sharing({row["id"]: row["number"] for row in rows})
 
 

@@ -1,8 +1,9 @@
 -- name: cut
 -- Where a batch may be cut into pieces of about so many candidates: each ends with somebody's last one. What was promised
 -- is in the ledger already.
-SELECT max(contractor_id) AS last, count(*) AS candidates
-  FROM (SELECT contractor_id, (rank() OVER (ORDER BY contractor_id) - 1) / %(at_once)s::bigint AS piece
+SELECT DISTINCT contractor_id AS last
+  FROM (SELECT contractor_id, row_number() OVER by_contractor AS place,
+               lead(contractor_id) OVER by_contractor IS NULL AS at_the_end
           FROM (SELECT c.contractor_id
                   FROM {candidates} c
                  WHERE c.batch_id = %(batch_id)s
@@ -13,8 +14,10 @@ SELECT max(contractor_id) AS last, count(*) AS candidates
                  WHERE d.batch_id = %(batch_id)s
                    AND d.decided_on = %(decided_on)s
                    AND d.screened_at IS NULL
-                   AND d.contractor_id BETWEEN %(first)s AND %(last)s) AS undecided) AS placed
- GROUP BY piece
+                   AND d.contractor_id BETWEEN %(first)s AND %(last)s) AS undecided
+        WINDOW by_contractor AS (ORDER BY contractor_id)) AS placed
+ WHERE place %% %(at_once)s::bigint = 0
+    OR at_the_end
  ORDER BY last
 
 -- name: unscreened
@@ -96,8 +99,9 @@ SELECT DISTINCT COALESCE(timezone, '') AS timezone, COALESCE(phone_zones, '') AS
  WHERE plain
 
 -- name: plan_for_hashes
--- For the rest of this transaction: nobody knows yet how many candidates there are, and planned for one, 50,000 take hours.
-SELECT set_config('enable_nestloop', 'off', true)
+-- For the rest of this transaction: nobody knows yet how many candidates there are, and planned for one, 50,000 take
+-- hours. A piece's rows, wide as they are, then fit into memory and are not written to disk for each join.
+SELECT set_config('enable_nestloop', 'off', true), set_config('work_mem', '32MB', true)
 
 -- name: take_piece
 -- A piece's candidates, and who of them nobody need look at (`sure`): all of a contractor's rows are ordinary, the facts

@@ -61,8 +61,8 @@ def screen_recipients(
     with alone_with(conn, batch, shard=shard):
         conn.execute(_QUERIES["take_over"], batch.key | {"first": within.first, "last": within.last})
         spans = cut(conn, batch, within=within, at_once=at_once)
-        ids = contractors_of(conn, batch, within=within)
-        sharing = look_up_batch(conn, ids, region=settings.default_region)
+        whose = partial(contractors_of, conn, batch, within=within)
+        sharing = look_up_batch(conn, whose, many=len(spans) > 1, region=settings.default_region)
         asked = Screening(batch, settings, consent_needed, sharing, begun=was_begun(conn, batch, within=within))
         side_by_side((conn, *beside), pieces_of(conn, batch, spans), partial(screen_piece, asked=asked))
         conn.execute(_QUERIES["forget_candidates"], batch.key | {"first": within.first, "last": within.last})

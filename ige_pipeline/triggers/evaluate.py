@@ -37,20 +37,34 @@ def evaluate(
     again adds nothing: a decision is one row for each batch and dedupe key. `beside` are further connections to use.
     """
     chosen = list(triggers)
+    found = {trigger.name: 0 for trigger in chosen}
     with alone_with(conn, batch):
         conn.execute(_QUERIES["forget_candidates"], batch.key)
-        side_by_side((conn, *beside), chosen, partial(_record, batch=batch, settings=settings))
-        found = conn.execute(_QUERIES["count_candidates"], batch.key, prepare=False).fetchall()
-        if any(row["times"] > 1 for row in found):
+        again = _says(conn, "evaluated_before", batch)
+        side_by_side((conn, *beside), chosen, partial(_record, batch=batch, settings=settings, found=found))
+        doubled = _says(conn, "doubled", batch)
+        if doubled:
             conn.execute(_QUERIES["forget_doubles"], batch.key, prepare=False)
+        if again or doubled:
+            found |= _counted(conn, batch)
     closing = batch.key | {"promised_late_hours": settings.promised_late_hours}
     conn.execute(_PROMISED["close_promises"], closing)
-    return {trigger.name: 0 for trigger in chosen} | {row["trigger_name"]: row["candidates"] for row in found}
+    return found
 
 
-def _record(conn: Connection, trigger: Trigger, *, batch: Batch, settings: Settings) -> None:
+def _record(conn: Connection, trigger: Trigger, *, batch: Batch, settings: Settings, found: dict[str, int]) -> None:
     with span("evaluate_trigger", trigger=trigger.name, batch_id=batch.id):
-        conn.execute(statement(trigger), parameters(trigger, batch, settings))
+        found[trigger.name] = conn.execute(statement(trigger), parameters(trigger, batch, settings)).rowcount
+
+
+def _says(conn: Connection, name: str, batch: Batch) -> bool:
+    row = conn.execute(_QUERIES[name], batch.key, prepare=False).fetchone()
+    return bool(row and row[name])
+
+
+def _counted(conn: Connection, batch: Batch) -> dict[str, int]:
+    rows = conn.execute(_QUERIES["count_candidates"], batch.key, prepare=False)
+    return {row["trigger_name"]: row["candidates"] for row in rows}
 
 
 def statement(trigger: Trigger) -> sql.Composed:
