@@ -45,5 +45,6 @@ SELECT relname AS name
 SELECT setval(seqrelid, seqstart, false) FROM pg_sequence WHERE pg_sequence_last_value(seqrelid) IS NOT NULL;
 
 -- name: end_sessions
--- What a test left connected would go on writing into the next one's database.
-SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %(name)s;
+-- What a test left connected would go on writing into the next one's database. Nobody waits until they are gone, which
+-- Postgres looks at ten times a second: TRUNCATE waits for whoever still holds a lock.
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %(name)s;
