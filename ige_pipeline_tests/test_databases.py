@@ -9,7 +9,7 @@ import pytest
 from ige_pipeline_tests.databases import Databases
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def databases(server_url: str, template_database: str) -> Iterator[Databases]:
     with closing(Databases(server_url, template=template_database)) as databases:
         yield databases
