@@ -5,6 +5,10 @@ BIN    := $(VENV)/bin
 N8N    ?= $(or $(TMPDIR),/var/tmp)/ige-n8n
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# Where the surroundings forbid it, as many images do, each worker and each program that a test starts would compile the
+# package and the tests anew.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: run test agreement machine month idle executors latency check chaos audit test-deploy test-recovery test-n8n test-console test-celery format clean help python
 
 help:           ## show this

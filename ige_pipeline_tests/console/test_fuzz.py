@@ -54,7 +54,11 @@ def people(conn: Conn, desk: Desk) -> dict[str, Person]:
     return {role: enter(desk, role) for role in ("viewer", "operator")}
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     role=st.sampled_from(["viewer", "operator"]),
     path=st.sampled_from([*READ, *CHANGE]),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from ige_pipeline.postgres import queries
 from ige_pipeline_tests.cli.people import make_due_contractor
 from ige_pipeline_tests.cli.terminal import Terminal
 from ige_pipeline_tests.dagster_instances import ROOT
+from ige_pipeline_tests.databases import Databases
 from ige_pipeline_tests.delivery.loopback import receiving
 from ige_pipeline_tests.factories import Conn, ago, make_contractor, make_message
 
@@ -27,6 +29,18 @@ NOT_IN_PRODUCTION = {"local", "bench", "chaos"}
 def as_role(url: str, role: str) -> str:
     parts = urlsplit(url)
     return parts._replace(netloc=f"{role}:word@{parts.hostname}:{parts.port}").geturl()
+
+
+def give_rights(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("CREATE SCHEMA dagster CREATE TABLE runs (id int)")
+        owner.execute(ROLES.encode())
+
+
+@contextmanager
+def undoing(url: str) -> Iterator[Conn]:
+    with psycopg.connect(url, autocommit=True, row_factory=dict_row) as conn, conn.transaction(force_rollback=True):
+        yield conn
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +60,17 @@ def two_roles(server_url: str, server_folder: Path) -> None:
 def guarded(database_url: str, two_roles: None) -> str:
     """The URL of a database whose rights were given, beside which Dagster keeps a schema of its own."""
     del two_roles
-    with psycopg.connect(database_url, autocommit=True) as owner:
-        owner.execute("CREATE SCHEMA dagster CREATE TABLE runs (id int)")
-        owner.execute(ROLES.encode())
+    give_rights(database_url)
     return database_url
+
+
+@pytest.fixture(scope="module")
+def guarded_for_all(databases: Databases, two_roles: None) -> Iterator[str]:
+    """Such a database for all tests that change nothing."""
+    del two_roles
+    with databases.migrated() as url:
+        give_rights(url)
+        yield url
 
 
 @pytest.fixture
@@ -59,8 +80,15 @@ def app(guarded: str) -> Iterator[Conn]:
 
 
 @pytest.fixture
-def viewer(guarded: str) -> Iterator[Conn]:
-    with psycopg.connect(as_role(guarded, "ige_viewer"), autocommit=True, row_factory=dict_row) as conn:
+def bound_app(guarded_for_all: str) -> Iterator[Conn]:
+    """The app, and whatever it does is undone."""
+    with undoing(as_role(guarded_for_all, "ige_app")) as conn:
+        yield conn
+
+
+@pytest.fixture
+def viewer(guarded_for_all: str) -> Iterator[Conn]:
+    with undoing(as_role(guarded_for_all, "ige_viewer")) as conn:
         yield conn
 
 
@@ -164,9 +192,9 @@ FORBIDDEN = [
 
 
 @pytest.mark.parametrize("statement", FORBIDDEN)
-def test_the_app_may_do_nothing_else(app: Conn, statement: str) -> None:
+def test_the_app_may_do_nothing_else(bound_app: Conn, statement: str) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        app.execute(statement.encode())
+        bound_app.execute(statement.encode())
 
 
 def test_a_temporary_table_of_the_app_does_not_get_the_owner_to_work_on_it(app: Conn) -> None:

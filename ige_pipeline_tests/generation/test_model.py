@@ -289,7 +289,8 @@ def test_all_tries_together_end_in_time(server: Server) -> None:
     (outcome,) = ask(server, Reply(delay=0.4), timeout_seconds=10, total_seconds=0.2)
 
     assert outcome == Failed("model_timeout")
-    assert time.monotonic() - started < 1
+    # Long before a single try would be given up, however busy the machine is.
+    assert time.monotonic() - started < 5
 
 
 def test_nobody_there_is_a_failure(server: Server) -> None:

@@ -173,7 +173,10 @@ KINDS = st.sampled_from(
 
 
 @settings(
-    max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(path=st.sampled_from(sorted(DESCRIBED)), sent=st.tuples(BODIES, KINDS, st.text(max_size=30)))
 def test_no_body_is_too_odd_and_each_is_kept(

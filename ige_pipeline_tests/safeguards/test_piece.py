@@ -122,7 +122,11 @@ def conn(shared_conn: Conn) -> Any:
         yield shared_conn
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     persons=st.lists(PERSONS, min_size=1, max_size=6),
     rivals=RIVALS,

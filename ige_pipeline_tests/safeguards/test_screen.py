@@ -383,7 +383,9 @@ def test_what_was_decided_in_this_batch_competes_with_nobody_when_it_is_found_ag
     assert conn.execute("SELECT FROM ige_batch_candidates").rowcount == 0
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(counts=st.lists(st.integers(1, 5), max_size=12), at_once=st.integers(1, 7))
 def test_nobody_is_cut_in_two_and_nobody_left_out(conn: Conn, counts: list[int], at_once: int) -> None:
     with conn.transaction(force_rollback=True):
