@@ -93,18 +93,6 @@ UPDATE ige_decisions
    AND verdict = 'held'
    AND reasons @> '[{"reason": "blast_radius"}]'
 
--- name: expire_held
--- Nobody approved them within their time; from now on the ledger says so.
-UPDATE ige_decisions d
-   SET verdict = 'expired', decided_at = now(),
-       reasons = d.reasons || '[{"reason": "stale", "observed": "held and not approved", "limit": null}]'
-  FROM ige_batches b
- WHERE d.verdict = 'held'
-   AND d.decided_on >= (now() AT TIME ZONE 'UTC')::date - 7
-   AND d.reasons @> '[{"reason": "blast_radius"}]'
-   AND b.id = d.batch_id
-   AND b.as_of + make_interval(secs => %(expire_after_hours)s::float8 * 3600) <= now()
-
 -- name: postpone_backlog
 -- More in the outbox than can leave (forecast.py) before it expires helps nobody: the least important wait for a later batch.
 WITH room AS MATERIALIZED (

@@ -5,10 +5,11 @@ from dataclasses import replace
 from itertools import islice
 
 import pytest
+from psycopg.rows import DictRow
 
 from ige_pipeline.delivery.schedule import approve, require_not_held, schedule_messages
 from ige_pipeline.ledger.batch import Batch, close_batch
-from ige_pipeline.ledger.compare import held
+from ige_pipeline.ledger.compare import held, newest
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.refusal import Refusal
@@ -16,6 +17,7 @@ from ige_pipeline.safeguards.phonebook import read_numbers
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.factories import (
     ago,
+    fetch,
     make_batch,
     make_contractor,
     make_message,
@@ -144,6 +146,67 @@ def test_what_was_held_and_not_approved_is_expired_by_a_later_batch(conn: Connec
     schedule_messages(conn, make_batch(conn), SMALL)
 
     assert close_batch(conn, held_batch)["counts"] == {"expired": 3}
+
+
+def everything(conn: Connection, batch: Batch) -> list[DictRow]:
+    rows = "SELECT to_jsonb(d) AS row FROM ige_decisions d WHERE d.batch_id = %(batch_id)s ORDER BY d.id"
+    counts = "SELECT to_jsonb(b) AS row FROM ige_batches b WHERE b.id = %(batch_id)s"
+    return [*conn.execute(rows, batch.key), *conn.execute(counts, batch.key)]
+
+
+@pytest.mark.parametrize("hours", [0, 30])
+def test_a_preview_leaves_every_row_of_other_batches_as_it_was(conn: Connection, hours: int) -> None:
+    held_batch, drafts = make_batch(conn), make_batch(conn)
+    ready(conn, held_batch, 3)
+    schedule_messages(conn, held_batch, SMALL)
+    ready(conn, drafts, 1)
+    make_reviewed_decision(conn, drafts, make_contractor(conn), promised=True, due_at=ago(minutes=5))
+    schedule_messages(conn, drafts, Settings(review_drafts=True))
+    for batch in (held_batch, drafts):
+        close_batch(conn, batch)
+    conn.execute("UPDATE ige_batches SET as_of = as_of - make_interval(hours => %s)", [hours])
+    conn.execute("UPDATE ige_decisions SET retry_at = retry_at - make_interval(hours => %s)", [hours])
+    before = [everything(conn, batch) for batch in (held_batch, drafts)]
+
+    schedule_messages(
+        conn, make_batch(conn, dry_run=True), Settings(expire_after_hours=0, promised_late_hours=0, review_hours=0.5)
+    )
+
+    assert [everything(conn, batch) for batch in (held_batch, drafts)] == before
+    assert before[0][0]["row"]["verdict"] == before[1][0]["row"]["verdict"] == "held"
+
+
+def test_what_is_held_waits_as_long_as_its_own_batch_was_told(conn: Connection) -> None:
+    told = {"expire_after_hours": 240, "promised_late_hours": 240}
+    held_batch = make_batch(conn, settings=told)
+    ready(conn, held_batch, 3)
+    schedule_messages(conn, held_batch, SMALL)
+    draft = make_reviewed_decision(
+        conn, held_batch, make_contractor(conn), promised=True, due_at=ago(hours=30), draft_source="model:x"
+    )
+    patient = Settings(review_drafts=True, promised_late_hours=240)
+    schedule_messages(conn, held_batch, patient)
+    conn.execute("UPDATE ige_batches SET as_of = as_of - interval '9 days'")
+    assert fetch(conn, "ige_decisions", draft)["verdict"] == "held"
+
+    schedule_messages(conn, make_batch(conn), SMALL)
+
+    assert close_batch(conn, held_batch)["counts"] == {"held": 4}
+
+
+def test_what_was_held_longer_than_its_batch_was_told_expires_however_long_ago_and_is_counted(conn: Connection) -> None:
+    held_batch = make_batch(conn, settings={"expire_after_hours": 240})
+    ready(conn, held_batch, 3)
+    schedule_messages(conn, held_batch, SMALL)
+    close_batch(conn, held_batch)
+    long_ago = "(now() AT TIME ZONE 'UTC')::date - 11"
+    conn.execute(f"SELECT ige_prepare_decisions({long_ago})")  # noqa: S608
+    conn.execute(f"UPDATE ige_decisions SET decided_on = {long_ago}")  # noqa: S608
+    conn.execute("UPDATE ige_batches SET as_of = as_of - interval '11 days', opened_at = opened_at - interval '11 days'")
+
+    schedule_messages(conn, make_batch(conn), SMALL)
+
+    assert {row["id"]: row["counts"] for row in newest(conn, limit=10)}[held_batch.id] == {"expired": 3}
 
 
 def test_what_the_pace_cannot_clear_before_it_expires_is_postponed_the_least_important_first(
