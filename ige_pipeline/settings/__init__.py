@@ -100,7 +100,7 @@ class Settings(KeepSettings, WatchSettings, InboundSettings):
         20,
         ge=13,
         le=23,
-        description="Local hour from which none may arrive any more where it is one; both only narrow.",
+        description="Local hour from which none may arrive any more where it is; both only narrow.",
     )
     quiet_weekdays: str = Field(
         "",

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from ige_pipeline.ledger.batch import close_batch
 from ige_pipeline.triggers.trigger import load_all
@@ -73,7 +74,8 @@ def test_what_another_program_sent_is_told_though_nobody_decided_it(conn: Conn, 
 def test_who_was_deleted_is_told_of_as_long_as_the_ledger_remembers_them(conn: Conn, terminal: Terminal) -> None:
     written, seen = 900_001, 900_002
     make_message(conn, written, sent_at=ago(days=3), created_at=ago(days=3))
-    make_decision(conn, make_batch(conn), seen, verdict="blocked", decided_at=ago(days=3), screened_at=ago(days=3))
+    no = {"verdict": "blocked", "reasons": Jsonb([{"reason": "low_trust", "observed": 3, "limit": 20}])}
+    make_decision(conn, make_batch(conn), seen, decided_at=ago(days=3), screened_at=ago(days=3), **no)
 
     for gone, told in ((written, "was sent at"), (seen, "verdict:")):
         plain = terminal.type("why", str(gone)).stdout

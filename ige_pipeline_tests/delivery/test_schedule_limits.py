@@ -200,7 +200,7 @@ def test_what_was_held_longer_than_its_batch_was_told_expires_however_long_ago_a
     schedule_messages(conn, held_batch, SMALL)
     close_batch(conn, held_batch)
     long_ago = "(now() AT TIME ZONE 'UTC')::date - 11"
-    conn.execute(f"SELECT ige_prepare_decisions({long_ago})")  # noqa: S608
+    conn.execute(f"SELECT ige_prepare_decisions({long_ago})")
     conn.execute(f"UPDATE ige_decisions SET decided_on = {long_ago}")  # noqa: S608
     conn.execute(
         "UPDATE ige_batches SET as_of = as_of - interval '11 days', opened_at = opened_at - interval '11 days'"
