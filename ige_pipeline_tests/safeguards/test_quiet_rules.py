@@ -53,7 +53,8 @@ def test_a_zone_guessed_from_the_number_loses_an_hour_at_each_end() -> None:
 
 def test_how_much_a_guess_loses_is_a_setting_that_never_widens_the_window() -> None:
     early = at(NEW_YORK, 2026, 1, 14, 7, 30)
-    wide, narrow = {"quiet_guess_until_hour": 0, "quiet_guess_from_hour": 23}, {"quiet_guess_until_hour": 11}
+    wide: dict[str, Any] = {"quiet_guess_until_hour": 0, "quiet_guess_from_hour": 23}
+    narrow: dict[str, Any] = {"quiet_guess_until_hour": 11}
 
     assert opens(zones="America/New_York", now=early, **wide) == at(NEW_YORK, 2026, 1, 14, 8, 0)
     assert opens(zones="America/New_York", now=early, **narrow) == at(NEW_YORK, 2026, 1, 14, 11, 0)
