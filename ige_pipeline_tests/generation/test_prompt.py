@@ -129,7 +129,7 @@ def test_how_to_sound_is_told_in_words_and_never_as_a_score() -> None:
 @pytest.mark.parametrize("version", prompt.VERSIONS)
 def test_all_that_is_told_beside_the_facts_and_texts_is_kept(version: str) -> None:
     about = brief(trust=90.0, notice=Notice("Acme", "Reply STOP to opt out"))
-    changed = {"first_name": "Bo", "company_name": "Bo Roofs", "trust": 10.0, "notice": None}
+    changed: dict[str, Any] = {"first_name": "Bo", "company_name": "Bo Roofs", "trust": 10.0, "notice": None}
 
     for over in ({name: value} for name, value in changed.items()):
         other = replace(about, **over)
