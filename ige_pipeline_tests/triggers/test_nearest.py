@@ -118,7 +118,10 @@ LACKS: list[tuple[str, Make, str]] = [
     ("resource_suggestion", goal(pattern_source="x", pattern_confidence="NaN"), "nobody knows how sure the pattern"),
     ("resource_suggestion", goal(pattern_source=" "), "goal #{id} follows no pattern"),
     ("data_gap", goal(data_gaps=Jsonb([{}])), "goal #{id} has no open question"),
-    ("data_gap", goal(data_gaps=Jsonb({"question": "Which?"})), "goal #{id} has no open question"),
+    ("data_gap", goal(data_gaps=Jsonb({"question": "Which?"})), "the data gaps of goal #{id} are no list"),
+    ("data_gap", goal(data_gaps=Jsonb(None)), "goal #{id} has no open question"),
+    ("data_gap", goal(data_gaps=None), "goal #{id} has no open question"),
+    ("action_item_overdue", action_item(created_at=ago(days=-1)), "action item #{id} is dated in the future"),
 ]
 
 
@@ -240,6 +243,20 @@ def test_a_promise_whose_message_died_waits_for_a_person(conn: Connection, contr
     (found,) = of("follow_up_due", conn, contractor)
 
     assert found.missing == ("its message could not be delivered and waits for a person (`ige dead`)",)
+
+
+def test_a_promise_that_a_batch_would_only_close_does_not_fire(conn: Connection, contractor: int) -> None:
+    done = action_item(status="completed")(conn, contractor)
+    follow_up(scheduled_time=ago(hours=30, minutes=6))(conn, contractor)
+    follow_up(action_item_id=done)(conn, contractor)
+    fires = follow_up(action_item_id=done, skip_if_completed=False)(conn, contractor)
+
+    late, closed, still = of("follow_up_due", conn, contractor)
+
+    assert late.missing == ("its time was 30.1 h ago, and 24 h is the most",)
+    assert closed.missing == ("what it would ask about is done",)
+    assert (late.over, closed.over) == (True, True)
+    assert (still.subject_id, still.missing) == (fires, ())
 
 
 def test_words_that_say_nothing_are_replaced_and_words_that_deny_a_firing_row_are_dropped(
