@@ -14,9 +14,14 @@ UPDATE contractor_followup_schedules f
 RETURNING f.id, d.verdict = 'expired' AS goes_on
 
 -- name: close_event_messages
--- The old system shows a failed event message with its error; so do we.
+-- The old system shows a failed event message with its error; so do we. One that is late has all reasons: another of them
+-- may be why it could not leave in time.
 UPDATE event_messages e
-   SET status = 'failed', error_message = d.reasons -> 0 ->> 'reason', updated_at = NOW()
+   SET status = 'failed', updated_at = NOW(),
+       error_message = CASE WHEN d.verdict = 'expired' THEN (
+               SELECT string_agg(each.reason ->> 'reason', ', ' ORDER BY each.place)
+                 FROM jsonb_array_elements(d.reasons) WITH ORDINALITY AS each (reason, place))
+           ELSE d.reasons -> 0 ->> 'reason' END
   FROM ige_decisions d
  WHERE d.batch_id = %(batch_id)s
    AND d.decided_on = %(decided_on)s
