@@ -3,10 +3,11 @@
 SELECT pg_advisory_xact_lock(hashtext('ige_schedule_messages'))
 
 -- name: expire_drafts
--- Expiry counts from as-of: a backfill of an old hour explains much and sends nothing stale.
+-- Expiry counts from as-of: a backfill of an old hour explains much and sends nothing stale. A dry run sends nothing
+-- anyway: it goes on to the verdict that there would have been, or of an old hour it would show that it is old.
 UPDATE ige_decisions
-   SET verdict = 'expired',
-       decided_at = now(),
+   SET verdict = CASE WHEN NOT dry_run THEN 'expired' END,
+       decided_at = CASE WHEN NOT dry_run THEN now() END,
        reasons = reasons || jsonb_build_array(jsonb_build_object(
                      'reason', 'stale', 'observed', %(as_of)s::timestamptz, 'limit', %(expire_after_hours)s::float8))
  WHERE batch_id = %(batch_id)s

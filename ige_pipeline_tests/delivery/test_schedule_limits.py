@@ -10,6 +10,7 @@ from psycopg.rows import DictRow
 from ige_pipeline.delivery.schedule import approve, require_not_held, schedule_messages
 from ige_pipeline.ledger.batch import Batch, close_batch
 from ige_pipeline.ledger.compare import held, newest
+from ige_pipeline.ledger.sentence import of_decision
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.refusal import Refusal
@@ -106,6 +107,20 @@ def test_a_batch_of_an_old_hour_sends_nothing_though_its_people_are_asleep_now(c
     assert schedule_messages(conn, batch, SMALL) == 0
 
     assert close_batch(conn, batch)["counts"] == {"expired": 1}
+
+
+def test_a_preview_of_an_old_hour_says_what_would_have_become_of_it_and_that_it_is_stale(conn: Connection) -> None:
+    many, few = (make_batch(conn, as_of=ago(days=5), dry_run=True) for _ in range(2))
+    ready(conn, many, 3)
+    (one_of_few,) = ready(conn, few, 1)
+
+    for batch in (many, few):
+        schedule_messages(conn, batch, SMALL)
+
+    assert [close_batch(conn, batch)["counts"] for batch in (many, few)] == [{"held": 3}, {"scheduled": 1}]
+    decision = fetch(conn, "ige_decisions", one_of_few)
+    assert [each["reason"] for each in decision["reasons"]] == ["stale"]
+    assert of_decision(decision) == "Would have been written to, in time; by now it is too old to be sent (dry run)."
 
 
 def test_a_dry_run_says_that_a_batch_would_be_held(conn: Connection) -> None:
