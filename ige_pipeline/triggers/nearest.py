@@ -102,7 +102,8 @@ def _place(row: Values, values: Values) -> tuple[str, ...]:
 def _closed(row: Values, values: Values) -> tuple[str, ...]:
     """What a batch would close a promise for, as its ledger would say it."""
     late = f"its time was {row['late']} h ago, and {values['promised_late_hours']:g} h is the most"
-    return ("what it would ask about is done",) * row["done"] + (late,) * (row["late"] is not None)
+    said = {"what it would ask about is done": row["done"], late: row["late"] is not None}
+    return tuple(each for each, holds in said.items() if holds)
 
 
 def _missing(trigger: Trigger, row: Values) -> tuple[str, ...]:

@@ -53,7 +53,9 @@ A_FEW = st.sampled_from([1, 1, 1, 2, 2, 3, 4])
 TEXTS = st.sampled_from(
     ["Which trade?", " How many crews? ", "\tHow many\n", "", "  ", "\n", None, 5, {"a": 1}, ["Why?"]]
 )
-FLAG = st.sampled_from([True, False, None, 0, 1, "", "false", "No", "yes", " ", [], {}, "2026-01-01", ["Ada"]])
+FLAG: st.SearchStrategy[Any] = st.sampled_from(
+    [True, False, None, 0, 1, "", "false", "No", "yes", " ", [], {}, "2026-01-01", ["Ada"]]
+)
 MARKS: dict[str, Any] = {
     "status": st.sampled_from(["open", "Pending", " new\n", "", " ", "resolved", "answered", "asked", 0, False, None]),
     "resolved": FLAG,

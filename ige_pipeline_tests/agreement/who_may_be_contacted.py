@@ -116,10 +116,10 @@ def _how_often(asked: Asked, rival: Rival) -> Iterator[str]:
     sent = [message for message in to_number if message.sent_at is not None]
     if any(now - message.sent_at < _gap(asked, rival) for message in sent if message.sent_at):
         yield "gap"
-    yield from _ignored(asked, rival.contractor_id)
-    if _trust(asked, rival.contractor_id) < settings.min_trust_score:
+    yield from _ignored(asked, sent)
+    if _trust(asked, rival) < settings.min_trust_score:
         yield "low_trust"
-    if _complaints(asked, rival.contractor_id) >= settings.complaints_at_most:
+    if _complaints(asked, rival) >= settings.complaints_at_most:
         yield "complaints"
     yield from _caps(asked, rival, sent)
 
@@ -144,13 +144,9 @@ def _within(sent: list[Message], now: datetime, window: timedelta) -> list[Messa
     return [message for message in sent if message.sent_at and message.sent_at > now - window]
 
 
-def _ignored(asked: Asked, contractor_id: int) -> Iterator[str]:
+def _ignored(asked: Asked, sent: list[Message]) -> Iterator[str]:
     """The last few that we sent of our own accord, none answered, and the last of them not long ago."""
-    ours = [
-        message
-        for message in asked.people.messages
-        if message.contractor_id == contractor_id and message.sent_at and not message.promised
-    ]
+    ours = [message for message in sent if not message.promised]
     last = sorted(ours, key=lambda message: message.sent_at or asked.now, reverse=True)
     last = last[: asked.settings.ignored_in_a_row]
     if len(last) < asked.settings.ignored_in_a_row or any(message.answered for message in last):
@@ -160,7 +156,7 @@ def _ignored(asked: Asked, contractor_id: int) -> Iterator[str]:
 
 
 def _gap(asked: Asked, rival: Rival) -> timedelta:
-    settings, trust = asked.settings, _trust(asked, rival.contractor_id)
+    settings, trust = asked.settings, _trust(asked, rival)
     gap = settings.min_gap_hours * HOUR
     if not settings.trust_tiers:
         return gap
@@ -168,20 +164,29 @@ def _gap(asked: Asked, rival: Rival) -> timedelta:
     return max(gap, days * DAY)
 
 
-def _trust(asked: Asked, contractor_id: int) -> int:
+def _trust(asked: Asked, rival: Rival) -> int:
+    """Of all who have the number, the one who trusts us least."""
+    scores = [_score(asked, each) for each in _sharing(asked, rival)]
+    return min((score for score in scores if score is not None), default=asked.settings.trust_without_record)
+
+
+def _score(asked: Asked, contractor_id: int) -> int | None:
+    """The newest; one of which nobody knows when it was only where there is no other."""
     known = [
-        (each.recorded_at, each.id, each.score)
+        (each.recorded_at is not None, each.recorded_at or asked.now, each.id, each.score)
         for each in asked.people.indicators
         if each.contractor_id == contractor_id and each.score is not None
     ]
-    return max(known)[2] if known else asked.settings.trust_without_record
+    return max(known)[3] if known else None
 
 
-def _complaints(asked: Asked, contractor_id: int) -> int:
+def _complaints(asked: Asked, rival: Rival) -> int:
+    """Those in doubt count: nobody knows that they are over."""
     since = asked.now - asked.settings.complaints_days * DAY
+    theirs = [each for each in asked.people.indicators if each.contractor_id in _sharing(asked, rival)]
     return sum(
-        each.contractor_id == contractor_id and each.indicator_type != "positive_feedback" and each.recorded_at > since
-        for each in asked.people.indicators
+        each.indicator_type != "positive_feedback" and (each.recorded_at is None or each.recorded_at > since)
+        for each in theirs
     )
 
 
