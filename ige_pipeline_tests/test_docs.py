@@ -20,8 +20,9 @@ from ige_pipeline.safeguards.quiet_rules import state_rules
 from ige_pipeline.safeguards.reason import RULES, Effect, Reason
 from ige_pipeline.settings import Settings
 from ige_pipeline.triggers.inspect import problems, selected
-from ige_pipeline.triggers.trigger import load_all, parse
+from ige_pipeline.triggers.trigger import parse
 from ige_pipeline_tests import settings_page
+from ige_pipeline_tests.built_in import built_in
 from ige_pipeline_tests.factories import ago, make_contractor, make_goal
 
 ROOT = Path(__file__).parents[1]
@@ -106,10 +107,10 @@ def test_a_page_shows_nothing_of_this_machine(name: str) -> None:
     assert re.findall(r"/(?:home|root|tmp|work|Users)/\S*", text(name)) == []
 
 
-def test_every_trigger_has_its_line() -> None:
+def test_every_trigger_of_the_package_has_its_line() -> None:
     told = {row[0].strip("`"): row for row in rows("docs/triggers.md")}
 
-    for trigger in load_all():
+    for trigger in built_in():
         assert told[trigger.name][2] == str(trigger.priority), trigger.name
         assert trigger.promised or told[trigger.name][1] == trigger.message_type, trigger.name
 

@@ -33,9 +33,11 @@ class Nearest:
     over: bool = False
 
 
-def nearest(conn: Connection, contractor_id: int, settings: Settings) -> Nearest | None:
+def nearest(
+    conn: Connection, contractor_id: int, settings: Settings, *, triggers: Iterable[Trigger] | None = None
+) -> Nearest | None:
     """Return what lacks least; ties go to the trigger of the highest priority. None when there is no row at all."""
-    found = standings(conn, contractor_id, settings)
+    found = standings(conn, contractor_id, settings, triggers=triggers)
     return min(found, key=lambda each: (bool(each.missing), each.over, len(each.missing)), default=None)
 
 

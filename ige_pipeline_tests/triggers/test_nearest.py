@@ -11,6 +11,7 @@ from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.settings import Settings
 from ige_pipeline.triggers.nearest import Nearest, nearest, standings
 from ige_pipeline.triggers.trigger import load_all
+from ige_pipeline_tests.built_in import NAMES, built_in
 from ige_pipeline_tests.factories import (
     ago,
     insert,
@@ -126,11 +127,11 @@ LACKS: list[tuple[str, Make, str]] = [
 
 
 def test_somebody_without_anything_has_no_nearest_trigger(conn: Connection, contractor: int) -> None:
-    assert nearest(conn, contractor, Settings()) is None
+    assert nearest(conn, contractor, Settings(), triggers=built_in()) is None
 
 
-def test_every_trigger_has_an_example_that_fires_and_one_that_does_not() -> None:
-    assert set(FIRES) == {name for name, _, _ in LACKS} == {trigger.name for trigger in load_all()}
+def test_every_trigger_of_the_package_has_an_example_that_fires_and_one_that_does_not() -> None:
+    assert set(FIRES) == {name for name, _, _ in LACKS} == NAMES
 
 
 @pytest.mark.parametrize(("trigger", "make"), [pytest.param(*each, id=each[0]) for each in FIRES.items()])
@@ -154,7 +155,7 @@ def test_a_row_that_does_not_fire_says_what_it_lacks(
 def test_of_all_that_comes_nearest_which_lacks_least(conn: Connection, contractor: int) -> None:
     subject = asked_goal(priority_score=6)(conn, contractor)
 
-    found = nearest(conn, contractor, Settings())
+    found = nearest(conn, contractor, Settings(), triggers=built_in())
 
     assert found is not None
     assert found.missing == (f"goal #{subject} has priority 6, and 7 is the least",)
@@ -164,7 +165,7 @@ def test_what_is_over_for_good_comes_after_all_that_may_still_be(conn: Connectio
     follow_up(status="sent")(conn, contractor)
     goal(status="blocked", priority_score=2, updated_at=ago(days=1))(conn, contractor)
 
-    found = nearest(conn, contractor, Settings())
+    found = nearest(conn, contractor, Settings(), triggers=built_in())
 
     assert found is not None
     assert not found.over
