@@ -126,6 +126,19 @@ def test_the_example_of_a_trigger_works(conn: psycopg.Connection[DictRow]) -> No
     assert [row["contractor_id"] for row in selected(conn, trigger, Settings())] == [ada]
 
 
+def test_the_page_on_agreement_says_how_many_databases_are_tried() -> None:
+    told, typed = text("docs/agreement.md"), re.search(r"^EXAMPLES \?= (\d+)$", text("Makefile"), re.MULTILINE)
+    tried = {
+        default
+        for test in ("test_who_is_due.py", "test_who_may_be_contacted.py")
+        for default in re.findall(r'"IGE_TEST_EXAMPLES", "(\d+)"', text(f"ige_pipeline_tests/agreement/{test}"))
+    }
+
+    (usual,), thousands = map(int, tried), int(typed[1]) if typed else 0
+    assert f"`make test` tries {usual} databases of each kind ({usual // 2} for `ige why`)." in told
+    assert f"`make agreement` tries {thousands:,} ({thousands // 2:,})" in told
+
+
 def test_every_state_with_a_law_of_its_own_has_its_line() -> None:
     told = {row[0]: row[3] for row in rows("docs/compliance.md") if len(row) > 3}
 
