@@ -72,7 +72,8 @@ def approve(conn: Connection, batch: Batch, settings: Settings, *, who: str, see
         conn.execute(_QUERIES["approve"], batch.key | {"who": who})
         conn.execute(_QUERIES["release_held"], batch.key)
         audit(conn, who=who, action="approve", detail={"batch": batch.id})
-        return schedule_messages(conn, batch, settings)
+        own_hours = conn.execute(_QUERIES["own_hours"], batch.key).fetchone()
+        return schedule_messages(conn, batch, settings.model_copy(update=own_hours or {}))
 
 
 def preview(conn: Connection, batch: Batch) -> list[dict[str, Any]]:

@@ -82,6 +82,13 @@ UPDATE ige_decisions d
 -- Signed by a person; the batch is not held again.
 UPDATE ige_batches SET approved_at = now(), approved_by = %(who)s WHERE id = %(batch_id)s
 
+-- name: own_hours
+-- How long its own run said that it may be approved, whatever the settings are by now.
+SELECT (settings ->> 'expire_after_hours')::float8 AS expire_after_hours
+  FROM ige_batches
+ WHERE id = %(batch_id)s
+   AND settings ? 'expire_after_hours'
+
 -- name: release_held
 -- Undecided again, with the reason it was held for left out; what is too old by now expires with its own reason.
 UPDATE ige_decisions

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from itertools import islice
 
 import pytest
@@ -84,6 +85,17 @@ def test_an_approved_batch_is_scheduled_with_every_check_made_again(conn: Connec
 
     assert close_batch(conn, batch)["counts"] == {"blocked": 1, "scheduled": 2}
     assert held(conn, batch) == []
+
+
+def test_a_held_batch_may_be_approved_as_long_as_it_was_told_whatever_the_settings_are_by_now(conn: Connection) -> None:
+    batch = make_batch(conn, as_of=ago(hours=30), settings={"expire_after_hours": 48})
+    ready(conn, batch, 3)
+    schedule_messages(conn, batch, SMALL.model_copy(update={"expire_after_hours": 48}))
+
+    assert approve(conn, batch, SMALL, who="test") == 3
+
+    expires_at = one(conn.execute("SELECT min(expires_at) AS first FROM ai_proactive_messages"))["first"]
+    assert expires_at == batch.as_of + timedelta(hours=48)
 
 
 def test_a_batch_that_was_held_for_a_day_expires(conn: Connection) -> None:
