@@ -84,24 +84,30 @@ def groups() -> Iterator[tuple[str, list[tuple[str, dict[str, Any]]]]]:
 
 
 def bounds(about: dict[str, Any]) -> str:
-    """Say what a value may be."""
-    if "enum" in about:
-        return ", ".join(f"`{word}`" for word in about["enum"])
-    if "pattern" in about:
-        return f"`{about['pattern']}`".replace("|", "\\|")
+    """Say all that a value must be; `also` is what a validator checks and no bound says."""
+    pattern = f"`{about['pattern']}`".replace("|", "\\|") if "pattern" in about else ""
+    said = [*_words(about), pattern, *_figures(about), _length(about), about.get("also", "")]
+    return ", ".join(each for each in said if each) or _KINDS[about["type"]]
+
+
+def _words(about: dict[str, Any]) -> list[str]:
+    return [f"`{word}`" for word in about.get("enum", ())]
+
+
+def _figures(about: dict[str, Any]) -> list[str]:
     if "minimum" in about and "maximum" in about:
-        return f"{about['minimum']:g} to {about['maximum']:g}"
-    limits = [f"{word} {about[key]:g}" for key, word in _LIMITS.items() if key in about]
-    return ", ".join(limits) or _KINDS[about["type"]]
+        return [f"{about['minimum']:g} to {about['maximum']:g}"]
+    return [f"{word} {about[key]:g}" for key, word in _LIMITS.items() if key in about]
 
 
-_LIMITS = {
-    "exclusiveMinimum": "over",
-    "minimum": "at least",
-    "exclusiveMaximum": "under",
-    "maximum": "at most",
-    "maxLength": "characters: at most",
-}
+def _length(about: dict[str, Any]) -> str:
+    if "maxLength" not in about:
+        return ""
+    least = f"{about['minLength']} to" if "minLength" in about else "at most"
+    return f"{least} {about['maxLength']} characters"
+
+
+_LIMITS = {"exclusiveMinimum": "over", "minimum": "at least", "exclusiveMaximum": "under", "maximum": "at most"}
 _KINDS = {"boolean": "`true`, `false`", "string": "any words", "number": "any", "integer": "any whole number"}
 
 

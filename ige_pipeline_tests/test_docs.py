@@ -20,8 +20,9 @@ from ige_pipeline.safeguards.quiet_rules import state_rules
 from ige_pipeline.safeguards.reason import RULES, Effect, Reason
 from ige_pipeline.settings import Settings
 from ige_pipeline.triggers.inspect import problems, selected
-from ige_pipeline.triggers.trigger import load_all, parse
+from ige_pipeline.triggers.trigger import parse
 from ige_pipeline_tests import settings_page
+from ige_pipeline_tests.built_in import built_in
 from ige_pipeline_tests.factories import ago, make_contractor, make_goal
 
 ROOT = Path(__file__).parents[1]
@@ -106,10 +107,10 @@ def test_a_page_shows_nothing_of_this_machine(name: str) -> None:
     assert re.findall(r"/(?:home|root|tmp|work|Users)/\S*", text(name)) == []
 
 
-def test_every_trigger_has_its_line() -> None:
+def test_every_trigger_of_the_package_has_its_line() -> None:
     told = {row[0].strip("`"): row for row in rows("docs/triggers.md")}
 
-    for trigger in load_all():
+    for trigger in built_in():
         assert told[trigger.name][2] == str(trigger.priority), trigger.name
         assert trigger.promised or told[trigger.name][1] == trigger.message_type, trigger.name
 
@@ -123,6 +124,19 @@ def test_the_example_of_a_trigger_works(conn: psycopg.Connection[DictRow]) -> No
 
     assert problems(conn, trigger, Settings()) == []
     assert [row["contractor_id"] for row in selected(conn, trigger, Settings())] == [ada]
+
+
+def test_the_page_on_agreement_says_how_many_databases_are_tried() -> None:
+    told, typed = text("docs/agreement.md"), re.search(r"^EXAMPLES \?= (\d+)$", text("Makefile"), re.MULTILINE)
+    tried = {
+        default
+        for test in ("test_who_is_due.py", "test_who_may_be_contacted.py")
+        for default in re.findall(r'"IGE_TEST_EXAMPLES", "(\d+)"', text(f"ige_pipeline_tests/agreement/{test}"))
+    }
+
+    (usual,), thousands = map(int, tried), int(typed[1]) if typed else 0
+    assert f"`make test` tries {usual} databases of each kind ({usual // 2} for `ige why`)." in told
+    assert f"`make agreement` tries {thousands:,} ({thousands // 2:,})" in told
 
 
 def test_every_state_with_a_law_of_its_own_has_its_line() -> None:

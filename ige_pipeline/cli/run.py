@@ -49,6 +49,8 @@ def schedule(as_of: datetime | None, overrides: dict[str, str], *, dry_run: bool
 def preview(as_of: datetime | None, overrides: dict[str, str], *, json_wanted: bool) -> None:
     """Run a whole batch without scheduling anything; with --set, show what the settings would change.
 
+    Of an hour long ago it shows the verdicts of then; a batch that is no preview would send none of it, being stale.
+
     With --set the texts come from the templates: comparing settings asks no model and costs nothing.
     """
     if not overrides:

@@ -37,18 +37,21 @@ def why(
         who = ledger.contractor(conn, contractor_id, promised=promised, keep_days=settings.keep_decisions_days, at=at)
         if message_id is not None:
             ledger.require_theirs(conn, contractor_id, message_id)
-        close = nearest(conn, contractor_id, settings)
+        # Of this moment, and of somebody to be written to; a past hour has what was recorded then.
+        asks_of_now = at is None and message_id is None and not who["gone"]
+        close = nearest(conn, contractor_id, settings) if asks_of_now else None
         rows = ledger.why(
             conn, contractor_id=contractor_id, message_id=message_id, at=at, limit=limit, previews=previews
         )
         left_out = 0 if previews or message_id else ledger.count_previews(conn, contractor_id, at=at)
     if json_wanted:
-        as_json({"contractor": who, "decisions": rows, "nearest": _as_values(close), "previews_left_out": left_out})
+        now = {"nearest": _as_values(close)} if asks_of_now else {}
+        as_json({"contractor": who, "decisions": rows, **now, "previews_left_out": left_out})
         return
-    say(f"{who['name'] or 'Contractor'} (contractor {contractor_id}){_company(who)}")
+    say(_heading(who))
     if not rows:
         say(silence(who, at, triggers=[trigger.name for trigger in load_all()]))
-    if at is None and message_id is None:
+    if asks_of_now:
         say(in_words(close))
     if left_out:
         say(f"Left out: {left_out} decisions of previews and dry runs; --previews shows them.")
@@ -56,8 +59,11 @@ def why(
         _show(row)
 
 
-def _company(who: dict[str, Any]) -> str:
-    return f", {who['company_name']}" if who["company_name"] else ""
+def _heading(who: dict[str, Any]) -> str:
+    if who["gone"]:
+        return f"Contractor {who['id']} (no longer there)"
+    company = f", {who['company_name']}" if who["company_name"] else ""
+    return f"{who['name'] or 'Contractor'} (contractor {who['id']}){company}"
 
 
 def _as_values(close: Nearest | None) -> dict[str, Any] | None:

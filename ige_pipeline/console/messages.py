@@ -37,6 +37,7 @@ _TITLES = {
     "verdict": "What became of it",
     "text": "What was written",
     "written": "Who wrote it",
+    "asked": "What the model was told",
     "refused": "What was refused",
     "attempt": "An attempt",
     "reply": "They answered",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from ige_pipeline.delivery.held import expire_waiting
 from ige_pipeline.delivery.schedule import schedule_messages
 from ige_pipeline.delivery.switches import audit
 from ige_pipeline.generation.notice import Notice
@@ -34,7 +35,7 @@ def waiting(
 
     `after` is where a page of them ended: since when its last one waits, and its number.
     """
-    conn.execute(_QUERIES["expire_waiting"], settings.model_dump())
+    expire_waiting(conn, settings)
     since, number = after or (None, None)
     asked = {"id": None, "after_at": since, "after_id": number, "at_most": at_most}
     return conn.execute(_QUERIES["waiting"], asked).fetchall()
@@ -42,7 +43,7 @@ def waiting(
 
 def find(conn: Connection, draft_id: int, settings: Settings) -> Draft:
     """Return a draft that waits; Refusal, saying what became of it, when it does not."""
-    conn.execute(_QUERIES["expire_waiting"], settings.model_dump())
+    expire_waiting(conn, settings)
     asked = {"id": draft_id, "after_at": None, "after_id": None, "at_most": 1}
     row = conn.execute(_QUERIES["waiting"], asked).fetchone()
     if row is None:

@@ -13,21 +13,44 @@ UPDATE ige_decisions
    AND approved_at IS NULL
    AND draft_source NOT LIKE 'promised:%%'
 
+-- name: expire_held
+-- Nobody approved them within the time that their own batch was given; from now on the ledger says so. A batch that broke
+-- off before it was counted is looked at as well.
+UPDATE ige_decisions d
+   SET verdict = 'expired', decided_at = now(),
+       reasons = d.reasons || '[{"reason": "stale", "observed": "held and not approved", "limit": null}]'
+  FROM ige_batches b
+ WHERE NOT b.dry_run
+   AND (b.counts ? 'held' OR b.closed_at IS NULL)
+   AND b.as_of + make_interval(secs => 3600 * COALESCE((b.settings ->> 'expire_after_hours')::float8,
+                                                       %(expire_after_hours)s::float8)) <= now()
+   AND d.batch_id = b.id
+   AND d.decided_on = (b.opened_at AT TIME ZONE 'UTC')::date
+   AND d.verdict = 'held'
+   AND d.reasons @> '[{"reason": "blast_radius"}]'
+RETURNING d.batch_id
+
 -- name: expire_waiting
--- Nobody looked in time, or what was promised is too late by now. `retry_at` is when a draft's time is over.
-UPDATE ige_decisions
+-- Nobody looked in time, or what was promised is too late by now. `retry_at` is when a draft's time is over; how late a
+-- promise may be is what its own batch was told. What a preview would have held waits for nobody.
+UPDATE ige_decisions d
    SET verdict = 'expired',
        decided_at = now(),
        retry_at = NULL,
-       reasons = jsonb_path_query_array(reasons, '$[*] ? (@.reason != "approval_wanted")')
+       reasons = jsonb_path_query_array(d.reasons, '$[*] ? (@.reason != "approval_wanted")')
                  || jsonb_build_array(jsonb_build_object(
-           'reason', 'not_approved', 'observed', round(EXTRACT(EPOCH FROM now() - decided_at) / 3600, 1),
+           'reason', 'not_approved', 'observed', round(EXTRACT(EPOCH FROM now() - d.decided_at) / 3600, 1),
            'limit', NULL))
- WHERE verdict = 'held'
-   AND decided_on >= (now() AT TIME ZONE 'UTC')::date - 8
-   AND reasons @> '[{"reason": "approval_wanted"}]'
-   AND (retry_at <= now()
-        OR (promised AND due_at + make_interval(secs => %(promised_late_hours)s::float8 * 3600) <= now()))
+  FROM ige_batches b
+ WHERE b.id = d.batch_id
+   AND NOT d.dry_run
+   AND d.verdict = 'held'
+   AND d.decided_on >= (now() AT TIME ZONE 'UTC')::date - 8
+   AND d.reasons @> '[{"reason": "approval_wanted"}]'
+   AND (d.retry_at <= now()
+        OR (d.promised AND d.due_at + make_interval(secs => 3600 * COALESCE(
+               (b.settings ->> 'promised_late_hours')::float8, %(promised_late_hours)s::float8)) <= now()))
+RETURNING d.batch_id
 
 -- name: waiting
 -- What waits for a person, the oldest first.

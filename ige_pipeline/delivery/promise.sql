@@ -14,9 +14,14 @@ UPDATE contractor_followup_schedules f
 RETURNING f.id, d.verdict = 'expired' AS goes_on
 
 -- name: close_event_messages
--- The old system shows a failed event message with its error; so do we.
+-- The old system shows a failed event message with its error; so do we. One that is late has all reasons: another of them
+-- may be why it could not leave in time.
 UPDATE event_messages e
-   SET status = 'failed', error_message = d.reasons -> 0 ->> 'reason', updated_at = NOW()
+   SET status = 'failed', updated_at = NOW(),
+       error_message = CASE WHEN d.verdict = 'expired' THEN (
+               SELECT string_agg(each.reason ->> 'reason', ', ' ORDER BY each.place)
+                 FROM jsonb_array_elements(d.reasons) WITH ORDINALITY AS each (reason, place))
+           ELSE d.reasons -> 0 ->> 'reason' END
   FROM ige_decisions d
  WHERE d.batch_id = %(batch_id)s
    AND d.decided_on = %(decided_on)s
@@ -227,7 +232,7 @@ SELECT DISTINCT m.id, why.reason
                          FROM ai_concierge_checklist_items i
                         WHERE i.id = m.subject_id AND i.status = 'completed')
     UNION ALL
-    -- The question that the text asks, not any: what counts as open is said in triggers/data_gap.sql.
+    -- The question that the text asks, not any: what counts as open is one function (migration 0050).
     SELECT 'question_answered'
      WHERE m.trigger_name = 'data_gap'
        AND NOT EXISTS (
@@ -236,14 +241,11 @@ SELECT DISTINCT m.id, why.reason
             CROSS JOIN jsonb_array_elements(CASE jsonb_typeof(g.data_gaps) WHEN 'array' THEN g.data_gaps END)
                        AS each (gap)
             WHERE g.id = m.subject_id
-              AND m.context_data ->> 'gap' IN (CASE jsonb_typeof(gap) WHEN 'string' THEN btrim(gap #>> '{}') END,
-                                               btrim(gap ->> 'question'), btrim(gap ->> 'description'),
-                                               btrim(gap ->> 'field'))
-              AND COALESCE(lower(gap ->> 'status'), 'open') IN ('open', 'pending', 'new', 'unanswered', 'unresolved',
-                                                                'missing')
-              AND COALESCE(gap ->> 'resolved', 'false') = 'false'
-              AND COALESCE(gap ->> 'answered', 'false') = 'false'
-              AND concat(gap ->> 'answer', gap ->> 'answered_at', gap ->> 'resolved_at') = '')
+              AND ige_open_question(each.gap) IS NOT NULL
+              AND btrim(m.context_data ->> 'gap', E' \t\n\r\f\x0B')
+                  IN (CASE jsonb_typeof(gap) WHEN 'string' THEN btrim(gap #>> '{}', E' \t\n\r\f\x0B') END,
+                      btrim(gap ->> 'question', E' \t\n\r\f\x0B'), btrim(gap ->> 'description', E' \t\n\r\f\x0B'),
+                      btrim(gap ->> 'field', E' \t\n\r\f\x0B')))
     UNION ALL
     -- A number that was never told who writes, or of which nobody knows: the next batch writes again and tells it.
     SELECT 'changed_since'

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ige_pipeline.delivery.forecast import clears_in_time
-from ige_pipeline.delivery.held import hold_drafts
+from ige_pipeline.delivery.held import expire_unseen, hold_drafts
 from ige_pipeline.delivery.promise import close_promises
 from ige_pipeline.delivery.switches import audit
 from ige_pipeline.ledger.batch import Batch, require_in_service
@@ -26,8 +26,8 @@ def schedule_messages(conn: Connection, batch: Batch, settings: Settings) -> int
         conn.execute(_QUERIES["take_turns"])
         if not batch.dry_run:
             require_in_service(conn)
+            expire_unseen(conn, settings)
         conn.execute(_QUERIES["expire_drafts"], values)
-        conn.execute(_QUERIES["expire_held"], values)
         conn.execute(_QUERIES["one_for_each_person"], values)
         hold_drafts(conn, batch, settings)
         conn.execute(_QUERIES["hold_if_too_many"], values)
@@ -72,7 +72,8 @@ def approve(conn: Connection, batch: Batch, settings: Settings, *, who: str, see
         conn.execute(_QUERIES["approve"], batch.key | {"who": who})
         conn.execute(_QUERIES["release_held"], batch.key)
         audit(conn, who=who, action="approve", detail={"batch": batch.id})
-        return schedule_messages(conn, batch, settings)
+        own_hours = conn.execute(_QUERIES["own_hours"], batch.key).fetchone()
+        return schedule_messages(conn, batch, settings.model_copy(update=own_hours or {}))
 
 
 def preview(conn: Connection, batch: Batch) -> list[dict[str, Any]]:

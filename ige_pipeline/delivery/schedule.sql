@@ -3,10 +3,11 @@
 SELECT pg_advisory_xact_lock(hashtext('ige_schedule_messages'))
 
 -- name: expire_drafts
--- Expiry counts from as-of: a backfill of an old hour explains much and sends nothing stale.
+-- Expiry counts from as-of: a backfill of an old hour explains much and sends nothing stale. A dry run sends nothing
+-- anyway: it goes on to the verdict that there would have been, or of an old hour it would show that it is old.
 UPDATE ige_decisions
-   SET verdict = 'expired',
-       decided_at = now(),
+   SET verdict = CASE WHEN NOT dry_run THEN 'expired' END,
+       decided_at = CASE WHEN NOT dry_run THEN now() END,
        reasons = reasons || jsonb_build_array(jsonb_build_object(
                      'reason', 'stale', 'observed', %(as_of)s::timestamptz, 'limit', %(expire_after_hours)s::float8))
  WHERE batch_id = %(batch_id)s
@@ -81,6 +82,13 @@ UPDATE ige_decisions d
 -- Signed by a person; the batch is not held again.
 UPDATE ige_batches SET approved_at = now(), approved_by = %(who)s WHERE id = %(batch_id)s
 
+-- name: own_hours
+-- How long its own run said that it may be approved, whatever the settings are by now.
+SELECT (settings ->> 'expire_after_hours')::float8 AS expire_after_hours
+  FROM ige_batches
+ WHERE id = %(batch_id)s
+   AND settings ? 'expire_after_hours'
+
 -- name: release_held
 -- Undecided again, with the reason it was held for left out; what is too old by now expires with its own reason.
 UPDATE ige_decisions
@@ -92,18 +100,6 @@ UPDATE ige_decisions
    AND decided_on = %(decided_on)s
    AND verdict = 'held'
    AND reasons @> '[{"reason": "blast_radius"}]'
-
--- name: expire_held
--- Nobody approved them within their time; from now on the ledger says so.
-UPDATE ige_decisions d
-   SET verdict = 'expired', decided_at = now(),
-       reasons = d.reasons || '[{"reason": "stale", "observed": "held and not approved", "limit": null}]'
-  FROM ige_batches b
- WHERE d.verdict = 'held'
-   AND d.decided_on >= (now() AT TIME ZONE 'UTC')::date - 7
-   AND d.reasons @> '[{"reason": "blast_radius"}]'
-   AND b.id = d.batch_id
-   AND b.as_of + make_interval(secs => %(expire_after_hours)s::float8 * 3600) <= now()
 
 -- name: postpone_backlog
 -- More in the outbox than can leave (forecast.py) before it expires helps nobody: the least important wait for a later batch.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ige_pipeline.generation import template, voice
+from ige_pipeline.generation import prompt, template, voice
 from ige_pipeline.generation.asking import Account, Answered, Question, ask_for_all
 from ige_pipeline.generation.draft import Brief, Draft
 from ige_pipeline.generation.memory import remember
@@ -33,7 +33,8 @@ def generate_messages(
     briefs = [brief_of(row, settings) for row in rows]
     by_model = [brief for brief in briefs if model is not None and wants_model(brief)]
     asked = {brief.decision_id for brief in by_model}
-    store(conn, batch, [(brief, by_hand(brief, templates)) for brief in briefs if brief.decision_id not in asked])
+    by_us = [(brief, by_hand(brief, templates)) for brief in briefs if brief.decision_id not in asked]
+    store(conn, batch, by_us, settings)
     if model is not None and by_model:
         keeping = _Keeping(conn, batch, settings, templates)
         account = Account(conn, batch, settings)
@@ -74,7 +75,7 @@ def _style(row: dict[str, Any], settings: Settings) -> str:
     )
 
 
-def store(conn: Connection, batch: Batch, written: Sequence[tuple[Brief, Draft]]) -> None:
+def store(conn: Connection, batch: Batch, written: Sequence[tuple[Brief, Draft]], settings: Settings) -> None:
     """Keep drafts in the ledger in one statement; what has a draft already keeps it."""
     columns = {
         "ids": [brief.decision_id for brief, _ in written],
@@ -82,7 +83,7 @@ def store(conn: Connection, batch: Batch, written: Sequence[tuple[Brief, Draft]]
         "sources": [draft.source for _, draft in written],
         "reasonings": [draft.reasoning for _, draft in written],
         "fallback_reasons": [draft.fallback_reason for _, draft in written],
-        "generations": [_as_json(brief, draft) for brief, draft in written],
+        "generations": [_as_json(brief, draft, settings) for brief, draft in written],
         "styles": [draft.style or brief.style for brief, draft in written],
     }
     conn.execute(_QUERIES["store_drafts"], columns | {"decided_on": batch.decided_on})
@@ -111,7 +112,7 @@ class _Keeping:
                 waiting.setdefault(outcome.reason, []).append(question.brief.decision_id)
             else:
                 written.append((question.brief, _draft_of(outcome, question.brief, self.templates)))
-        store(self.conn, self.batch, written)
+        store(self.conn, self.batch, written, self.settings)
         for reason, decisions in waiting.items():
             self._postpone(decisions, reason)
 
@@ -135,9 +136,11 @@ def _draft_of(outcome: Outcome, brief: Brief, templates: Templates) -> Draft:
     return replace(by_hand(brief, templates), fallback_reason=outcome.reason, usage=outcome.usage)
 
 
-def _as_json(brief: Brief, draft: Draft) -> str | None:
-    """With the messages that the model was reminded of, the ledger knows all that it was asked."""
+def _as_json(brief: Brief, draft: Draft, settings: Settings) -> str | None:
+    """With the facts, and the messages that the model was reminded of, the ledger knows all that it was asked."""
     if draft.usage is None:
         return None
+    asked = prompt.asked(brief, version=draft.usage.prompt_version, language=settings.language)
     remembered = [each.message_id for each in brief.exchanges]
-    return json.dumps(draft.usage.as_json() | {"facts_used": draft.facts_used, "remembered": remembered})
+    took = draft.usage.as_json() | {"facts_used": draft.facts_used, "remembered": remembered, "asked": asked}
+    return json.dumps(took)

@@ -88,11 +88,25 @@ def messages(
     told = f"{_OPEN}\n{_as_data(brief, remembers=remembers)}\n{_CLOSE}"
     if remembers:
         told = f"TONE: {tone.towards(brief.trust)}\n{told}"
-    told += _room(brief)
+    if room := _room(brief):
+        told += f"\nROOM: {room}"
     if objections:
         told += "\nYour first text was rejected. Write another that avoids this: " + "; ".join(objections) + "."
     system = instructions(version, language=language)
     return [{"role": "system", "content": system}, {"role": "user", "content": told}]
+
+
+def asked(
+    brief: Brief, *, objections: Sequence[str] = (), version: str = NEWEST, language: str = "en"
+) -> dict[str, str | list[str]]:
+    """Return what the question holds beside the facts and the texts before: the ledger keeps it with the draft."""
+    tones = {} if version in _WITHOUT_MEMORY else {"tone": tone.towards(brief.trust)}
+    said = _named(brief) | tones | _known({"room": _room(brief)}) | {"language": language}
+    return {**said, **({"objections": list(objections)} if objections else {})}
+
+
+def _named(brief: Brief) -> dict[str, str]:
+    return _known({"first_name": name(brief.first_name), "company_name": company(brief.company_name)})
 
 
 def _room(brief: Brief) -> str:
@@ -101,7 +115,7 @@ def _room(brief: Brief) -> str:
     most = _MOST if is_gsm7(downgrade(name(brief.first_name)) + tail) else _MOST_IN_OTHER_LETTERS
     if most == _MOST and not tail:
         return ""
-    return f"\nROOM: at most {most - sum(map(utf16_units, tail))} characters. {_ROOM_FOR if tail else ''}".rstrip()
+    return f"at most {most - sum(map(utf16_units, tail))} characters. {_ROOM_FOR if tail else ''}".rstrip()
 
 
 def fact_keys(brief: Brief) -> frozenset[str]:
@@ -112,7 +126,7 @@ def fact_keys(brief: Brief) -> frozenset[str]:
 def _as_data(brief: Brief, *, remembers: bool) -> str:
     content: dict[str, object] = {
         "message_type": brief.message_type,
-        "contractor": _known({"first_name": name(brief.first_name), "company_name": company(brief.company_name)}),
+        "contractor": _named(brief),
         "facts": _facts(brief, private=False),
         "background": _facts(brief, private=True),
     }

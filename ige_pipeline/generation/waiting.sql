@@ -1,6 +1,6 @@
 -- name: skip_waiting
 -- What a draft waits for is not written a second time, nor what a person said no to a few days ago, nor what no
--- text passed the checks for within a day: a model would be paid for it each time. `retry_at` is when that ends.
+-- text passed the checks for lately: a model would be paid for it each time. `retry_at` is when that ends.
 UPDATE ige_decisions d
    SET verdict = 'blocked',
        decided_at = now(),

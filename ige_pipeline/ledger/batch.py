@@ -122,6 +122,12 @@ def close_batch(conn: Connection, batch: Batch) -> dict[str, Any]:
     return row
 
 
+def recount(conn: Connection, batch_ids: Iterable[int]) -> None:
+    """Write anew what became of the decisions of batches that have ended."""
+    if ids := sorted(set(batch_ids)):
+        conn.execute(_QUERIES["recount"], {"batch_ids": ids})
+
+
 def retire_decisions(conn: Connection, *, keep_days: int) -> int:
     """Drop the days of the ledger that are older, less what led to a message; return how many days went.
 

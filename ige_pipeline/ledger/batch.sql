@@ -105,6 +105,18 @@ UPDATE ige_batches
                           GROUP BY verdict) AS by_verdict)
  WHERE id = %(batch_id)s
 
+-- name: recount
+-- What became of some of their decisions since they ended. One that never ended is counted by who finds that out.
+UPDATE ige_batches b
+   SET counts = (SELECT COALESCE(jsonb_object_agg(verdict, n), '{}')
+                   FROM (SELECT COALESCE(d.verdict, 'undecided') AS verdict, count(*) AS n
+                           FROM ige_decisions d
+                          WHERE d.batch_id = b.id
+                            AND d.decided_on = (b.opened_at AT TIME ZONE 'UTC')::date
+                          GROUP BY 1) AS by_verdict)
+ WHERE b.id = ANY (%(batch_ids)s::bigint[])
+   AND b.closed_at IS NOT NULL
+
 -- name: close_batch
 -- Counted from the decisions themselves, so that a repeated op cannot count twice.
 UPDATE ige_batches b

@@ -103,7 +103,8 @@ def of_decision(row: Mapping[str, Any]) -> str:
     if row["verdict"] != "scheduled":
         return f"Not written to: {because or row['verdict']}."
     if row["dry_run"]:
-        return "Would have been written to (dry run)."
+        stale = any(reason["reason"] == "stale" for reason in row["reasons"])
+        return f"Would have been written to{', in time; by now it is too old to be sent' * stale} (dry run)."
     return _of_message(row, because)
 
 

@@ -28,6 +28,7 @@ def of_row(row: Row) -> list[Line]:
         ("verdict", of_decision(row)),
         *_text(row),
         *_written(row),
+        *_asked(row["generation"] or {}),
         *(("attempt", _attempt(each)) for each in row["attempts"]),
         *_receipt(row),
         *_reply(row),
@@ -109,6 +110,13 @@ def _written(row: Row) -> Iterator[Line]:
             yield "refused", f"its first text, for {because}: {_cut(each['text'], 2 * _SHOWN)}"
     if asked.get("rejected_answer"):
         yield "refused", f"what the model had answered: {_cut(asked['rejected_answer'], 2 * _SHOWN)}"
+
+
+def _asked(generation: Row) -> Iterator[Line]:
+    """What the model was told beside what is `known` and what was said before."""
+    if told := generation.get("asked"):
+        said = {name: "; ".join(value) if isinstance(value, list) else value for name, value in told.items()}
+        yield "asked", "; ".join(f"{name.replace('_', ' ')}: {_cut(value)}" for name, value in said.items())
 
 
 def _reasons(words: str) -> str:

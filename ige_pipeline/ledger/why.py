@@ -51,7 +51,8 @@ def contractor(
 ) -> dict[str, Any]:
     """Return who a contractor is, when a batch last looked, and what those of the hour of `at` asked.
 
-    A batch of the `promised` triggers alone did not look at everybody. Raises Refusal when there is no such row.
+    A batch of the `promised` triggers alone did not look at everybody. `gone` is true of whoever was deleted.
+    Raises Refusal where neither there is a row nor the ledger remembers one.
     """
     values = {"contractor_id": contractor_id, "at": at, "promised": list(promised), "keep_days": keep_days}
     row = conn.execute(_QUERIES["contractor"], values).fetchone()

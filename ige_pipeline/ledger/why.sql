@@ -42,7 +42,8 @@ SELECT w.*, m.receipt_status, m.receipt_code, m.receipt_at, m.led_to_action, m.i
 
 -- name: contractor
 -- Who is asked about; which triggers the batches of the hour asked, whether one ended early, and whether what they decided
--- is still in the ledger; and when all of them were last asked. A preview asks for nobody.
+-- is still in the ledger; and when all of them were last asked. A preview asks for nobody. Who was deleted is told of as
+-- long as the ledger, or a message, remembers them.
 WITH real AS (
     SELECT * FROM ige_batches WHERE NOT dry_run
 ), of_the_hour AS (
@@ -50,7 +51,7 @@ WITH real AS (
       FROM real r
      WHERE r.batch_hour = date_trunc('hour', COALESCE(%(at)s::timestamptz, now()), 'UTC')
 )
-SELECT c.id, concat_ws(' ', c.first_name, c.last_name) AS name, c.company_name,
+SELECT asked.id, concat_ws(' ', c.first_name, c.last_name) AS name, c.company_name, c.id IS NULL AS gone,
        (SELECT count(*) FROM real WHERE opened_at > now() - interval '24 hours') AS batches_today,
        (SELECT count(*) FROM of_the_hour WHERE closed_at IS NOT NULL) AS batches_then,
        (SELECT count(*) FROM of_the_hour WHERE closed_at IS NULL) AS unfinished_then,
@@ -62,8 +63,11 @@ SELECT c.id, concat_ws(' ', c.first_name, c.last_name) AS name, c.company_name,
           FROM real
          WHERE closed_at IS NOT NULL
            AND NOT triggers <@ %(promised)s::text[]) AS last_batch_at
-  FROM contractors c
- WHERE c.id = %(contractor_id)s
+  FROM (SELECT %(contractor_id)s::bigint AS id) AS asked
+  LEFT JOIN contractors c ON c.id = asked.id
+ WHERE c.id IS NOT NULL
+    OR EXISTS (SELECT FROM ige_decisions d WHERE d.contractor_id = asked.id)
+    OR EXISTS (SELECT FROM ai_proactive_messages m WHERE m.contractor_id = asked.id)
 
 -- name: previews
 -- How many decisions about a contractor were only tried out, in all or in one hour.

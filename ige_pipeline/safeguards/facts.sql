@@ -5,7 +5,9 @@
 -- calendar has (infinity, year 9999) are brought into reach: one such row must not end the batch. `message_ids` are those
 -- about to be sent, which are no contact yet.
 -- A text reaches a number: `sharing_ids` are contractors with the same number as another, `sharing_numbers` says which
--- go together, and they share what was sent. The number itself stays here.
+-- go together, and they share what was sent, what they left unanswered, their complaints and the least of their trust. The
+-- number itself stays here.
+-- Of trust the newest score counts, one without a time only where none has one; a complaint without a time is of now.
 WITH asked AS (
     SELECT wanted.id, c.id IS NOT NULL AS known, c.timezone, p.e164, p.local_digits, p.zones, p.state,
            CASE WHEN c.phone IS NULL THEN 'none'
@@ -69,11 +71,60 @@ WITH asked AS (
       JOIN person p ON p.id = s.id
      CROSS JOIN unnest(p.times, p.types) AS each (time, type)
      GROUP BY s.number
+), heard AS (
+    SELECT s.number, m.sent_at, m.unanswered, row_number() OVER (PARTITION BY s.number ORDER BY m.sent_at DESC) AS nth
+      FROM sharing s
+     CROSS JOIN LATERAL (SELECT m.sent_at,
+                                num_nonnulls(m.contractor_response, m.response_received_at) = 0 AS unanswered
+                           FROM ai_proactive_messages m
+                          WHERE m.contractor_id = s.id
+                            AND m.sent_at IS NOT NULL
+                            AND m.source_message_type IS NULL
+                          ORDER BY m.sent_at DESC
+                          LIMIT %(ignored_in_a_row)s) m
+), together_heard AS (
+    SELECT number, count(*) AS sent, count(*) FILTER (WHERE unanswered) AS unanswered,
+           max(GREATEST('1970-01-01', LEAST('2200-01-01', sent_at))) AS last_sent_at
+      FROM heard
+     WHERE nth <= %(ignored_in_a_row)s
+     GROUP BY number
+), together_trusted AS (
+    SELECT s.number,
+           min(COALESCE((SELECT t.cumulative_trust_score
+                           FROM ai_trust_indicators t
+                          WHERE t.contractor_id = s.id
+                            AND t.cumulative_trust_score IS NOT NULL
+                            AND t.recorded_at IS NOT NULL
+                          ORDER BY t.recorded_at DESC, t.id DESC
+                          LIMIT 1),
+                        (SELECT t.cumulative_trust_score
+                           FROM ai_trust_indicators t
+                          WHERE t.contractor_id = s.id
+                            AND t.cumulative_trust_score IS NOT NULL
+                            AND t.recorded_at IS NULL
+                          ORDER BY t.recorded_at DESC, t.id DESC
+                          LIMIT 1))) AS score
+      FROM sharing s
+     GROUP BY s.number
+), together_complained AS (
+    SELECT s.number, count(*) AS count,
+           array_agg(LEAST('2200-01-01', COALESCE(t.recorded_at, NOW())) ORDER BY COALESCE(t.recorded_at, NOW()) DESC)
+               AS times
+      FROM sharing s
+      JOIN ai_trust_indicators t ON t.contractor_id = s.id
+     WHERE t.indicator_type IN ('negative_feedback', 'ignored_suggestion')
+       AND (t.recorded_at <= NOW() - make_interval(secs => %(complaints_days)s::float8 * 86400)) IS NOT TRUE
+     GROUP BY s.number
 ), shared AS (
-    SELECT s.id, t.*, lately.times, lately.types
+    SELECT s.id, t.*, lately.times, lately.types, COALESCE(h.sent, 0) AS heard, COALESCE(h.unanswered, 0) AS unanswered,
+           h.last_sent_at AS last_heard_at, trusted.score, COALESCE(complained.count, 0) AS complaints,
+           complained.times AS complained
       FROM sharing s
       JOIN together t ON t.number = s.number
       LEFT JOIN together_lately lately ON lately.number = s.number
+      LEFT JOIN together_heard h ON h.number = s.number
+      LEFT JOIN together_trusted trusted ON trusted.number = s.number
+      LEFT JOIN together_complained complained ON complained.number = s.number
 )
 SELECT a.id AS contractor_id,
        a.known,
@@ -97,12 +148,14 @@ SELECT a.id AS contractor_id,
        contact.sent_30_days,
        CASE WHEN near.cap THEN contact.times END AS recent_times,
        CASE WHEN near.cap THEN contact.types END AS recent_types,
-       recent.sent AS recent_sent,
-       unanswered.count AS recent_unanswered,
-       recent.last_sent_at::timestamptz AS recent_last_sent_at,
-       trust.score AS trust_score,
-       complaints.count AS complaints,
-       complaints.times[%(complaints_at_most)s::integer]::timestamptz AS complained_at,
+       CASE WHEN shared.id IS NULL THEN recent.sent ELSE shared.heard END AS recent_sent,
+       CASE WHEN shared.id IS NULL THEN unanswered.count ELSE shared.unanswered END AS recent_unanswered,
+       CASE WHEN shared.id IS NULL THEN recent.last_sent_at ELSE shared.last_heard_at END::timestamptz
+           AS recent_last_sent_at,
+       CASE WHEN shared.id IS NULL THEN trust.score ELSE shared.score END AS trust_score,
+       CASE WHEN shared.id IS NULL THEN complaints.count ELSE shared.complaints END AS complaints,
+       (CASE WHEN shared.id IS NULL THEN complaints.times ELSE shared.complained END)[%(complaints_at_most)s::integer]
+           ::timestamptz AS complained_at,
        now() AS asked_at
   FROM asked a
   LEFT JOIN person alone ON alone.id = a.id
@@ -160,16 +213,25 @@ SELECT a.id AS contractor_id,
                         AND m.source_message_type IS NULL
                         AND m.contractor_response IS NULL
                         AND m.response_received_at IS NULL) unanswered ON true
-  LEFT JOIN LATERAL (SELECT t.cumulative_trust_score AS score
-                       FROM ai_trust_indicators t
-                      WHERE t.contractor_id = a.id
-                        AND t.cumulative_trust_score IS NOT NULL
-                      ORDER BY t.recorded_at DESC, t.id DESC
-                      LIMIT 1) trust ON true
+  LEFT JOIN LATERAL (SELECT COALESCE((SELECT t.cumulative_trust_score
+                                        FROM ai_trust_indicators t
+                                       WHERE t.contractor_id = a.id
+                                         AND t.cumulative_trust_score IS NOT NULL
+                                         AND t.recorded_at IS NOT NULL
+                                       ORDER BY t.recorded_at DESC, t.id DESC
+                                       LIMIT 1),
+                                     (SELECT t.cumulative_trust_score
+                                        FROM ai_trust_indicators t
+                                       WHERE t.contractor_id = a.id
+                                         AND t.cumulative_trust_score IS NOT NULL
+                                         AND t.recorded_at IS NULL
+                                       ORDER BY t.recorded_at DESC, t.id DESC
+                                       LIMIT 1)) AS score) trust ON true
   LEFT JOIN LATERAL (SELECT count(*) AS count,
-                            array_agg(LEAST('2200-01-01', t.recorded_at) ORDER BY t.recorded_at DESC) AS times
+                            array_agg(LEAST('2200-01-01', COALESCE(t.recorded_at, NOW()))
+                                      ORDER BY COALESCE(t.recorded_at, NOW()) DESC) AS times
                        FROM ai_trust_indicators t
                       WHERE t.contractor_id = a.id
                         AND t.indicator_type IN ('negative_feedback', 'ignored_suggestion')
-                        AND t.recorded_at > NOW() - make_interval(secs => %(complaints_days)s::float8 * 86400))
-            complaints ON true
+                        AND (t.recorded_at <= NOW() - make_interval(secs => %(complaints_days)s::float8 * 86400))
+                            IS NOT TRUE) complaints ON true

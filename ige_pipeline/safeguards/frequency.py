@@ -1,6 +1,7 @@
 """How often is often enough: the gap, the ignored ones, trust, complaints, and caps as rolling windows.
 
-What was sent counts by number, so that somebody who is stored twice is not written to twice as often.
+All of it counts by number, so that somebody who is stored twice is not written to twice as often, nor in one name what
+they would be spared in the other.
 """
 
 from collections.abc import Iterable

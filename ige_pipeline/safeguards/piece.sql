@@ -226,12 +226,12 @@ SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin'
 UPDATE ige_decisions d
    SET screened_at = now(),
        recipient_known = s.facts::ige_known_of_recipient,
-       reasons = s.reasons::jsonb,
-       verdict = s.verdict,
-       decided_at = CASE WHEN s.verdict IS NOT NULL THEN now() END,
-       not_before = s.not_before,
-       retry_at = s.retry_at
-  FROM (SELECT told.*, unscreened.place
+       reasons = CASE WHEN s.closed THEN d.reasons || s.reasons::jsonb ELSE s.reasons::jsonb END,
+       verdict = CASE WHEN s.closed THEN d.verdict ELSE s.verdict END,
+       decided_at = CASE WHEN s.closed THEN d.decided_at WHEN s.verdict IS NOT NULL THEN now() END,
+       not_before = CASE WHEN NOT s.closed THEN s.not_before END,
+       retry_at = CASE WHEN NOT s.closed THEN s.retry_at END
+  FROM (SELECT told.*, unscreened.place, unscreened.closed
           FROM unnest(string_to_array(%(ids)s, chr(30))::bigint[],
                       string_to_array(%(facts)s, chr(30)),
                       string_to_array(%(reasons)s, chr(30)),
@@ -239,7 +239,8 @@ UPDATE ige_decisions d
                       string_to_array(%(not_before)s, chr(30), '')::timestamptz[],
                       string_to_array(%(retry_at)s, chr(30), '')::timestamptz[])
                AS told (id, facts, reasons, verdict, not_before, retry_at)
-         CROSS JOIN LATERAL (SELECT u.ctid AS place
+         -- A promise that is too late, or whose item is done, was closed before and stays so.
+         CROSS JOIN LATERAL (SELECT u.ctid AS place, COALESCE(u.verdict IN ('expired', 'blocked'), false) AS closed
                                FROM ige_decisions u
                               WHERE u.id = told.id
                                 AND u.decided_on = %(decided_on)s

@@ -16,9 +16,6 @@ from ige_pipeline.refusal import Refusal
 from ige_pipeline.safeguards.phone import STATES
 from ige_pipeline.safeguards.quiet_hours import Closed, Hours, Week, never_closed
 
-WHERE_GUESSED = Hours(time(9), time(20))
-"""An hour less at each end where the zone is a guess: the neighbouring zone is then still within the law."""
-
 _ALL_DAY = Hours(time.min, time.max)
 _RULES = Path(__file__).with_name("quiet_rules.toml")
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -31,6 +28,10 @@ class QuietSettings(Protocol):
     def quiet_until_hour(self) -> int: ...  # noqa: D102 - a setting
     @property
     def quiet_from_hour(self) -> int: ...  # noqa: D102 - a setting
+    @property
+    def quiet_guess_until_hour(self) -> int: ...  # noqa: D102 - a setting
+    @property
+    def quiet_guess_from_hour(self) -> int: ...  # noqa: D102 - a setting
     @property
     def quiet_weekdays(self) -> str: ...  # noqa: D102 - a setting
     @property
@@ -69,7 +70,9 @@ def allowed_week(settings: QuietSettings, *, guessed: bool, state: str) -> Week:
     """
     base: Hours | None = Hours(time(settings.quiet_until_hour), time(settings.quiet_from_hour))
     if guessed:
-        base = WHERE_GUESSED.within(base)
+        # An hour less at each end: the neighbouring zone is then still within the law.
+        narrowed = Hours(time(settings.quiet_guess_until_hour), time(settings.quiet_guess_from_hour))
+        base = narrowed.within(base)
     week = tuple(each.within(base) if each else None for each in weekdays(settings.quiet_weekdays))
     rule = rule_of(settings, state)
     if rule is None:

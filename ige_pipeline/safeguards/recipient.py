@@ -69,6 +69,8 @@ def quiet_at(timezone: str, phone_zones: str, phone_state: str, *, settings: Set
 class _Quiet(NamedTuple):
     quiet_until_hour: int
     quiet_from_hour: int
+    quiet_guess_until_hour: int
+    quiet_guess_from_hour: int
     quiet_weekdays: str
     state_rules: bool
     quiet_holidays: str

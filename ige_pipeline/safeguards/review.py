@@ -123,8 +123,7 @@ def screen_content(
             if draft.fallback_reason is not None:
                 draft = replace(draft, fallback_reason=f"{how_rejected(each.generation)}: {draft.fallback_reason}")
             reviewed = _rejected(draft, findings) if findings else _passed(draft, each.brief, each.standard)
-            key = {"id": each.brief.decision_id, "decided_on": batch.decided_on, "written_for": each.number}
-            conn.execute(_QUERIES["record_review"], reviewed | key)
+            conn.execute(_QUERIES["record_review"], reviewed | _key(each, batch, settings))
 
 
 def review_again(conn: Connection, batch: Batch, decision_id: int, settings: Settings) -> tuple[Finding, ...]:
@@ -132,9 +131,14 @@ def review_again(conn: Connection, batch: Batch, decision_id: int, settings: Set
     (each,) = (each for each in submissions(conn, batch, settings) if each.brief.decision_id == decision_id)
     findings = each.objections()
     if not findings:
-        key = {"id": decision_id, "decided_on": batch.decided_on, "written_for": each.number}
-        conn.execute(_QUERIES["record_review"], _passed(each.written, each.brief, each.standard) | key)
+        passed = _passed(each.written, each.brief, each.standard)
+        conn.execute(_QUERIES["record_review"], passed | _key(each, batch, settings))
     return findings
+
+
+def _key(each: Submission, batch: Batch, settings: Settings) -> dict[str, Any]:
+    found = {"id": each.brief.decision_id, "decided_on": batch.decided_on, "written_for": each.number}
+    return found | {"rejected_text_days": settings.rejected_text_days}
 
 
 def how_rejected(generation: Mapping[str, Any] | None) -> str:

@@ -84,7 +84,8 @@ UPDATE ige_decisions
        reasons = reasons || %(reasons)s::jsonb,
        verdict = %(verdict)s,
        decided_at = CASE WHEN %(verdict)s::text IS NOT NULL THEN now() END,
-       retry_at = CASE WHEN %(verdict)s::text IS NOT NULL THEN now() + interval '1 day' ELSE retry_at END
+       retry_at = CASE WHEN %(verdict)s::text IS NOT NULL THEN now() + make_interval(secs => %(rejected_text_days)s::float8 * 86400)
+                       ELSE retry_at END
  WHERE id = %(id)s
    AND decided_on = %(decided_on)s
    AND reviewed_at IS NULL

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from ige_pipeline.generation import prompt
 from ige_pipeline.generation.asking import Account, Answered, Question, ask_for_all
 from ige_pipeline.generation.draft import Draft
 from ige_pipeline.generation.model import ModelWriter
-from ige_pipeline.generation.outcome import Outcome, Written
+from ige_pipeline.generation.outcome import Outcome, Unpaid, Written
 from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
@@ -26,6 +27,7 @@ def ask_again(conn: Connection, batch: Batch, settings: Settings, *, model: Mode
     if model is None:
         return
     rejected: dict[int, tuple[Submission, list[str]]] = {}
+    language = settings.language
     questions = []
     for each in submissions(conn, batch, settings):
         findings = each.objections() if _first_try(each) else ()
@@ -36,7 +38,10 @@ def ask_again(conn: Connection, batch: Batch, settings: Settings, *, model: Mode
     def keep(answered: Sequence[Answered]) -> None:
         for question, outcome in answered:
             first, reasons = rejected[question.brief.decision_id]
-            conn.execute(_QUERIES["record_second_try"], _record(batch, first, reasons, outcome))
+            asked = prompt.asked(
+                question.brief, objections=question.objections, version=model.prompt_version, language=language
+            )
+            conn.execute(_QUERIES["record_second_try"], _record(batch, first, reasons, outcome, asked))
 
     if questions:
         ask_for_all(questions, model=model, account=Account(conn, batch, settings), keep=keep)
@@ -46,21 +51,25 @@ def _first_try(submission: Submission) -> bool:
     return submission.written.source.startswith("model:") and "tries" not in (submission.generation or {})
 
 
-def _record(batch: Batch, first: Submission, reasons: list[str], outcome: Outcome) -> dict[str, Any]:
+def _record(
+    batch: Batch, first: Submission, reasons: list[str], outcome: Outcome, asked: Mapping[str, Any]
+) -> dict[str, Any]:
     draft = outcome.draft if isinstance(outcome, Written) else None
     return {
         "id": first.brief.decision_id,
         "decided_on": batch.decided_on,
         "draft": draft.text if draft else None,
         "ai_reasoning": draft.reasoning if draft else None,
-        "generation": json.dumps(both(first.generation or {}, first.written, reasons, outcome)),
+        "generation": json.dumps(both(first.generation or {}, first.written, reasons, outcome, asked)),
     }
 
 
-def both(first: Mapping[str, Any], written: Draft, reasons: list[str], outcome: Outcome) -> dict[str, Any]:
+def both(
+    first: Mapping[str, Any], written: Draft, reasons: list[str], outcome: Outcome, asked: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return what both tries took: the last one's own fields, sums, and each try by itself under `tries`."""
     usage = outcome.draft.usage if isinstance(outcome, Written) else outcome.usage
-    second: dict[str, Any] = {**usage.as_json()} if usage else {}
+    second: dict[str, Any] = {**(usage.as_json() if usage else {}), **({} if _unasked(outcome) else {"asked": asked})}
     if isinstance(outcome, Written):
         second["facts_used"] = outcome.draft.facts_used
     sums: dict[str, Any] = {name: first.get(name, 0) + second.get(name, 0) for name in _SUMMED}
@@ -71,3 +80,8 @@ def both(first: Mapping[str, Any], written: Draft, reasons: list[str], outcome: 
         {**second, "outcome": came_to},
     ]
     return {**first, **second, **sums, "tries": tries}
+
+
+def _unasked(outcome: Outcome) -> bool:
+    """Whether there was no second question: a spend limit was reached."""
+    return isinstance(outcome, Unpaid)

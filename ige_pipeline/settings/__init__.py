@@ -93,9 +93,19 @@ class Settings(KeepSettings, WatchSettings, InboundSettings):
     blast_radius_at_least: int = Field(50, ge=0, description="Up to so many messages a batch never waits for approval.")
     quiet_until_hour: int = Field(8, ge=0, le=12, description="Local hour from which a text may arrive.")
     quiet_from_hour: int = Field(21, ge=13, le=23, description="Local hour from which none may arrive any more.")
+    quiet_guess_until_hour: int = Field(
+        9, ge=0, le=12, description="Local hour from which a text may arrive where the time zone is a guess."
+    )
+    quiet_guess_from_hour: int = Field(
+        20,
+        ge=13,
+        le=23,
+        description="Local hour from which none may arrive any more where it is; both only narrow.",
+    )
     quiet_weekdays: str = Field(
         "",
         pattern=f"^({_WINDOW}(, *{_WINDOW})*)?$",
+        json_schema_extra={"also": "each weekday once, each window forwards, some day left"},
         description="Weekdays with narrower hours for everyone, `sun closed, sat 10:00-17:00`; never wider ones.",
     )
     state_rules: bool = Field(
@@ -108,7 +118,10 @@ class Settings(KeepSettings, WatchSettings, InboundSettings):
     )
     postpone_at_most_hours: Hours = Field(48, description="If the first allowed moment is later, look again then.")
     default_region: str = Field(
-        "US", pattern="^[A-Z]{2}$", description="The country of numbers without a country code."
+        "US",
+        pattern="^[A-Z]{2}$",
+        json_schema_extra={"also": "a country of ISO 3166: the United Kingdom is `GB`"},
+        description="The country of numbers without a country code.",
     )
     phone_check: Literal["lenient", "strict"] = Field(
         "lenient", description="`strict` blocks numbers without area code."
@@ -195,6 +208,10 @@ class Settings(KeepSettings, WatchSettings, InboundSettings):
         7, ge=0, le=60, description="Days in which nothing is written for what a draft was rejected for."
     )
 
+    rejected_text_days: float = Field(
+        1, ge=0, le=60, description="Days in which nothing is written for what no text passed the checks for."
+    )
+
     # How it is sent
     max_messages_per_run: int = Field(
         20, ge=1, le=100_000, description="Messages one delivery run posts (old system: 20)."
@@ -207,7 +224,13 @@ class Settings(KeepSettings, WatchSettings, InboundSettings):
     )
     expire_after_hours: Hours = Field(24, description="Hours after which an unsent message is stale.")
     lease_seconds: int = Field(60, ge=20, le=90, description="Seconds after which a silent run has lost its lease.")
-    post_timeout_seconds: float = Field(15, ge=1, le=60, description="Seconds one POST may take in all.")
+    post_timeout_seconds: float = Field(
+        15,
+        ge=1,
+        le=60,
+        json_schema_extra={"also": "at least 10 less than `lease_seconds`"},
+        description="Seconds one POST may take in all.",
+    )
     ignore_other_sender: bool = Field(
         default=False,
         description="Deliver although a row became sent within the hour without us: the old worker may be running.",
@@ -229,6 +252,16 @@ class Settings(KeepSettings, WatchSettings, InboundSettings):
         if sum(hours == "closed" for _, hours in days) == 7:  # noqa: PLR2004 - a week
             raise ValueError("some day must be left; `ige stop` stops everything")
         return written
+
+    @field_validator("default_region")
+    @classmethod
+    def _a_country_that_has_numbers(cls, region: str) -> str:
+        """Of any other country no number is possible: everybody's would be dead at sending."""
+        from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415 - most commands read no number
+
+        if region not in SUPPORTED_REGIONS:
+            raise ValueError(f"{region} is no country of ISO 3166 with phone numbers (the United Kingdom is GB)")
+        return region
 
     @field_validator("post_timeout_seconds")
     @classmethod

@@ -59,7 +59,8 @@ SELECT max(m.id) AS id,
 
 -- name: last_message_with_old
 -- The old application names the subject in context_data only, and so does a celebration its item's goal. Where there is
--- no such kin it is NULL, which Postgres leaves out: each is then the condition of an index (0004, 0013).
+-- no such kin it is NULL, which Postgres leaves out: each is then the condition of an index (0004, 0013). What happens
+-- once was done before only by a message of its own kind (`old_type`): a question about an item celebrated nothing.
 SELECT max(m.id) AS id,
        bool_or(m.sent_at IS NULL AND m.cancelled_at IS NULL AND m.dead_at IS NULL) AS live,
        GREATEST(max(m.sent_at)::timestamptz, max(m.cancelled_at), max(m.dead_at)) AS at
@@ -74,6 +75,7 @@ SELECT max(m.id) AS id,
           FROM ai_proactive_messages o
          WHERE (o.subject_id IS NULL OR o.subject_table = {kin})
            AND o.context_data ->> {old_key} = candidate.subject_id::text
+           AND ({old_type}::text IS NULL OR o.message_type = {old_type})
            AND o.expired_at IS NULL
            AND ige_counts_as_written(o.cancelled_at, o.cancel_reason, o.dead_at, o.dead_reason)) AS m
 

@@ -8,6 +8,15 @@ SELECT due.subject_id, due.place
   FROM ({due}) AS due
  WHERE due.contractor_id = %(contractor_id)s
 
+-- name: firing_promised
+-- The same of a promised trigger, with what a batch would close at once: what is done already, and what is too late.
+SELECT due.subject_id, 1 AS place,
+       COALESCE((due.facts ->> 'item_completed')::boolean, false) AS done,
+       CASE WHEN due.due_at <= now() - make_interval(secs => %(promised_late_hours)s::float8 * 3600)
+            THEN round(EXTRACT(EPOCH FROM now() - due.due_at) / 3600, 1) END AS late
+  FROM ({due}) AS due
+ WHERE due.contractor_id = %(contractor_id)s
+
 -- name: fitting
 -- Those that the trigger's own SELECT names, each with the message that may keep it from firing. Days are cut and not
 -- rounded, so that six days and 23 hours do not read as seven.

@@ -31,10 +31,10 @@ SELECT due.*, 1 AS place
                       AND ige_counts_as_written(m.cancelled_at, m.cancel_reason, NULL, NULL))
 
 -- name: close_promises
--- What nobody waits for any more: its time is long past, or the thing it would ask about is done.
+-- What nobody waits for any more: its time is long past, or the thing it would ask about is done. The safeguards are
+-- asked all the same (piece.sql), and put their reasons behind this one: they may be why it came to be late.
 UPDATE ige_decisions
-   SET screened_at = now(),
-       decided_at = now(),
+   SET decided_at = now(),
        verdict = CASE WHEN (facts ->> 'item_completed')::boolean THEN 'blocked' ELSE 'expired' END,
        reasons = jsonb_build_array(CASE WHEN (facts ->> 'item_completed')::boolean
            THEN jsonb_build_object('reason', 'item_completed', 'observed', 'completed', 'limit', 'still open')

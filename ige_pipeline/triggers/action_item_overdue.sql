@@ -17,6 +17,7 @@ SELECT a.contractor_id,
   FROM contractor_action_items a
  WHERE a.status NOT IN ('completed', 'cancelled')
    AND a.completed_at IS NULL
+   AND (a.created_at <= %(as_of)s) IS NOT FALSE
    AND a.due_date < %(as_of)s
    AND a.due_date >= %(as_of)s::timestamptz - make_interval(secs => %(overdue_within_days)s * 86400)
 
@@ -30,6 +31,7 @@ SELECT a.id AS subject_id,
            CASE WHEN a.status IS NULL THEN format('action item #%%s is without a status', a.id)
                 WHEN a.status IN ('completed', 'cancelled') THEN format('action item #%%s is %%s', a.id, a.status)
                 WHEN a.completed_at IS NOT NULL THEN format('action item #%%s is completed', a.id) END,
+           CASE WHEN a.created_at > %(as_of)s THEN format('action item #%%s is dated in the future', a.id) END,
            CASE WHEN a.due_date IS NULL OR NOT isfinite(a.due_date)
                 THEN format('action item #%%s has no due date', a.id)
                 WHEN a.due_date >= %(as_of)s

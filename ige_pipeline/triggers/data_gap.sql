@@ -16,16 +16,8 @@ SELECT g.contractor_id,
  CROSS JOIN LATERAL (SELECT count(*) AS open, (array_agg(said.question ORDER BY each.place))[1] AS first
                        FROM jsonb_array_elements(CASE jsonb_typeof(g.data_gaps) WHEN 'array' THEN g.data_gaps END)
                             WITH ORDINALITY AS each (gap, place)
-                      CROSS JOIN LATERAL (SELECT COALESCE(
-                                CASE jsonb_typeof(gap) WHEN 'string' THEN NULLIF(btrim(gap #>> '{}'), '') END,
-                                NULLIF(btrim(gap ->> 'question'), ''), NULLIF(btrim(gap ->> 'description'), ''),
-                                NULLIF(btrim(gap ->> 'field'), '')) AS question) said
-                      WHERE said.question IS NOT NULL
-                        AND COALESCE(lower(gap ->> 'status'), 'open') IN ('open', 'pending', 'new', 'unanswered',
-                                                                          'unresolved', 'missing')
-                        AND COALESCE(gap ->> 'resolved', 'false') = 'false'
-                        AND COALESCE(gap ->> 'answered', 'false') = 'false'
-                        AND concat(gap ->> 'answer', gap ->> 'answered_at', gap ->> 'resolved_at') = '') gaps
+                      CROSS JOIN LATERAL (SELECT ige_open_question(each.gap) AS question) said
+                      WHERE said.question IS NOT NULL) gaps
  WHERE g.status = 'active'
    AND (g.created_at <= %(as_of)s) IS NOT FALSE
    AND jsonb_typeof(g.data_gaps) = 'array'
@@ -40,18 +32,13 @@ SELECT g.id AS subject_id,
            CASE WHEN g.status IS DISTINCT FROM 'active'
                 THEN format('goal #%%s is %%s, not active', g.id, COALESCE(g.status, 'without a status')) END,
            CASE WHEN g.created_at > %(as_of)s THEN format('goal #%%s is dated in the future', g.id) END,
-           CASE WHEN NOT EXISTS (
+           CASE WHEN jsonb_typeof(g.data_gaps) NOT IN ('array', 'null')
+                THEN format('the data gaps of goal #%%s are no list, and only a list is read', g.id)
+                WHEN NOT EXISTS (
                     SELECT 1
                       FROM jsonb_array_elements(CASE jsonb_typeof(g.data_gaps) WHEN 'array' THEN g.data_gaps END)
                            AS each (gap)
-                     WHERE COALESCE(CASE jsonb_typeof(gap) WHEN 'string' THEN NULLIF(btrim(gap #>> '{}'), '') END,
-                                    NULLIF(btrim(gap ->> 'question'), ''), NULLIF(btrim(gap ->> 'description'), ''),
-                                    NULLIF(btrim(gap ->> 'field'), '')) IS NOT NULL
-                       AND COALESCE(lower(gap ->> 'status'), 'open') IN ('open', 'pending', 'new', 'unanswered',
-                                                                         'unresolved', 'missing')
-                       AND COALESCE(gap ->> 'resolved', 'false') = 'false'
-                       AND COALESCE(gap ->> 'answered', 'false') = 'false'
-                       AND concat(gap ->> 'answer', gap ->> 'answered_at', gap ->> 'resolved_at') = '')
+                     WHERE ige_open_question(each.gap) IS NOT NULL)
                 THEN format('goal #%%s has no open question', g.id) END], NULL) AS missing
   FROM ai_concierge_goals g
  WHERE g.contractor_id = %(contractor_id)s

@@ -108,7 +108,12 @@ def due(trigger: Trigger) -> sql.Composed:
 
 def last_message(trigger: Trigger) -> sql.Composed:
     """Compose what finds the message about a candidate that keeps it from being due; a promised trigger has none."""
-    words = {"subject": trigger.subject, "old_key": OLD_KEYS.get(trigger.subject), "kin": KIN.get(trigger.subject)}
+    words = {
+        "subject": trigger.subject,
+        "old_key": OLD_KEYS.get(trigger.subject),
+        "kin": KIN.get(trigger.subject),
+        "old_type": trigger.message_type if trigger.repeat_days == "never" else None,
+    }
     return _part(_kind_of_last_message(trigger)).format(**{name: sql.Literal(word) for name, word in words.items()})
 
 

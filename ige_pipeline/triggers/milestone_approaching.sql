@@ -24,8 +24,20 @@ SELECT g.contractor_id,
                FROM contractor_action_items a
               WHERE a.status NOT IN ('completed', 'cancelled')
                 AND a.completed_at IS NULL
+                AND (a.created_at <= %(as_of)s) IS NOT FALSE
                 AND a.due_date > %(as_of)s
                 AND a.due_date <= %(as_of)s::timestamptz + make_interval(secs => %(approaching_within_days)s * 86400)
+                -- Once, and not with each goal of theirs.
+                AND NOT EXISTS (SELECT 1
+                                  FROM ai_proactive_messages m
+                                 WHERE m.trigger_name = 'milestone_approaching'
+                                   AND m.context_data ->> 'action_item_id' = a.id::text
+                                   AND m.expired_at IS NULL
+                                   AND ige_counts_as_written(m.cancelled_at, m.cancel_reason, m.dead_at, m.dead_reason)
+                                   AND (num_nonnulls(m.sent_at, m.cancelled_at, m.dead_at) = 0
+                                        OR GREATEST(m.sent_at::timestamptz, m.cancelled_at, m.dead_at)
+                                           > %(as_of)s::timestamptz
+                                             - make_interval(secs => %(approaching_repeat_days)s * 86400)))
               ORDER BY a.contractor_id, a.due_date, a.id) due ON due.contractor_id = g.contractor_id
  WHERE g.status = 'active'
    AND (g.created_at <= %(as_of)s) IS NOT FALSE
@@ -41,14 +53,14 @@ SELECT g.id AS subject_id,
                 THEN format('goal #%%s is %%s, not active', g.id, COALESCE(g.status, 'without a status')) END,
            CASE WHEN g.created_at > %(as_of)s THEN format('goal #%%s is dated in the future', g.id) END,
            CASE WHEN NULLIF(btrim(g.next_milestone), '') IS NULL
-                THEN format('goal #%%s has no next milestone, and no action item is due within %%s days', g.id,
+                THEN format('goal #%%s has no next milestone, and no action item is newly due within %%s days', g.id,
                             %(approaching_within_days)s::float8)
                 WHEN g.current_progress IS NULL
-                THEN format('nobody knows how far goal #%%s is, and no action item is due within %%s days', g.id,
+                THEN format('nobody knows how far goal #%%s is, and no action item is newly due within %%s days', g.id,
                             %(approaching_within_days)s::float8)
                 WHEN g.current_progress < %(approaching_min_progress)s
-                THEN format('goal #%%s is at %%s%%%%, %%s%%%% is near, and no action item is due within %%s days', g.id,
-                            g.current_progress, %(approaching_min_progress)s::int,
+                THEN format('goal #%%s is at %%s%%%%, %%s%%%% is near, and no action item is newly due within %%s days',
+                            g.id, g.current_progress, %(approaching_min_progress)s::int,
                             %(approaching_within_days)s::float8) END], NULL) AS missing
   FROM ai_concierge_goals g
  WHERE g.contractor_id = %(contractor_id)s

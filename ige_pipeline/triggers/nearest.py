@@ -33,9 +33,11 @@ class Nearest:
     over: bool = False
 
 
-def nearest(conn: Connection, contractor_id: int, settings: Settings) -> Nearest | None:
+def nearest(
+    conn: Connection, contractor_id: int, settings: Settings, *, triggers: Iterable[Trigger] | None = None
+) -> Nearest | None:
     """Return what lacks least; ties go to the trigger of the highest priority. None when there is no row at all."""
-    found = standings(conn, contractor_id, settings)
+    found = standings(conn, contractor_id, settings, triggers=triggers)
     return min(found, key=lambda each: (bool(each.missing), each.over, len(each.missing)), default=None)
 
 
@@ -68,12 +70,14 @@ def standings(
 
 
 def _of(conn: Connection, trigger: Trigger, values: Values) -> Iterator[Nearest]:
-    firing = {row["subject_id"]: row["place"] for row in conn.execute(_statement("firing", trigger), values)}
+    firing = {row["subject_id"]: row for row in conn.execute(_statement("firing", trigger), values)}
     fitting = {row["subject_id"]: row for row in conn.execute(_statement("fitting", trigger), values)}
     told = {row["subject_id"]: row for row in conn.execute(trigger.nearest, values)} if trigger.nearest else {}
     for subject_id in sorted({*fitting, *told}):
         if subject_id in firing:
-            yield Nearest(trigger, subject_id, _place(trigger, firing[subject_id], values))
+            missing = _closed(firing[subject_id], values) if trigger.promised else _place(firing[subject_id], values)
+            # What a batch would take up only to close it will never fire again.
+            yield Nearest(trigger, subject_id, missing, over=trigger.promised and missing != ())
         elif subject_id in fitting:
             yield Nearest(trigger, subject_id, (_held(trigger, fitting[subject_id], values),))
         else:
@@ -84,17 +88,24 @@ def _of(conn: Connection, trigger: Trigger, values: Values) -> Iterator[Nearest]
 def _statement(name: str, trigger: Trigger) -> sql.Composed:
     selects = sql.SQL(trigger.selects + "\n")
     if name == "firing":
-        return sql.SQL(_QUERIES[name]).format(due=due(trigger))
+        return sql.SQL(_QUERIES["firing_promised" if trigger.promised else name]).format(due=due(trigger))
     if trigger.promised:
         return sql.SQL(_QUERIES["fitting_promised"]).format(selects=selects)
     return sql.SQL(_QUERIES[name]).format(selects=selects, last_message=last_message(trigger))
 
 
-def _place(trigger: Trigger, place: int, values: Values) -> tuple[str, ...]:
+def _place(row: Values, values: Values) -> tuple[str, ...]:
     """One that fires lacks nothing, unless others of the same contractor come before it."""
-    if trigger.promised or place <= values["at_most"]:
+    if row["place"] <= values["at_most"]:
         return ()
-    return (f"it is number {place} of theirs in urgency, and {values['at_most']} is the most at once",)
+    return (f"it is number {row['place']} of theirs in urgency, and {values['at_most']} is the most at once",)
+
+
+def _closed(row: Values, values: Values) -> tuple[str, ...]:
+    """What a batch would close a promise for, as its ledger would say it."""
+    late = f"its time was {row['late']} h ago, and {values['promised_late_hours']:g} h is the most"
+    said = {"what it would ask about is done": row["done"], late: row["late"] is not None}
+    return tuple(each for each, holds in said.items() if holds)
 
 
 def _missing(trigger: Trigger, row: Values) -> tuple[str, ...]:

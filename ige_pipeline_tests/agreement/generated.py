@@ -50,12 +50,19 @@ PLANNED = st.one_of(
 SOMEBODY = st.sampled_from([1, 1, 1, 2, 2, 3, 4, None])
 A_FEW = st.sampled_from([1, 1, 1, 2, 2, 3, 4])
 
-TEXTS = st.sampled_from(["Which trade?", " How many crews? ", "", "  ", None])
+TEXTS = st.sampled_from(
+    ["Which trade?", " How many crews? ", "\tHow many\n", "", "  ", "\n", None, 5, {"a": 1}, ["Why?"]]
+)
+FLAG: st.SearchStrategy[Any] = st.sampled_from(
+    [True, False, None, 0, 1, "", "false", "No", "yes", " ", [], {}, "2026-01-01", ["Ada"]]
+)
 MARKS: dict[str, Any] = {
-    "status": st.sampled_from(["open", "Pending", "resolved", "answered", "asked", None]),
-    "resolved": st.sampled_from([True, False, None]),
-    "answered": st.sampled_from([True, False]),
-    "answer": st.sampled_from(["Roofing", None]),
+    "status": st.sampled_from(["open", "Pending", " new\n", "", " ", "resolved", "answered", "asked", 0, False, None]),
+    "resolved": FLAG,
+    "answered": FLAG,
+    "resolved_at": FLAG,
+    "answered_at": FLAG,
+    "answer": st.sampled_from(["Roofing", "no", "", "\n", None, False, 0, [], {}, ["Roofing"]]),
     "question": TEXTS,
     "description": TEXTS,
     "field": TEXTS,
@@ -106,6 +113,7 @@ ACTION_ITEM = st.builds(
     status=st.sampled_from([*["pending"] * 5, "in_progress", "completed", "cancelled", None]),
     due_date=DUE,
     completed_at=st.one_of(st.none(), st.none(), st.none(), MAYBE),
+    created_at=LONG_AGO,
     updated_at=LONG_AGO,
 )
 FOLLOW_UP = st.builds(
@@ -135,11 +143,12 @@ NAMED = st.one_of(
 )
 CONTEXT = st.one_of(
     st.fixed_dictionaries({"goal_id": A_FEW}),
-    st.fixed_dictionaries({}, optional={"goal_id": NAMED, "item_id": NAMED}),
+    st.fixed_dictionaries({}, optional={"goal_id": NAMED, "item_id": NAMED, "action_item_id": NAMED}),
+    st.fixed_dictionaries({"action_item_id": A_FEW}),
     st.sampled_from([None, [], [1], "goal_id", 1, True]),
 )
 TRIGGERS_OF = {
-    GOALS: ("high_priority_goal", "resource_suggestion", "resource_suggestion"),
+    GOALS: ("high_priority_goal", "resource_suggestion", "resource_suggestion", *["milestone_approaching"] * 3),
     ITEMS: ("milestone_achieved",),
     ACTION_ITEMS: ("action_item_overdue",),
     FOLLOW_UPS: ("follow_up_due", "follow_up_due"),
@@ -154,7 +163,7 @@ MESSAGE = st.builds(
     lambda subject, **rest: Message(subject_table=subject[0], trigger_name=subject[1], subject_id=subject[2], **rest),
     subject=SUBJECT,
     id=st.just(0),
-    message_type=st.sampled_from(["check_in", "resource_suggestion"]),
+    message_type=st.sampled_from(["check_in", "resource_suggestion", "celebration"]),
     for_its_occurrence=st.sampled_from([True, True, False]),
     context_data=CONTEXT,
     sent_at=MAYBE,

@@ -1,7 +1,7 @@
 """Contractors, what is known of them, and the candidates of one batch, as plain values; and how they are generated."""
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
@@ -41,7 +41,7 @@ class Indicator:
     contractor_id: int
     indicator_type: str
     score: int | None
-    recorded_at: datetime
+    recorded_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,28 @@ NUMBERS: dict[str | None, Number] = {
     None: Number("none"),
 }
 
+# In Great Britain these are numbers, of which nobody knows where they ring.
+NUMBERS_OF: dict[str, dict[str | None, Number]] = {
+    "US": NUMBERS,
+    "GB": NUMBERS
+    | {"(212) 555-0101": Number("possible", "+442125550101", zones=("Etc/Unknown",))}
+    | dict.fromkeys(["555-0123", "555 0123"], Number("possible", "+445550123", zones=("Etc/Unknown",))),
+}
+
+Hours = tuple[time, time]
+CLOSED: Hours = (time.min, time.min)
+WEEKS: dict[str, dict[int, Hours]] = {
+    "": {},
+    "sun closed": {6: CLOSED},
+    "mon closed, tue closed,wed 12:30-15:45": {0: CLOSED, 1: CLOSED, 2: (time(12, 30), time(15, 45))},
+    "thu 08:00-10:00, fri closed, sat 10:00-17:00": {
+        3: (time(8), time(10)),
+        4: CLOSED,
+        5: (time(10), time(17)),
+    },
+}
+"""Settings of `quiet_weekdays`, and what they say, by weekday from Monday."""
+
 SOMEBODY = st.sampled_from([*[1, 2, 3] * 4, 4, 5, 99])
 HOURS = [0, 1, 2, 5, 23, 24, 30, 47, 48, 49, 100, 7 * 24, 8 * 24, 29 * 24, 30 * 24, 31 * 24, 90 * 24, -1]
 WHEN = st.builds(
@@ -137,7 +159,7 @@ INDICATOR = st.builds(
         ["negative_feedback", "negative_feedback", "ignored_suggestion", "positive_feedback"]
     ),
     score=st.sampled_from([0, 19, 20, 40, 59, 60, 79, 80, 80, 100, None]),
-    recorded_at=WHEN,
+    recorded_at=st.one_of(WHEN, WHEN, WHEN, st.none()),
 )
 CONSENT = st.one_of(
     st.builds(Consent, SOME_NUMBER, WHEN, st.none()),
@@ -167,6 +189,10 @@ THRESHOLDS = st.builds(
     min_trust_score=st.sampled_from([20, 20, 60]),
     trust_without_record=st.sampled_from([50, 50, 10]),
     trust_tiers=st.booleans(),
+    gap_days_trust_80=st.sampled_from([2, 2, 0]),
+    gap_days_trust_60=st.sampled_from([5, 5, 3]),
+    gap_days_trust_40=st.sampled_from([10, 10, 8]),
+    gap_days_trust_20=st.sampled_from([30, 30, 31]),
     complaints_at_most=st.sampled_from([3, 2, 1]),
     complaints_days=st.sampled_from([7, 30]),
     cap_per_day=st.sampled_from([2, 1, 0]),
@@ -178,6 +204,11 @@ THRESHOLDS = st.builds(
     state_rules=st.booleans(),
     quiet_until_hour=st.sampled_from([8, 8, 0, 10]),
     quiet_from_hour=st.sampled_from([21, 21, 23, 13]),
+    quiet_guess_until_hour=st.sampled_from([9, 9, 11, 0]),
+    quiet_guess_from_hour=st.sampled_from([20, 20, 17, 23]),
+    quiet_weekdays=st.sampled_from([*[""] * 3, *WEEKS]),
+    quiet_holidays=st.sampled_from(["", "", "US", "DE"]),
+    default_region=st.sampled_from(["US", "US", "US", "GB"]),
     postpone_at_most_hours=st.sampled_from([48, 48, 3]),
 )
 
@@ -211,14 +242,13 @@ def people(draw: st.DrawFn) -> People:
 
 
 def at_moments_of_their_own(messages: list[Message]) -> list[Message]:
-    """No two were sent to one contractor in the same microsecond: which came first is then never in doubt."""
+    """No two were sent in the same microsecond: which of a number's came first is then never in doubt."""
     seen: set[Any] = set()
     kept = []
     for message in messages:
-        key = (message.contractor_id, message.sent_at)
-        if message.sent_at is None or key not in seen:
+        if message.sent_at is None or message.sent_at not in seen:
             kept.append(message)
-        seen.add(key)
+        seen.add(message.sent_at)
     return kept
 
 

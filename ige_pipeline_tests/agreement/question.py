@@ -73,7 +73,12 @@ def _is_about(message: Message, table: str, key: str | None, subject_id: int) ->
     celebrates_an_item_of = message.subject_table == ITEMS and table == GOALS
     if message.subject_id is not None and not celebrates_an_item_of:
         return False
-    if not isinstance(message.context_data, dict) or key is None:
+    return key is not None and names(message, key, subject_id)
+
+
+def names(message: Message, key: str, subject_id: int) -> bool:
+    """Whether a message's `context_data` names a row by its id."""
+    if not isinstance(message.context_data, dict):
         return False
     named = message.context_data.get(key)
     return not isinstance(named, bool) and named in (subject_id, str(subject_id))

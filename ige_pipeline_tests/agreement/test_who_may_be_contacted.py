@@ -14,7 +14,7 @@ from ige_pipeline.ledger.batch import Batch
 from ige_pipeline.safeguards.screen import screen_recipients
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.agreement.people import NOW, THRESHOLDS, People, later, people
-from ige_pipeline_tests.agreement.who_may_be_contacted import Asked, Verdict, verdicts
+from ige_pipeline_tests.agreement.who_may_be_contacted import IN_WORDS, Asked, Said, Verdict, verdicts
 from ige_pipeline_tests.agreement.writing import insert_rows, naive
 from ige_pipeline_tests.factories import make_batch, one
 
@@ -48,13 +48,19 @@ def test_the_safeguards_say_of_everybody_what_the_rules_say(
         found = {row["subject_id"]: verdict(row) for row in conn.execute("SELECT * FROM ige_decisions")}
 
     expected = verdicts(asked)
-    for reason in {reason for each in expected.values() for reason in each.reasons}:
+    for reason in {said.reason for each in expected.values() for said in each.reasons}:
         event(reason)
     assert found == expected
 
 
 def verdict(row: DictRow) -> Verdict:
-    return Verdict(row["verdict"], frozenset(each["reason"] for each in row["reasons"]), row["not_before"])
+    return Verdict(row["verdict"], frozenset(map(said, row["reasons"])), row["not_before"], row["retry_at"])
+
+
+def said(reason: dict[str, Any]) -> Said:
+    clears_at = reason.get("clears_at")
+    told = {} if reason["reason"] in IN_WORDS else {name: reason[name] for name in ("observed", "limit")}
+    return Said(reason["reason"], clears_at=clears_at and datetime.fromisoformat(clears_at), **told)
 
 
 def insert(conn: Conn, batch: Batch, there: People) -> None:

@@ -19,6 +19,7 @@ from ige_pipeline_tests.agreement.question import (
     last_of,
     lately,
     most_urgent,
+    names,
     of_goal,
     of_occurrence,
     open_items,
@@ -28,6 +29,7 @@ from ige_pipeline_tests.agreement.question import (
 from ige_pipeline_tests.agreement.what_was_promised import event_messages, follow_ups
 from ige_pipeline_tests.agreement.world import ACTION_ITEMS, GOALS, ITEMS, ActionItem, Goal
 
+ANSWERED = ("resolved", "answered", "resolved_at", "answered_at")
 STILL_OPEN = {"open", "pending", "new", "unanswered", "unresolved", "missing"}
 
 
@@ -82,7 +84,9 @@ def _achieved(asked: Question) -> Iterator[Due]:
         age = asked.as_of - item.completed_at
         if age < timedelta(0) or age >= timedelta(days=asked.settings.celebrate_within_days):
             continue
-        if written_about(asked, ITEMS, item.id, "item_id"):
+        about = written_about(asked, ITEMS, item.id, "item_id")
+        # Of the old application's messages about an item, only a celebration celebrated it.
+        if any(each.subject_id is not None or each.message_type == "celebration" for each in about):
             continue
         changed, when = any_after(asked, item.updated_at), asked.write(item.completed_at)
         found = Candidate("milestone_achieved", item.contractor_id, item.id, when, changed, item.id)
@@ -108,9 +112,21 @@ def _due_soon(asked: Question, goal: Goal) -> Iterator[ActionItem]:
     for item in asked.world.action_items:
         if item.contractor_id != goal.contractor_id or not is_open(item) or item.due_date is None:
             continue
+        if not was_there(item.created_at, asked) or _announced(asked, item):
+            continue
         ahead = item.due_date - asked.as_of
         if timedelta(0) < ahead <= timedelta(days=asked.settings.approaching_within_days):
             yield item
+
+
+def _announced(asked: Question, item: ActionItem) -> bool:
+    """Whether somebody was told of it lately, whichever goal it went with."""
+    told = [
+        each
+        for each in asked.world.messages
+        if each.trigger_name == "milestone_approaching" and counts(each) and names(each, "action_item_id", item.id)
+    ]
+    return lately(told, asked.settings.approaching_repeat_days, asked)
 
 
 def _overdue(asked: Question) -> Iterator[Due]:
@@ -118,6 +134,8 @@ def _overdue(asked: Question) -> Iterator[Due]:
         if item.contractor_id is None or not is_open(item) or item.due_date is None:
             continue
         late = asked.as_of - item.due_date
+        if not was_there(item.created_at, asked):
+            continue
         if late <= timedelta(0) or late > timedelta(days=asked.settings.overdue_within_days):
             continue
         about = written_about(asked, ACTION_ITEMS, item.id, None)
@@ -142,15 +160,28 @@ def _data_gaps(asked: Question) -> Iterator[Due]:
 def _open_question(gap: Any) -> str | None:
     """A text is a question; so is an object with one, unless it is marked as resolved or answered."""
     if isinstance(gap, str):
-        return gap.strip(" ") or None
-    if not isinstance(gap, dict):
+        return gap.strip() or None
+    if not isinstance(gap, dict) or any(map(_says_yes, map(gap.get, ANSWERED))) or _has_answer(gap.get("answer")):
         return None
-    if str(gap.get("status") or "open").lower() not in STILL_OPEN:
-        return None
-    if gap.get("resolved") or gap.get("answered") or gap.get("answer") or gap.get("answered_at"):
+    status = gap.get("status")
+    if status is not None and _plain(status) not in {"", *STILL_OPEN}:
         return None
     texts = [gap.get(name) for name in ("question", "description", "field")]
-    return next((text.strip(" ") for text in texts if isinstance(text, str) and text.strip(" ")), None)
+    return next((text.strip() for text in texts if isinstance(text, str) and text.strip()), None)
+
+
+def _says_yes(mark: Any) -> bool:
+    """A mark may be a flag or a time, in whatever type; what is written out as a no is one."""
+    return bool(mark) and _plain(mark) not in {"", "false", "no", "0"}
+
+
+def _has_answer(answer: Any) -> bool:
+    """No and none at all are answers; where there is nothing, there is none."""
+    return answer is not None and _plain(answer) not in {"", "[]", "{}"}
+
+
+def _plain(value: Any) -> str:
+    return str(value).strip().lower()
 
 
 def _suggestions(asked: Question) -> Iterator[Due]:

@@ -43,6 +43,7 @@ class ActionItem:
     status: str | None
     due_date: datetime | None
     completed_at: datetime | None
+    created_at: datetime | None
     updated_at: datetime | None
 
 

@@ -145,6 +145,8 @@ def test_a_draft_that_nobody_looked_at_in_time_expires(conn: Conn, terminal: Ter
     done = terminal.type("drafts", "approve", str(draft))
 
     assert (done.exit_code, "it is expired" in done.stdout) == (1, True)
+    assert terminal.json("drafts", "list") == []
+    assert [row["counts"] for row in terminal.json("batches", "list")] == [{"expired": 1}]
     assert terminal.json("run", "schedule")["verdicts"] == {"held": 1}
     assert (fetch(conn, "ige_decisions", draft)["verdict"], words(conn, draft)) == ("expired", ["not_approved"])
 

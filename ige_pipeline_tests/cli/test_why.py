@@ -3,13 +3,22 @@
 from datetime import UTC, datetime
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from ige_pipeline.ledger.batch import close_batch
 from ige_pipeline.triggers.trigger import load_all
 from ige_pipeline_tests.cli.people import make_awake_contractor, make_due_contractor
 from ige_pipeline_tests.cli.terminal import Terminal
 from ige_pipeline_tests.delivery.loopback import receiving
-from ige_pipeline_tests.factories import Conn, ago, make_batch, make_contractor, make_message, one
+from ige_pipeline_tests.factories import (
+    Conn,
+    ago,
+    make_batch,
+    make_contractor,
+    make_decision,
+    make_message,
+    one,
+)
 
 
 @pytest.fixture
@@ -60,6 +69,28 @@ def test_what_another_program_sent_is_told_though_nobody_decided_it(conn: Conn, 
     assert "external  (no batch of ours)" in plain
     assert f"Message {sent} was sent at" in plain
     assert "by another program" in plain
+
+
+def test_who_was_deleted_is_told_of_as_long_as_the_ledger_remembers_them(conn: Conn, terminal: Terminal) -> None:
+    written, seen = 900_001, 900_002
+    make_message(conn, written, sent_at=ago(days=3), created_at=ago(days=3))
+    no = {"verdict": "blocked", "reasons": Jsonb([{"reason": "low_trust", "observed": 3, "limit": 20}])}
+    make_decision(conn, make_batch(conn), seen, decided_at=ago(days=3), screened_at=ago(days=3), **no)
+
+    for gone, told in ((written, "was sent at"), (seen, "verdict:")):
+        plain = terminal.type("why", str(gone)).stdout
+        assert plain.startswith(f"Contractor {gone} (no longer there)\n")
+        assert told in plain
+        assert "Now:" not in plain
+    assert terminal.json("why", str(seen))["contractor"]["gone"] is True
+    assert terminal.refused("why", "900003") == "There is no contractor 900003."
+
+
+def test_what_comes_nearest_now_is_not_told_of_a_past_hour(conn: Conn, terminal: Terminal) -> None:
+    ada = make_awake_contractor(conn)
+
+    assert "nearest" in terminal.json("why", str(ada))
+    assert "nearest" not in terminal.json("why", str(ada), "--at", "2025-01-01T10:00:00Z")
 
 
 def test_previews_do_not_push_out_what_really_happened(conn: Conn, terminal: Terminal) -> None:

@@ -269,6 +269,24 @@ def test_a_follow_up_that_is_a_day_late_is_never_sent(conn: Connection, database
     assert fetch(conn, "contractor_followup_schedules", in_time)["status"] == "scheduled"
 
 
+def test_what_is_late_has_every_reason_and_the_old_system_reads_them(conn: Connection, database_url: str) -> None:
+    paused = make_contractor(conn, ai_proactive_paused=True, timezone=awake(), phone="12")
+    done = make_action_item(conn, paused, status="completed")
+    late = make_event_message(conn, paused, scheduled_time=ago(hours=25))
+    make_follow_up(conn, paused, action_item_id=done)
+
+    assert decide(database_url) == {"expired": 1, "blocked": 1}
+
+    told = {
+        row["trigger_name"]: [each["reason"] for each in row["reasons"]]
+        for row in conn.execute("SELECT * FROM ige_decisions WHERE screened_at IS NOT NULL AND retry_at IS NULL")
+    }
+    row = fetch(conn, "event_messages", late)
+    assert told["event_message_due"] == ["late", "impossible_phone", "paused"]
+    assert told["follow_up_due"] == ["item_completed", "impossible_phone", "paused"]
+    assert (row["status"], row["error_message"]) == ("failed", "late, impossible_phone, paused")
+
+
 def test_an_event_message_keeps_its_own_words_and_says_that_it_was_sent(
     conn: Connection, database_url: str, contractor: int
 ) -> None:

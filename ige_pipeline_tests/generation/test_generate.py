@@ -101,6 +101,9 @@ def test_the_model_writes_and_everything_it_took_is_stored_with_the_draft(
     assert took["prompt_version"].startswith("concierge-")
     # The server names "item" twice and "goal", which is not for saying.
     assert (took["facts_used"], took["remembered"]) == (["item"], [])
+    assert took["asked"]["language"] == "en"
+    for told in ("first_name", "company_name", "tone"):
+        assert took["asked"][told] in server.asked[0]["messages"][1]["content"]
 
 
 def test_running_again_asks_only_for_what_is_missing(

@@ -126,6 +126,20 @@ def test_how_to_sound_is_told_in_words_and_never_as_a_score() -> None:
     assert tone.towards(None) not in {tone.towards(trust) for trust in (90, 70, 50, 10)}
 
 
+@pytest.mark.parametrize("version", prompt.VERSIONS)
+def test_all_that_is_told_beside_the_facts_and_texts_is_kept(version: str) -> None:
+    about = brief(trust=90.0, notice=Notice("Acme", "Reply STOP to opt out"))
+    changed: dict[str, Any] = {"first_name": "Bo", "company_name": "Bo Roofs", "trust": 10.0, "notice": None}
+
+    for over in ({name: value} for name, value in changed.items()):
+        other = replace(about, **over)
+        same = prompt.messages(about, version=version) == prompt.messages(other, version=version)
+        assert same is (prompt.asked(about, version=version) == prompt.asked(other, version=version)), over
+    for name, told in prompt.asked(about, version=version, objections=["it held a link"]).items():
+        question = prompt.messages(about, version=version, objections=["it held a link"])[1]["content"]
+        assert name == "language" or "".join(told) in question
+
+
 def test_the_first_version_is_told_neither() -> None:
     remembered = brief(trust=90.0, exchanges=(Exchange("Hello", "Hi", 3),))
 

@@ -124,6 +124,14 @@ def test_what_the_model_was_asked_and_answered() -> None:
     assert told(draft_source="model:gpt-4o-mini", generation=asked)["written"].startswith("by the model gpt-4o-mini (")
 
 
+def test_what_the_model_was_told_beside_the_facts() -> None:
+    told = {"first_name": "Ada", "tone": "Warm.", "language": "en", "objections": ["no links", "no amounts"]}
+
+    lines = dict(of_row(row(generation={"asked": told})))
+
+    assert lines["asked"] == "first name: Ada; tone: Warm.; language: en; objections: no links; no amounts"
+
+
 def test_why_the_model_was_asked_a_second_time() -> None:
     tries = [
         {"text": "Look at http://example.com", "outcome": "rejected", "rejected_for": ["link", "too_short"]},

@@ -51,6 +51,16 @@ def test_a_zone_guessed_from_the_number_loses_an_hour_at_each_end() -> None:
     assert opens("Mars/Olympus", "America/New_York", now=late) == at(NEW_YORK, 2026, 1, 15, 9, 0)
 
 
+def test_how_much_a_guess_loses_is_a_setting_that_never_widens_the_window() -> None:
+    early = at(NEW_YORK, 2026, 1, 14, 7, 30)
+    wide: dict[str, Any] = {"quiet_guess_until_hour": 0, "quiet_guess_from_hour": 23}
+    narrow: dict[str, Any] = {"quiet_guess_until_hour": 11}
+
+    assert opens(zones="America/New_York", now=early, **wide) == at(NEW_YORK, 2026, 1, 14, 8, 0)
+    assert opens(zones="America/New_York", now=early, **narrow) == at(NEW_YORK, 2026, 1, 14, 11, 0)
+    assert opens("America/New_York", now=early, **narrow) == at(NEW_YORK, 2026, 1, 14, 8, 0)
+
+
 def test_a_guess_says_that_it_is_one() -> None:
     found = finding(zones="America/New_York", now=at(NEW_YORK, 2026, 1, 14, 6, 0))
 

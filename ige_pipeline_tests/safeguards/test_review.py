@@ -92,6 +92,16 @@ def test_where_no_template_fits_the_decision_is_rejected_with_every_reason(conn:
     assert all(set(each) == {"reason", "observed", "limit"} for each in row["reasons"])
 
 
+def test_how_long_nothing_is_written_where_nothing_passed_is_a_setting(conn: Conn, templates: Templates) -> None:
+    batch = make_batch(conn)
+    row = {"screened_at": ago(minutes=1), "draft": UNFIT, "draft_source": "model:gpt-4o-mini"}
+    decision = make_decision(conn, batch, make_contractor(conn), **row)
+
+    screen_content(conn, batch, Settings(rejected_text_days=3), templates=Templates(templates.greetings, variants=()))
+
+    assert ago(days=-2) < fetch(conn, "ige_decisions", decision)["retry_at"] <= ago(days=-3)
+
+
 def test_where_nothing_passed_nothing_is_written_or_paid_for_again_within_a_day(
     conn: Conn, templates: Templates
 ) -> None:

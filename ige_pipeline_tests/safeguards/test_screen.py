@@ -14,7 +14,7 @@ from ige_pipeline.ledger.batch import Batch, alone_with
 from ige_pipeline.postgres.connection import connect
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.safeguards.batch_facts import with_facts
-from ige_pipeline.safeguards.phonebook import look_up
+from ige_pipeline.safeguards.phonebook import look_up, read_numbers
 from ige_pipeline.safeguards.piece import cut, pieces_of
 from ige_pipeline.safeguards.screen import count_reasons, count_verdicts, screen_recipients
 from ige_pipeline.safeguards.span import EVERYBODY, Span, span_of
@@ -160,6 +160,50 @@ def test_of_two_scores_of_one_moment_the_later_row_counts(conn: Conn) -> None:
     make_trust(conn, contractor, 15, recorded_at=moment)
 
     assert facts_of(conn, contractor)["trust_score"] == 15
+
+
+def test_a_score_without_a_time_counts_only_where_none_has_one(conn: Conn) -> None:
+    contractor, other = make_contractor(conn), make_contractor(conn)
+    make_trust(conn, contractor, 15, recorded_at=ago(days=5))
+    for person in (contractor, other):
+        make_trust(conn, person, 60, recorded_at=None)
+        make_trust(conn, person, 80, recorded_at=None)
+
+    assert facts_of(conn, contractor)["trust_score"] == 15
+    assert facts_of(conn, other)["trust_score"] == 80
+
+
+def test_a_complaint_without_a_time_counts_as_one_of_now(conn: Conn) -> None:
+    contractor = make_contractor(conn)
+    for at in (None, None, ago(days=6), ago(days=8)):
+        make_trust(conn, contractor, 50, indicator_type="negative_feedback", recorded_at=at)
+
+    told = facts_of(conn, contractor)
+    assert told["complaints"] == 3
+    assert ago(days=6, minutes=1) < told["complained_at"] < ago(days=5, hours=23)
+    assert facts_of(conn, contractor, complaints_at_most=2)["complained_at"] == now_of(conn)
+
+
+def test_somebody_who_is_stored_twice_escapes_no_safeguard(conn: Conn) -> None:
+    asked, twice = (make_contractor(conn, phone=spelled) for spelled in ("+1 212 555 0177", "(212) 555-0177"))
+    other = make_contractor(conn)
+    read_numbers(conn, [asked, twice], region="US")
+    for person, hours in ((twice, 60), (asked, 80), (twice, 100), (other, 120)):
+        silent = {"contractor_response": None, "response_received_at": None}
+        make_sent_message(conn, person, sent_at=ago(hours=hours), **silent)
+    make_sent_message(conn, asked, sent_at=ago(hours=110))
+    make_trust(conn, asked, 80, recorded_at=ago(days=1))
+    make_trust(conn, twice, 15, recorded_at=ago(days=5))
+    for person in (asked, twice, other):
+        make_trust(conn, person, None, indicator_type="ignored_suggestion", recorded_at=ago(days=1))
+
+    told = facts_of(conn, asked)
+
+    assert (told["trust_score"], told["complaints"]) == (15, 2)
+    assert (told["recent_sent"], told["recent_unanswered"]) == (3, 3)
+    assert told["recent_last_sent_at"] > ago(hours=61)
+    assert facts_of(conn, asked, ignored_in_a_row=4)["recent_unanswered"] == 3
+    assert facts_of(conn, other)["recent_sent"] == 1
 
 
 def test_at_scheduling_every_message_that_still_waits_counts(conn: Conn) -> None:

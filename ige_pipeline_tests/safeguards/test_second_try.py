@@ -92,6 +92,8 @@ def test_the_second_text_goes_where_the_first_was_rejected_and_both_are_kept_and
     first, second = row["generation"]["tries"]
     assert (first["text"], first["outcome"], first["rejected_for"]) == (WITH_A_LINK, "rejected", ["link"])
     assert (second["outcome"], second["facts_used"]) == ("written", ["item"])
+    assert (first["asked"].get("objections"), second["asked"]["objections"]) == (None, ["it held a link"])
+    assert row["generation"]["asked"] == second["asked"]
     assert (row["generation"]["tokens_in"], Decimal(row["generation"]["cost_usd"])) == (2000, 2 * COST)
     assert close_batch(conn, batch)["cost_usd"] == 2 * COST
     assert count_drafts(conn, batch) == {"model (second try)": 1}

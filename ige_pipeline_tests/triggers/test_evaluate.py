@@ -412,9 +412,16 @@ def test_the_old_applications_messages_name_their_subject_in_context_data(
     goal = make_due_goal(conn, contractor)
     item = make_completed_item(conn, goal)
     named = {"goal_id": str(goal) if as_text else goal, "item_id": str(item) if as_text else item}
-    make_message(conn, contractor, sent_at=before(days=1), context_data=named)
+    make_message(conn, contractor, message_type="celebration", sent_at=before(days=1), context_data=named)
 
     assert evaluated(conn) == []
+
+
+def test_what_the_old_application_only_asked_about_is_celebrated_when_it_is_done(conn: Conn, contractor: int) -> None:
+    item = make_completed_item(conn, make_goal(conn, contractor))
+    make_message(conn, contractor, message_type="check_in", sent_at=before(days=9), context_data={"item_id": item})
+
+    assert due(conn, "milestone_achieved") == [item]
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)

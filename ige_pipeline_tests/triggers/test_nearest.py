@@ -11,6 +11,7 @@ from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.settings import Settings
 from ige_pipeline.triggers.nearest import Nearest, nearest, standings
 from ige_pipeline.triggers.trigger import load_all
+from ige_pipeline_tests.built_in import NAMES, built_in
 from ige_pipeline_tests.factories import (
     ago,
     insert,
@@ -118,16 +119,19 @@ LACKS: list[tuple[str, Make, str]] = [
     ("resource_suggestion", goal(pattern_source="x", pattern_confidence="NaN"), "nobody knows how sure the pattern"),
     ("resource_suggestion", goal(pattern_source=" "), "goal #{id} follows no pattern"),
     ("data_gap", goal(data_gaps=Jsonb([{}])), "goal #{id} has no open question"),
-    ("data_gap", goal(data_gaps=Jsonb({"question": "Which?"})), "goal #{id} has no open question"),
+    ("data_gap", goal(data_gaps=Jsonb({"question": "Which?"})), "the data gaps of goal #{id} are no list"),
+    ("data_gap", goal(data_gaps=Jsonb(None)), "goal #{id} has no open question"),
+    ("data_gap", goal(data_gaps=None), "goal #{id} has no open question"),
+    ("action_item_overdue", action_item(created_at=ago(days=-1)), "action item #{id} is dated in the future"),
 ]
 
 
 def test_somebody_without_anything_has_no_nearest_trigger(conn: Connection, contractor: int) -> None:
-    assert nearest(conn, contractor, Settings()) is None
+    assert nearest(conn, contractor, Settings(), triggers=built_in()) is None
 
 
-def test_every_trigger_has_an_example_that_fires_and_one_that_does_not() -> None:
-    assert set(FIRES) == {name for name, _, _ in LACKS} == {trigger.name for trigger in load_all()}
+def test_every_trigger_of_the_package_has_an_example_that_fires_and_one_that_does_not() -> None:
+    assert set(FIRES) == {name for name, _, _ in LACKS} == NAMES
 
 
 @pytest.mark.parametrize(("trigger", "make"), [pytest.param(*each, id=each[0]) for each in FIRES.items()])
@@ -151,7 +155,7 @@ def test_a_row_that_does_not_fire_says_what_it_lacks(
 def test_of_all_that_comes_nearest_which_lacks_least(conn: Connection, contractor: int) -> None:
     subject = asked_goal(priority_score=6)(conn, contractor)
 
-    found = nearest(conn, contractor, Settings())
+    found = nearest(conn, contractor, Settings(), triggers=built_in())
 
     assert found is not None
     assert found.missing == (f"goal #{subject} has priority 6, and 7 is the least",)
@@ -161,7 +165,7 @@ def test_what_is_over_for_good_comes_after_all_that_may_still_be(conn: Connectio
     follow_up(status="sent")(conn, contractor)
     goal(status="blocked", priority_score=2, updated_at=ago(days=1))(conn, contractor)
 
-    found = nearest(conn, contractor, Settings())
+    found = nearest(conn, contractor, Settings(), triggers=built_in())
 
     assert found is not None
     assert not found.over
@@ -240,6 +244,20 @@ def test_a_promise_whose_message_died_waits_for_a_person(conn: Connection, contr
     (found,) = of("follow_up_due", conn, contractor)
 
     assert found.missing == ("its message could not be delivered and waits for a person (`ige dead`)",)
+
+
+def test_a_promise_that_a_batch_would_only_close_does_not_fire(conn: Connection, contractor: int) -> None:
+    done = action_item(status="completed")(conn, contractor)
+    follow_up(scheduled_time=ago(hours=30, minutes=6))(conn, contractor)
+    follow_up(action_item_id=done)(conn, contractor)
+    fires = follow_up(action_item_id=done, skip_if_completed=False)(conn, contractor)
+
+    late, closed, still = of("follow_up_due", conn, contractor)
+
+    assert late.missing == ("its time was 30.1 h ago, and 24 h is the most",)
+    assert closed.missing == ("what it would ask about is done",)
+    assert (late.over, closed.over) == (True, True)
+    assert (still.subject_id, still.missing) == (fires, ())
 
 
 def test_words_that_say_nothing_are_replaced_and_words_that_deny_a_firing_row_are_dropped(

@@ -40,7 +40,8 @@ def make_goal(conn: Connection, contractor_id: int | None, **over: Any) -> int:
 
 
 def make_action_item(conn: Connection, contractor_id: int | None, **over: Any) -> int:
-    row = {"title": "Send the bid", "status": "pending", "due_date": before(days=1), "updated_at": before(days=9)}
+    row = {"title": "Send the bid", "status": "pending", "due_date": before(days=1)}
+    row |= {"created_at": before(days=60), "updated_at": before(days=9)}
     return insert(conn, "contractor_action_items", {"contractor_id": contractor_id} | row | over)
 
 
@@ -106,7 +107,69 @@ def test_after_exactly_seven_days_an_overdue_item_is_mentioned_again(conn: Conne
     assert due(conn, "action_item_overdue", overdue_at_most=9) == [again]
 
 
+def test_an_item_that_did_not_exist_then_was_not_overdue(conn: Connection, contractor: int) -> None:
+    make_action_item(conn, contractor, created_at=AS_OF + INSTANT)
+    there = [make_action_item(conn, contractor, created_at=at) for at in (AS_OF, None)]
+
+    assert due(conn, "action_item_overdue", overdue_at_most=9) == there
+
+
 # Approaching
+
+
+def about(conn: Connection, **thresholds: Any) -> dict[int, int | None]:
+    """Return {goal: the action item that its message would announce}."""
+    rows = decided(conn, "milestone_approaching", approaching_at_most=9, **thresholds)
+    return {row["subject_id"]: row["facts"]["action_item_id"] for row in rows}
+
+
+def announced(conn: Connection, contractor: int, goal: int, item: int, **over: Any) -> int:
+    row = {"trigger_name": "milestone_approaching", "subject_table": "ai_concierge_goals", "subject_id": goal}
+    return make_message(conn, contractor, context_data={"action_item_id": item}, **row | over)
+
+
+def test_an_item_that_did_not_exist_then_was_not_approaching(conn: Connection, contractor: int) -> None:
+    goal = make_goal(conn, contractor)
+    make_action_item(conn, contractor, due_date=AS_OF + timedelta(days=1), created_at=AS_OF + INSTANT)
+    there = make_action_item(conn, contractor, due_date=AS_OF + timedelta(days=2), created_at=AS_OF)
+
+    assert about(conn) == {goal: there}
+
+
+@pytest.mark.parametrize("over", [{}, {"sent_at": before(days=2)}])
+def test_an_item_is_announced_once_and_not_with_each_goal(
+    conn: Connection, contractor: int, over: dict[str, Any]
+) -> None:
+    first, second = make_goal(conn, contractor), make_goal(conn, contractor)
+    item = make_action_item(conn, contractor, due_date=AS_OF + timedelta(days=1))
+    announced(conn, contractor, first, item, **over)
+
+    assert about(conn) == {}
+    next_item = make_action_item(conn, contractor, due_date=AS_OF + timedelta(days=2))
+    assert about(conn) == {second: next_item}
+    near = make_goal(conn, contractor, current_progress=90, next_milestone="Bid")
+    conn.execute("UPDATE contractor_action_items SET status = 'completed' WHERE id = %s", [next_item])
+    assert about(conn) == {near: None}
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        {"sent_at": before(days=7)},
+        {"expired_at": before(days=1)},
+        {"cancelled_at": before(days=1), "cancel_reason": "goal_closed"},
+        {"dead_at": before(days=1), "dead_reason": "no_phone"},
+        {"sent_at": before(days=1), "trigger_name": "high_priority_goal"},
+    ],
+)
+def test_what_was_announced_long_ago_or_never_arrived_is_announced_with_another_goal(
+    conn: Connection, contractor: int, over: dict[str, Any]
+) -> None:
+    first, second = make_goal(conn, contractor, status="completed"), make_goal(conn, contractor)
+    item = make_action_item(conn, contractor, due_date=AS_OF + timedelta(days=1))
+    announced(conn, contractor, first, item, **over)
+
+    assert about(conn) == {second: item}
 
 
 @pytest.mark.parametrize(
@@ -221,6 +284,12 @@ def test_a_goal_that_is_not_active_or_nobody_s_is_left_alone(
         ([{"question": "Old?", "answered": True}, {"question": "New?", "answer": None}], "New?"),
         ([{"question": "Old?", "answer": "Roofing"}, {"question": "New?", "status": None}], "New?"),
         ([{"question": "Old?", "answered_at": "2026-01-01"}, "New?"], "New?"),
+        ([{"question": "Old?", "resolved_at": "2026-01-01"}, "\n\tNew?\n"], "New?"),
+        ([{"question": "Old?", "answer": False}, {"question": "New?", "status": ""}], "New?"),
+        ([{"question": "Old?", "answer": 0}, {"question": "New?", "answered": 0, "resolved": "No"}], "New?"),
+        ([{"question": "Old?", "answer": "no"}, {"question": "New?", "answer": [], "answered": ""}], "New?"),
+        ([{"question": "Old?", "answered": "yes"}, {"question": "New?", "resolved": "false"}], "New?"),
+        ([{"question": 5, "description": {"a": 1}, "field": "crew_size"}], "crew_size"),
     ],
 )
 def test_the_first_open_question_is_asked(conn: Connection, contractor: int, gaps: list[Any], asks: str) -> None:
@@ -237,7 +306,8 @@ def test_the_first_open_question_is_asked(conn: Connection, contractor: int, gap
         None, [], {}, "Which trade?", {"question": "Which trade?"}, [{}], [None], [""], [" "], [1], [True], [[]],
         [["Which trade?"]], [{"question": ""}], [{"question": "Old?", "status": "answered"}],
         [{"question": "Old?", "status": "asked"}], [{"question": "Old?", "resolved": "yes"}],
-        [{"question": "Old?", "resolved_at": "2026-01-01"}],
+        [{"question": "Old?", "resolved_at": "2026-01-01"}], ["\n"], [{"question": 5}], [{"question": {"a": "Why?"}}],
+        [{"question": "Old?", "status": 0}],
     ],
 )  # fmt: skip
 def test_a_goal_without_an_open_question_asks_nothing(conn: Connection, contractor: int, gaps: Any) -> None:
