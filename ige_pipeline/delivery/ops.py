@@ -5,6 +5,7 @@ import dagster as dg
 from ige_pipeline.delivery import outbox, report
 from ige_pipeline.delivery.circuit import fault_sentence, wait_sentence
 from ige_pipeline.delivery.deliver import deliver, require_permission
+from ige_pipeline.delivery.life import show_life
 from ige_pipeline.ledger.batch import close_batch, explain_left_behind
 from ige_pipeline.ledger.home import require_home
 from ige_pipeline.run_request import RunRequest
@@ -53,6 +54,7 @@ def expire_stale(
     settings = request.settings()
     endpoint(settings)
     with database().connect() as conn:
+        show_life(conn, run_id=context.run_id)
         require_home(conn)
         now = outbox.standing(conn)
         require_permission(now, settings)

@@ -12,6 +12,7 @@ from psycopg.errors import ReadOnlySqlTransaction
 from ige_pipeline.delivery.claim import Claims
 from ige_pipeline.delivery.forecast import Forecast, sustained_per_second
 from ige_pipeline.delivery.lease import Lease
+from ige_pipeline.delivery.life import OWNER_CLASS, show_life
 from ige_pipeline.delivery.look import AT_MOST_S, LastLook, good_until
 from ige_pipeline.delivery.outcome import Delivered
 from ige_pipeline.delivery.pace import elapsed
@@ -27,7 +28,6 @@ _QUERIES = load(__package__, "outbox.sql")
 _SETTLE = numbered(_QUERIES["settle"])
 _MAY_POST = numbered(_QUERIES["may_post"])
 _JUST_NOW_S = 0.05
-_LOCK_CLASS = 0x16E
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, ReadOnlySqlTransaction)
 """What a database says that is gone, or was made a standby: another connection may lead to one that can be written."""
 
@@ -117,7 +117,7 @@ class Outbox:
             "owner": owner,
             "adopted": adopted,
             "endpoint": endpoint,
-            "lock_class": _LOCK_CLASS,
+            "lock_class": OWNER_CLASS,
             "lease_seconds": settings.lease_seconds,
             "expire_after_hours": settings.expire_after_hours,
             "outlasts_seconds": settings.post_timeout_seconds + AT_MOST_S,
@@ -134,7 +134,7 @@ class Outbox:
 
     def show_life(self) -> None:
         """Hold the lock by which others see that this run lives, over this connection, too."""
-        self._conn.execute(_QUERIES["notice_our_death"])
+        show_life(self._conn, run_id=self._run_id)
         self._conn.execute(_QUERIES["hold_owner"], self._values)
         self._conn.execute(_QUERIES["plan_once"])
 

@@ -6,13 +6,6 @@ SELECT nextval('ige_lease_owner') AS owner
 -- Postgres lets go of this the moment the connection dies: that is how others know. Shared by the connections of one run.
 SELECT pg_advisory_lock_shared(%(lock_class)s::int4, %(owner)s::int4)
 
--- name: notice_our_death
--- A server that waits for a lock, or works, on behalf of a run that was killed would hold that run's number for as long:
--- let it look every two seconds whether anybody is still there (Postgres 14 and later, and not on Windows).
-SELECT set_config(name, '2s', false)
-  FROM pg_settings
- WHERE name = 'client_connection_check_interval' AND version() !~* 'visual c|mingw|windows'
-
 -- name: expire_stale
 -- A message that did not leave in time says something that is no longer so. A row whose age nobody knows is stale.
 WITH stale AS (
