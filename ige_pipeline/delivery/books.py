@@ -3,6 +3,7 @@
 An answer that came back while Postgres was away is not thrown away, for its message would be posted again.
 """
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -38,6 +39,8 @@ class Books:
     ) -> None:
         self._outbox, self._breaker, self._reopen, self._patience_s = outbox, breaker, reopen, patience_s
         self._clock, self._sleep = clock, sleep
+        # What confirms opt-outs is written from another thread than the rest.
+        self._lock = threading.Lock()
         self._away_since: float | None = None
         self._conn: Connection | None = None
         try:
@@ -48,6 +51,10 @@ class Books:
 
     def write(self, ended: Sequence[Ended]) -> tuple[dict[int, Settled], Circuit | None]:
         """Settle these; return those that were ours, and how the endpoint stands if something was posted."""
+        with self._lock:
+            return self._write(ended)
+
+    def _write(self, ended: Sequence[Ended]) -> tuple[dict[int, Settled], Circuit | None]:
         again = False
         while True:
             try:
@@ -60,6 +67,18 @@ class Books:
             else:
                 self._away_since = None
                 return written
+
+    def show_life(self) -> None:
+        """Look whether the connection is still there while nothing is written, and open another where it was cut.
+
+        Until then nobody sees that we live, and what we post is taken up by others after a while.
+        """
+        with self._lock, suppress(*AWAY, Refusal):
+            try:
+                (self._conn or self._open()).execute("SELECT")
+            except AWAY:
+                self.close()
+                self._open()
 
     def close(self) -> None:
         """Close the connection; the next write opens another."""

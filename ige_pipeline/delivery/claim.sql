@@ -151,16 +151,28 @@ UPDATE ai_proactive_messages m
  WHERE m.id = decision.message_id
 
 -- name: release_orphans
--- Rows of runs that are gone: their lock is free, or they were silent for too long. The attempt stays spent, so that a
--- message which kills its run is stopped.
-UPDATE ai_proactive_messages m
-   SET lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL, last_error = 'run_died'
- WHERE m.lease_token IS NOT NULL
-   AND (m.lease_expires_at < now()
-        OR NOT EXISTS (SELECT 1
-                         FROM pg_locks l
-                        WHERE l.locktype = 'advisory'
-                          AND l.classid = %(lock_class)s::int4::oid
-                          AND l.objid = m.lease_owner::int4::oid
-                          AND l.objsubid = 2
-                          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())))
+-- Rows of runs that are gone: their lock is free, and was when we looked before (`surely`), or they were silent for too
+-- long. A run whose connections were all cut shows its life again within a second: between two looks it has. The attempt
+-- stays spent, so that a message which kills its run is stopped.
+WITH gone AS MATERIALIZED (
+    SELECT m.id, m.lease_token, m.lease_owner,
+           m.lease_expires_at < now() OR m.lease_owner = ANY (%(surely)s::bigint[]) AS over
+      FROM ai_proactive_messages m
+     WHERE m.lease_token IS NOT NULL
+       AND (m.lease_expires_at < now()
+            OR NOT EXISTS (SELECT 1
+                             FROM pg_locks l
+                            WHERE l.locktype = 'advisory'
+                              AND l.classid = %(lock_class)s::int4::oid
+                              AND l.objid = m.lease_owner::int4::oid
+                              AND l.objsubid = 2
+                              AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())))
+), released AS (
+    UPDATE ai_proactive_messages m
+       SET lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL, last_error = 'run_died'
+      FROM gone
+     WHERE m.id = gone.id AND gone.over AND m.lease_token = gone.lease_token
+    RETURNING m.id
+)
+SELECT (SELECT count(*) FROM released)::int AS released,
+       COALESCE((SELECT array_agg(DISTINCT gone.lease_owner) FROM gone WHERE NOT gone.over), '{}') AS gone

@@ -61,7 +61,7 @@ def deliver(
         open_outbox(conn, settings, run_id=run_id, adopted=now.adopted, endpoint=endpoint.name) as outbox,
         closing(Books(outbox, breaker, reopen=another(conn), patience_s=settings.lease_seconds)) as books,
         closing(Slots(endpoint, count=settings.delivery_concurrency)) as slots,
-        closing(Marks(books.write)) as marks,
+        closing(Marks(books.write, beat=books.show_life)) as marks,
     ):
         confirm_first(conn, outbox, slots, report, screen=screen, write=books.write)
         run = Run(outbox, slots, breaker, marks, screen=screen, settings=settings, report=report, progress=progress)

@@ -14,7 +14,7 @@ _ENOUGH = 100
 
 @dataclass(frozen=True)
 class Due:
-    """How many (only so many are counted as matter), and a fingerprint that stays the same as long as nothing changes."""
+    """How many (only so many are counted as matter), and a fingerprint that is the same until something changes."""
 
     due: int
     fingerprint: str | None

@@ -1,7 +1,11 @@
 """A whole delivery run over a real outbox: what one row does to the others."""
 
+import asyncio
+import threading
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import ANY
 
@@ -13,6 +17,7 @@ from ige_pipeline.delivery.backoff import MAX_ATTEMPTS
 from ige_pipeline.delivery.books import Books
 from ige_pipeline.delivery.breaker import Breaker, resume
 from ige_pipeline.delivery.deliver import deliver
+from ige_pipeline.delivery.endpoint import InTime
 from ige_pipeline.delivery.outbox import Outbox
 from ige_pipeline.delivery.outcome import Delivered
 from ige_pipeline.delivery.payload import Sendable
@@ -591,3 +596,77 @@ def test_a_wait_longer_than_a_message_lives_does_not_end_it_and_a_person_may_end
     run(database_url, endpoint)
 
     assert sent(conn) == [message_id]
+
+
+def test_two_rows_that_cannot_be_marked_lose_none_of_the_other_answers(conn: Connection, database_url: str) -> None:
+    ids = [waiting(conn) for _ in range(10)]
+    wrong = {ids[0], ids[3]}
+    conn.execute("CREATE TABLE unmarkable AS SELECT unnest(%s::bigint[]) AS id", [sorted(wrong)])
+    conn.execute(REFUSES_TO_MARK)
+    conn.execute("CREATE TRIGGER refuses BEFORE UPDATE ON ai_proactive_messages FOR EACH ROW EXECUTE FUNCTION refuse()")
+    endpoint = OneAfterTheOther(ids)
+
+    with pytest.raises(psycopg.errors.RaiseException):
+        run(database_url, endpoint, delivery_concurrency=10, messages_per_second=100_000)
+
+    assert sorted(endpoint.posted) == ids
+    assert sent(conn) == sorted({*ids} - wrong), "Accepted, and thrown away: they would be posted again."
+
+
+class OneAfterTheOther(FakeEndpoint):
+    """Answers come so far apart that each is written down by itself."""
+
+    def __init__(self, ids: Sequence[int]) -> None:
+        super().__init__()
+        self._ids = ids
+
+    async def post(self, sendable: Sendable, *, key: str, now: datetime, in_time: InTime) -> Reply:
+        del now, in_time
+        reply = self.answer(sendable, key=key)
+        await asyncio.sleep(0.5 + 0.1 * self._ids.index(sendable.message_id))
+        return reply
+
+
+def test_what_a_run_held_that_died_beside_a_living_one_is_taken_within_seconds(
+    conn: Connection, database_url: str
+) -> None:
+    orphan = waiting(conn, priority=99)
+    plenty = [waiting(conn) for _ in range(60)]
+    endpoint = PickyEndpoint(before=lambda sendable: dies.close() if sendable.message_id == plenty[2] else None)
+
+    with ExitStack() as stack:
+        dead = stack.enter_context(outbox_on(database_url))
+        assert [lease.message_id for lease in dead.claim()] == [orphan]
+        dies = stack.pop_all()
+    run(database_url, endpoint, messages_per_second=10, max_messages_per_run=50)
+
+    assert endpoint.posted[-1] != orphan, "Others are still due when it goes."
+    assert 10 <= endpoint.posted.index(orphan) < 50
+
+
+def test_while_all_connections_of_a_run_are_cut_nobody_else_posts_what_it_has_in_flight(
+    conn: Connection, database_url: str
+) -> None:
+    message_id = waiting(conn)
+    in_flight, answered = threading.Event(), threading.Event()
+
+    class Slow(FakeEndpoint):
+        async def post(self, sendable: Sendable, *, key: str, now: datetime, in_time: InTime) -> Reply:
+            del now, in_time
+            in_flight.set()
+            await asyncio.to_thread(answered.wait, 20)
+            return self.answer(sendable, key=key)
+
+    endpoint, other = Slow(), FakeEndpoint()
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(run, database_url, endpoint)
+        assert in_flight.wait(20)
+        conn.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                     "WHERE pid <> pg_backend_pid() AND datname = current_database()")  # fmt: skip
+        run(database_url, other)
+        answered.set()
+        with suppress(psycopg.OperationalError):
+            first.result()
+
+    assert (endpoint.posted, other.posted) == ([message_id], [])
+    assert message(conn, message_id)["sent_at"] is not None

@@ -165,7 +165,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     def _open(self, name: str) -> None:
         stack = ExitStack()
-        self.runs[name] = (stack, stack.enter_context(outbox_on(self.url, run_id=name)))
+        self.runs[name] = (stack, stack.enter_context(outbox_on(self.url, run_id=name, gone_for_s=0)))
 
     @rule(who=st.integers(0, 2), priority=st.integers(0, 99), occurrence=st.sampled_from([None, "first", "second"]))
     def enqueue(self, who: int, priority: int, occurrence: str | None) -> None:
@@ -368,6 +368,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def kill(self, run: str) -> None:
         self.runs[run][0].close()
         self._wait_until_postgres_has_noticed()
+        # The first look at who seems gone, and the second, after which it is sure.
         self._open(run)
         self.runs[run][1].recover()
         for known in self.model.values():
