@@ -18,6 +18,8 @@ from ige_pipeline.tracing import span
 _QUERIES = load(__package__, "claim.sql")
 _CLAIM_DUE = numbered(_QUERIES["claim_due"])
 _PROBE = numbered(_QUERIES["probe"])
+_WORN = numbered(_QUERIES["worn"])
+_WORN_EVERY = 10
 GONE_FOR_S = 2.0
 """A run whose lock is free for so long is dead. One whose connections were cut shows its life again before that."""
 
@@ -39,6 +41,8 @@ class Claims:
     ) -> None:
         self._conn, self._flushed, self._values = conn, flushed, values
         self._gone_for_s, self._clock = gone_for_s, clock
+        # Runs take turns at it as well, so that short ones come to it, too.
+        self._turn = int(values["owner"])
         # Runs whose lock was free, and when we saw that first; and when we look again.
         self._gone: dict[int, float] = {}
         self._look_at = clock()
@@ -93,8 +97,14 @@ class Claims:
         return last or self._claim_unrivalled(1, probing=True)
 
     def _claim_worn_last(self, at_most: int) -> list[Lease]:
-        """What outlived more than one run may be what killed them: the others go first."""
-        return self._claim_unrivalled(at_most, worn=False) or self._claim_unrivalled(1, worn=True)
+        """What outlived more than one run may be what killed them: the others go first, nine times out of ten."""
+        self._turn += 1
+        worn = self._claim_worn() if self._turn % _WORN_EVERY == 0 else []
+        return worn or self._claim_unrivalled(at_most, worn=False) or self._claim_unrivalled(1, worn=True)
+
+    def _claim_worn(self) -> list[Lease]:
+        row = ask(self._conn, _WORN, self._values).fetchone()
+        return [] if row is None else self._claim_unrivalled(1, only=row["id"])
 
     def _claim_unrivalled(
         self, at_most: int, *, probing: bool = False, only: int | None = None, worn: bool | None = None

@@ -17,17 +17,18 @@ from ige_pipeline.delivery.backoff import MAX_ATTEMPTS
 from ige_pipeline.delivery.books import Books
 from ige_pipeline.delivery.breaker import Breaker, resume
 from ige_pipeline.delivery.deliver import deliver
+from ige_pipeline.delivery.ending import HELD_UP
 from ige_pipeline.delivery.endpoint import InTime
 from ige_pipeline.delivery.outbox import Outbox
-from ige_pipeline.delivery.outcome import Delivered
+from ige_pipeline.delivery.outcome import Delivered, Retry
 from ige_pipeline.delivery.payload import Sendable
 from ige_pipeline.delivery.reply import Answered, Reply
-from ige_pipeline.delivery.settlement import Ended, Settled
+from ige_pipeline.delivery.settlement import Ended, Sent, Settled
 from ige_pipeline.delivery.tally import DeliveryReport
 from ige_pipeline.postgres.connection import Connection, another, connect
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
-from ige_pipeline_tests.delivery.fakes import ACCEPTED, FakeEndpoint, Naps, asleep, awake, in_minutes
+from ige_pipeline_tests.delivery.fakes import ACCEPTED, NOON, FakeEndpoint, Naps, asleep, awake, in_minutes
 from ige_pipeline_tests.delivery.faraway import a_way_to
 from ige_pipeline_tests.delivery.outboxes import SENT, attempts, message, outbox_on, turn_switch, waiting
 from ige_pipeline_tests.factories import ago, make_contractor, make_message
@@ -467,13 +468,56 @@ def test_a_row_that_cannot_be_marked_has_none_of_its_neighbours_posted_again(
 
 
 def test_messages_that_killed_two_runs_let_the_others_go_first(conn: Connection, database_url: str) -> None:
-    killers = [waiting(conn, priority=99, last_error="run_died", attempts=2) for _ in range(3)]
+    killers = [waiting(conn, priority=99, deaths=2, attempts=2) for _ in range(3)]
     good = [waiting(conn, priority=1) for _ in range(2)]
     endpoint = FakeEndpoint()
 
     run(database_url, endpoint, delivery_concurrency=10)
 
     assert endpoint.posted == [*good, *killers]
+
+
+def test_what_failed_again_and_again_and_outlived_one_run_is_not_taken_for_a_killer(
+    conn: Connection, database_url: str
+) -> None:
+    tried = waiting(conn, priority=99, deaths=1, attempts=5)
+    fresh = [waiting(conn, priority=1) for _ in range(2)]
+    endpoint = FakeEndpoint()
+
+    run(database_url, endpoint)
+
+    assert endpoint.posted == [tried, *fresh]
+
+
+@pytest.mark.parametrize("limit", [25, 5])
+def test_a_killer_goes_alone_now_and_then_however_much_else_is_due(
+    conn: Connection, database_url: str, limit: int
+) -> None:
+    killer = waiting(conn, priority=100, deaths=2, attempts=2)
+    for _ in range(60):
+        waiting(conn, priority=1)
+    endpoint = FakeEndpoint()
+
+    for _ in range(50 // limit):
+        run(database_url, endpoint, max_messages_per_run=limit)
+
+    assert killer in endpoint.posted
+    assert len(endpoint.posted) == 50, "Something was due all the while."
+
+
+def test_who_settles_what_was_posted_has_outlived_it(conn: Connection, database_url: str) -> None:
+    posted, held = waiting(conn, priority=99, deaths=1), waiting(conn, deaths=1)
+    with outbox_on(database_url) as outbox:
+        for _ in range(2):
+            (lease,) = outbox.claim()
+            outcome, told = (
+                (Retry(timedelta(0), "http_500"), Sent(NOON, 1, Answered(500)))
+                if lease.message_id == posted
+                else (HELD_UP, None)
+            )
+            outbox.settle([Ended(lease, outcome, told)])
+
+    assert (message(conn, posted)["deaths"], message(conn, held)["deaths"]) == (0, 1)
 
 
 def test_books_that_cannot_be_written_end_the_run_before_its_first_post(conn: Connection, database_url: str) -> None:

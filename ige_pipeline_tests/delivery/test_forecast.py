@@ -49,7 +49,7 @@ def test_what_arrived_in_a_day_is_counted_by_batches_and_what_others_inserted_by
     counted(46)
     counted(1000, dry_run=True)
     waiting(conn)
-    waiting(conn, created_at=ago(hours=23))
+    waiting(conn, created_at=ago(hours=23), sent_at=ago(hours=22))
     waiting(conn, created_at=ago(hours=25))
     waiting(conn, trigger_name="high_priority_goal")
 
