@@ -17,7 +17,7 @@ from ige_pipeline.delivery.outcome import (
     Postponed,
     Retry,
 )
-from ige_pipeline.delivery.reply import Answered, Broken, Lost, Unreached
+from ige_pipeline.delivery.reply import Answered, Broken, Lost, Refused, Unreached
 from ige_pipeline.delivery.settlement import Sent
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline_tests.delivery.fakes import NOON
@@ -230,6 +230,28 @@ def test_earlier_rate_limits_are_counted_so_that_the_wait_can_double(conn: Conne
             settle(outbox, lease, limited, Sent(NOON, 5, Answered(429)))
 
     assert met == [(1, 0), (1, 1), (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "sent", "spent"),
+    [
+        ("http_400", Sent(NOON, 5, Answered(400)), 1),
+        ("no_phone", None, 0),
+        ("empty_text", None, 0),
+        ("payload_too_large", Sent(NOON, 0, Refused("payload_too_large")), 0),
+        ("no_e164", Sent(NOON, 0, Refused("no_e164")), 0),
+    ],
+)
+def test_what_dies_without_having_been_posted_keeps_its_attempt(
+    conn: Connection, database_url: str, reason: str, sent: Sent | None, *, spent: int
+) -> None:
+    message_id = waiting(conn)
+
+    with outbox_on(database_url) as outbox:
+        settle(outbox, claimed(outbox), Dead(reason), sent)
+
+    row = message(conn, message_id)
+    assert (row["dead_reason"], row["attempts"]) == (reason, spent)
 
 
 @pytest.mark.parametrize("again", ["nobody", "another run"])
