@@ -676,13 +676,12 @@ def test_what_a_run_held_that_died_beside_a_living_one_is_taken_within_seconds(
 ) -> None:
     orphan = waiting(conn, priority=99)
     plenty = [waiting(conn) for _ in range(60)]
-    endpoint = PickyEndpoint(before=lambda sendable: dies.close() if sendable.message_id == plenty[2] else None)
+    dead = ExitStack()
+    endpoint = PickyEndpoint(before=lambda sendable: dead.close() if sendable.message_id == plenty[2] else None)
 
-    with ExitStack() as stack:
-        dead = stack.enter_context(outbox_on(database_url))
-        assert [lease.message_id for lease in dead.claim()] == [orphan]
-        dies = stack.pop_all()
-    run(database_url, endpoint, messages_per_second=10, max_messages_per_run=50)
+    with dead:
+        assert [lease.message_id for lease in dead.enter_context(outbox_on(database_url)).claim()] == [orphan]
+        run(database_url, endpoint, messages_per_second=10, max_messages_per_run=50)
 
     assert endpoint.posted[-1] != orphan, "Others are still due when it goes."
     assert 10 <= endpoint.posted.index(orphan) < 50
