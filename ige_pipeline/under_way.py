@@ -1,4 +1,4 @@
-"""Which delivery runs are really under way: of one whose machine died Dagster believes for fifty minutes that it works.
+"""Which delivery runs are really under way: one whose machine died is at work for Dagster until its time is over.
 
 Its launcher for one machine does not look after a run once it has started; only the process that started it would.
 """
