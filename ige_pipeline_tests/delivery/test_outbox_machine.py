@@ -102,9 +102,11 @@ SELECT m.id FROM ai_proactive_messages m
        WHEN m.sent_at IS NOT NULL THEN 'Delivered' WHEN m.dead_at IS NOT NULL THEN 'Dead'
        WHEN m.cancelled_at IS NOT NULL THEN 'Cancelled' ELSE 'Expired' END)"""
 
+# Locks of owners of leases: ige_pipeline/delivery/life.py.
 HELD = """
 SELECT count(*) AS held FROM pg_locks
- WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+ WHERE locktype = 'advisory' AND classid = 366
+   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 
 
 @dataclass
