@@ -10,6 +10,7 @@ from ige_pipeline.delivery.deliver import deliver, require_permission
 from ige_pipeline.delivery.run import Progress
 from ige_pipeline.delivery.tally import DeliveryReport
 from ige_pipeline.environment import Environment
+from ige_pipeline.inbound.take_refusal import take_refusal
 from ige_pipeline.ledger.batch import Batch, close_batch, explain_left_behind, open_batch
 from ige_pipeline.ledger.home import require_home
 from ige_pipeline.postgres.connection import Connection
@@ -105,7 +106,7 @@ def deliver_once(
         now = outbox.standing(conn)
         require_permission(now, settings)
         expired = outbox.expire_stale(conn, settings, run_id=run_id, adopted=now.adopted)
-        report = deliver(conn, endpoint, settings, run_id=run_id, progress=progress)
+        report = deliver(conn, endpoint, settings, run_id=run_id, progress=progress, take_refusal=take_refusal)
         report.counts["Expired"] += expired
         return report, outbox.backlog(conn, adopted=now.adopted)
 

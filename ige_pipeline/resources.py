@@ -11,6 +11,7 @@ import dagster as dg
 from pydantic import Field, create_model
 
 from ige_pipeline.environment import Environment
+from ige_pipeline.inbound.take_refusal import take_refusal
 from ige_pipeline.run_request import RunRequest
 from ige_pipeline.settings import Settings
 
@@ -86,6 +87,15 @@ class ModelResource(dg.ConfigurableResource[Callable[[Settings], Any]]):
         return lambda settings: Environment.of_process().model(settings)
 
 
+class RefusalResource(dg.ConfigurableResource[Callable[..., None]]):
+    """What is done with a number that the provider refuses in the answer to a POST."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> Callable[..., None]:
+        """Return the function that suppresses it."""
+        del context
+        return take_refusal
+
+
 def default_resources() -> dict[str, Any]:
     """Return the resources of production and of the sandbox alike."""
     return {
@@ -93,4 +103,5 @@ def default_resources() -> dict[str, Any]:
         "database": DatabaseResource(),
         "endpoint": EndpointResource(),
         "model": ModelResource(),
+        "take_refusal": RefusalResource(),
     }

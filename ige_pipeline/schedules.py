@@ -1,5 +1,7 @@
 """When each job runs by itself: where IGE_SCHEDULES=on says so, so that no laptop texts by accident."""
 
+from datetime import UTC, datetime
+
 import dagster as dg
 import psycopg
 
@@ -7,13 +9,8 @@ from ige_pipeline.delivery.due import due_messages
 from ige_pipeline.jobs import deliver_messages_job, hours, housekeep_job, schedule_messages_job, track_outcomes_job
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.stage import DatabaseSource
+from ige_pipeline.under_way import deliveries_under_way
 
-UNDER_WAY = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-]
 # What waits in the queue behind a backfill of many hours would come too late.
 BEFORE_BACKFILLS = {"dagster/priority": "1"}
 
@@ -43,8 +40,7 @@ def build_schedules(*, on: bool, database: DatabaseSource) -> list[dg.ScheduleDe
         description="Every five minutes, unless a delivery run is under way or all sending is stopped.",
     )
     def every_5_minutes(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        filters = dg.RunsFilter(job_name=deliver_messages_job.name, statuses=UNDER_WAY)
-        if context.instance.get_runs_count(filters) > 0:
+        if deliveries_under_way(context.instance, database, now=datetime.now(UTC)):
             return dg.SkipReason("A delivery run is queued or under way; it takes what is due now, too.")
         if (stopped := _stopped(database)) is not None:
             return dg.SkipReason(stopped)

@@ -1,6 +1,7 @@
 """What starts a job between its hours: a promise that falls due, and messages that could leave now."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import dagster as dg
 import psycopg
@@ -12,10 +13,11 @@ from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.refused import refused_sentence
 from ige_pipeline.postgres.schema import require_schema
 from ige_pipeline.refusal import Refusal
-from ige_pipeline.schedules import BEFORE_BACKFILLS, UNDER_WAY
+from ige_pipeline.schedules import BEFORE_BACKFILLS
 from ige_pipeline.settings import Settings
 from ige_pipeline.stage import DatabaseSource
 from ige_pipeline.triggers.trigger import load_all
+from ige_pipeline.under_way import UNDER_WAY, deliveries_under_way
 from ige_pipeline.watch.failure import build_failure_sensor
 from ige_pipeline.watch.sensor import build_checks_sensor
 from ige_pipeline.watch.tell import AlertTarget
@@ -34,11 +36,19 @@ def build_sensors(
         job=deliver_messages_job,
         minimum_interval_seconds=LOOKS_EVERY_S,
         default_status=status,
-        description="Starts a delivery run while messages are due that can leave now.",
+        description="Starts a delivery run while messages are due that can leave now; the next one waits in the queue.",
     )
     def unsent_messages_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        filters = dg.RunsFilter(job_name=deliver_messages_job.name, statuses=UNDER_WAY)
-        found = _look(context, database, filters, due_messages)
+        going = deliveries_under_way(context.instance, database, now=datetime.now(UTC))
+        if any(run.status is not dg.DagsterRunStatus.STARTED for run in going):
+            return dg.SkipReason("A delivery run waits already; it takes what is due now, too.")
+        try:
+            taken = len(going) * settings().max_messages_per_run if going else 0
+        except Refusal as refusal:
+            return dg.SkipReason(str(refusal))
+        found = _look(database, lambda conn: due_messages(conn, beyond=taken))
+        if isinstance(found, Due) and found.due <= taken:
+            return dg.SkipReason("A delivery run is under way, and takes all that is due.")
         return found if isinstance(found, dg.SkipReason) else dg.RunRequest(run_key=f"due-{found.fingerprint}")
 
     @dg.sensor(
@@ -49,7 +59,9 @@ def build_sensors(
     )
     def due_messages_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         filters = dg.RunsFilter(job_name=schedule_messages_job.name, statuses=UNDER_WAY, tags=PROMISED)
-        found = _look(context, database, filters, due_promises)
+        if context.instance.get_runs_count(filters) > 0:
+            return dg.SkipReason("Such a run is queued or under way.")
+        found = _look(database, due_promises)
         if isinstance(found, dg.SkipReason):
             return found
         only = [trigger.name for trigger in load_all() if trigger.promised]
@@ -66,14 +78,7 @@ def build_sensors(
     return [unsent_messages_sensor, due_messages_sensor, *watching]
 
 
-def _look(
-    context: dg.SensorEvaluationContext,
-    database: DatabaseSource,
-    under_way: dg.RunsFilter,
-    ask: Callable[[Connection], Due],
-) -> Due | dg.SkipReason:
-    if context.instance.get_runs_count(under_way) > 0:
-        return dg.SkipReason("Such a run is queued or under way.")
+def _look(database: DatabaseSource, ask: Callable[[Connection], Due]) -> Due | dg.SkipReason:
     try:
         with database().connect() as conn:
             found = _asked(conn, ask)

@@ -1,4 +1,4 @@
-"""kill -9 of a delivery run: before the answer, exactly between the answer and the write, and at any moment."""
+"""kill -9 of a delivery run: before the answer, exactly between it and the write, at any moment, beside another run."""
 
 import os
 import random
@@ -15,8 +15,8 @@ from ige_pipeline.chaos.receiver import Counted
 from ige_pipeline.chaos.victim import deliver_all, end_of
 from ige_pipeline.chaos.world import World
 
-Moment = Literal["before the answer", "after the answer", "at any moment"]
-MOMENTS: tuple[Moment, ...] = ("before the answer", "after the answer", "at any moment")
+Moment = Literal["before the answer", "after the answer", "at any moment", "beside a living run"]
+MOMENTS: tuple[Moment, ...] = ("before the answer", "after the answer", "at any moment", "beside a living run")
 WITHIN_S = 10.0
 """A restart finishes all that is due within so many seconds."""
 
@@ -25,13 +25,15 @@ WITHIN_S = 10.0
 class Killed:
     """What a row of kills did: how many at which moment, what was in the air at each, how long recovery took.
 
-    `in_the_air` is what the table did not know to be sent, `in_reach` what the receiver had open, by its own watch.
+    `in_the_air` is what the table did not know to be sent, `in_reach` what the receiver had open, by its own watch;
+    `unfinished` says of each restart that did not finish in time what became of it.
     """
 
     moments: list[Moment] = field(default_factory=list)
     in_the_air: list[list[int]] = field(default_factory=list)
     in_reach: list[set[int]] = field(default_factory=list)
     recoveries_s: list[float] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -84,6 +86,9 @@ def kill(
     """Start a run and kill it, so many times; each kill strikes at one of its first eight POSTs, or as it starts."""
     for _ in range(times):
         moment = MOMENTS[len(did.moments) % len(MOMENTS)]
+        if moment == "beside a living run":
+            _kill_beside(world, counted, context, chance, did=did)
+            continue
         world.top_up()
         victim = context.Process(target=deliver_all, args=(world.url, counted.url))
         murder = Murder(victim, chance, moment, to_come=chance.randint(moment != "at any moment", 8))
@@ -91,25 +96,56 @@ def kill(
         counted.before, counted.after = murder.before, murder.after
         victim.start()
         murder.wait()
-        code = end_of(victim, within_s=WITHIN_S)
+        _require_killed(end_of(victim, within_s=WITHIN_S))
         counted.wait_until_quiet()
         counted.spare()
-        if code != -signal.SIGKILL:
-            raise RuntimeError(f"A run that was to be killed ended by itself, with {code}: there was too little to do.")
         did.moments.append(moment)
         did.in_reach.append(counted.in_reach(at=murder.at))
         did.in_the_air.append(world.unmarked({message_id for message_id, _ in counted.posts[since:]}))
 
 
+def _kill_beside(
+    world: World, counted: Counted, context: ForkServerContext, chance: random.Random, *, did: Killed
+) -> None:
+    """Kill one of two runs; the other takes over what it held and finishes everything, within `WITHIN_S` seconds."""
+    world.top_up()
+    living, victim = (context.Process(target=deliver_all, args=(world.url, counted.url)) for _ in range(2))
+    murder = Murder(victim, chance, "before the answer", to_come=chance.randint(1, 8))
+    since = len(counted.posts)
+    counted.before = murder.before
+    for each in (victim, living):
+        each.start()
+    murder.wait()
+    _require_killed(end_of(victim, within_s=WITHIN_S))
+    counted.spare()
+    did.moments.append("beside a living run")
+    # While the other still works: of what the dead one had posted nothing is marked before it is believed to be dead.
+    did.in_reach.append(counted.in_reach(at=murder.at))
+    did.in_the_air.append(world.unmarked({message_id for message_id, _ in counted.posts[since:]}))
+    code = end_of(living, within_s=WITHIN_S)
+    did.recoveries_s.append(time.monotonic() - murder.at)
+    if code != 0 or world.not_sent():
+        did.unfinished.append(
+            f"{WITHIN_S:.0f} s after a kill the run beside it had left something; it ended with {code}."
+        )
+    counted.wait_until_quiet()
+
+
+def _require_killed(code: int | None) -> None:
+    if code != -signal.SIGKILL:
+        raise RuntimeError(f"A run that was to be killed ended by itself, with {code}: there was too little to do.")
+
+
 def recover(world: World, counted: Counted, context: ForkServerContext, *, did: Killed) -> None:
-    """Start a run that nobody kills and let it finish what is due; it has `WITHIN_S` seconds."""
+    """Start a run that nobody kills and let it finish what is due; it has `WITHIN_S` seconds, or it did not."""
     began = time.monotonic()
     victim = context.Process(target=deliver_all, args=(world.url, counted.url))
     victim.start()
     code = end_of(victim, within_s=WITHIN_S)
-    if code != 0:
-        raise RuntimeError(f"After a kill the next run did not finish within {WITHIN_S:.0f} s, it ended with {code}.")
     did.recoveries_s.append(time.monotonic() - began)
+    if code != 0:
+        how = "still worked" if code is None else f"had ended with {code}"
+        did.unfinished.append(f"{WITHIN_S:.0f} s after a restart the run {how}.")
 
 
 def out_of_reach(counted: Counted, did: Killed) -> list[int]:

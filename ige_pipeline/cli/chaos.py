@@ -57,6 +57,7 @@ def _as_dict(report: Report) -> dict[str, Any]:
         },
         "outages": report.endured.ends,
         "sentences": report.endured.sentences,
+        "unfinished": report.killed.unfinished,
         "broken": report.broken,
     }
 
@@ -73,4 +74,6 @@ def _show(report: Report) -> None:
     counts("Without Postgres", told["outages"])
     for sentence, times in report.endured.sentences.items():
         say(f"  {times} times: {sentence}")
+    for sentence in report.killed.unfinished:
+        say(f"  {sentence}")
     say("Every promise held." if not report.broken else "BROKEN: " + " ".join(report.broken))

@@ -1,7 +1,7 @@
 """How an answer from the endpoint becomes an outcome, and how long to wait before the next try."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -32,7 +32,8 @@ class Try:
 
     `rate_limited` counts the 429s it met before: they give their attempt back, so that `attempt` does not tell. A
     `suspect` found the endpoint wrong before, and since then others were accepted: then it is the message. A `probe`
-    asks how the endpoint is, so that its failure says nothing of the message and costs no attempt.
+    asks how the endpoint is, so that its failure says nothing of the message and costs no attempt. `lost` counts the
+    answers to it that never came before: each may have been a text that arrived.
     """
 
     attempt: int
@@ -41,6 +42,7 @@ class Try:
     rate_limited: int = 0
     suspect: bool = False
     probe: bool = False
+    lost: int = 0
 
 
 def decide(reply: Reply, this: Try) -> Outcome:
@@ -63,14 +65,21 @@ def decide(reply: Reply, this: Try) -> Outcome:
         case Unreached(reason):
             return _again(reason, this)
         case Lost(reason):
-            last = this.attempt >= MAX_ATTEMPTS
-            return Dead("attempts_exhausted") if last else Ambiguous(backoff(this), reason)
+            return _unanswered(reason, this)
 
 
 def backoff(this: Try) -> timedelta:
     """Wait 5 s, 5 min, 30 min, 2 h, 5 h, 10 h after the first six attempts, each within 20% of that."""
     step = _STEPS[min(this.attempt, len(_STEPS)) - 1]
     return step * (1 + _JITTER * (2 * this.jitter - 1))
+
+
+def _unanswered(reason: str, this: Try) -> Outcome:
+    """A probe spends no attempt; but as it may have arrived, it waits as one that did, so that few copies do."""
+    if this.probe:
+        wait = max(_AFTER_A_PROBE, backoff(replace(this, attempt=this.lost + 1)))
+        return Ambiguous(wait, reason, spends_attempt=False)
+    return Dead("attempts_exhausted") if this.attempt >= MAX_ATTEMPTS else Ambiguous(backoff(this), reason)
 
 
 def _again(reason: str, this: Try, *, at_least: timedelta | None = None) -> Outcome:

@@ -3,6 +3,8 @@
 An answer that came back while Postgres was away is not thrown away, for its message would be posted again.
 """
 
+import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,9 +17,19 @@ from ige_pipeline.delivery.outbox import AWAY, Outbox
 from ige_pipeline.delivery.settlement import Ended, Settled
 from ige_pipeline.delivery.tally import accepted_at, seen
 from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.refused import refused_sentence
 from ige_pipeline.refusal import Refusal
 
 _AGAIN_AFTER_S = 0.2
+
+
+log = logging.getLogger(__name__)
+TakeRefusal = Callable[[Connection, Ended], None]
+"""Does what the answer to a POST says of the number that it went to."""
+
+
+def _take_no_refusal(_conn: Connection, _ended: Ended) -> None:
+    """Leave every number as it is."""
 
 
 class Books:
@@ -33,11 +45,14 @@ class Books:
         *,
         reopen: Callable[[], Connection],
         patience_s: float,
+        take_refusal: TakeRefusal = _take_no_refusal,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._outbox, self._breaker, self._reopen, self._patience_s = outbox, breaker, reopen, patience_s
-        self._clock, self._sleep = clock, sleep
+        self._clock, self._sleep, self._take_refusal = clock, sleep, take_refusal
+        # What confirms opt-outs is written from another thread than the rest.
+        self._lock = threading.Lock()
         self._away_since: float | None = None
         self._conn: Connection | None = None
         try:
@@ -48,6 +63,10 @@ class Books:
 
     def write(self, ended: Sequence[Ended]) -> tuple[dict[int, Settled], Circuit | None]:
         """Settle these; return those that were ours, and how the endpoint stands if something was posted."""
+        with self._lock:
+            return self._write(ended)
+
+    def _write(self, ended: Sequence[Ended]) -> tuple[dict[int, Settled], Circuit | None]:
         again = False
         while True:
             try:
@@ -60,6 +79,18 @@ class Books:
             else:
                 self._away_since = None
                 return written
+
+    def show_life(self) -> None:
+        """Look whether the connection is still there while nothing is written, and open another where it was cut.
+
+        Until then nobody sees that we live, and what we post is taken up by others after a while.
+        """
+        with self._lock, suppress(*AWAY, Refusal):
+            try:
+                (self._conn or self._open()).execute("SELECT")
+            except AWAY:
+                self.close()
+                self._open()
 
     def close(self) -> None:
         """Close the connection; the next write opens another."""
@@ -82,7 +113,18 @@ class Books:
         written = outbox.written(ended) if again else {}
         left = [each for each in ended if each.lease.message_id not in written]
         settled = written | outbox.settle(left)
+        for each in ended:
+            self._heed(conn, each)
         return settled, self._breaker.over(conn).note(told, accepted_at=accepted_at(ended)) if told.calls else None
+
+    def _heed(self, conn: Connection, ended: Ended) -> None:
+        """After the commit: what goes wrong here must not have the message posted again."""
+        try:
+            self._take_refusal(conn, ended)
+        except AWAY:
+            raise
+        except psycopg.Error as error:
+            log.error("What was answered of a number could not be heeded: %s", refused_sentence(error))  # noqa: TRY400
 
     def _wait(self) -> bool:
         """Wait a little; False when the patience is over."""

@@ -3,12 +3,13 @@
 A claim is one statement on its own, and so is a moment. Both may be lost with the server: that repeats nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from psycopg.errors import UniqueViolation
 
 from ige_pipeline.delivery.lease import Lease
+from ige_pipeline.delivery.pace import elapsed
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.numbered import ask, numbered
 from ige_pipeline.postgres.queries import load
@@ -17,13 +18,34 @@ from ige_pipeline.tracing import span
 _QUERIES = load(__package__, "claim.sql")
 _CLAIM_DUE = numbered(_QUERIES["claim_due"])
 _PROBE = numbered(_QUERIES["probe"])
+_WORN = numbered(_QUERIES["worn"])
+_WORN_EVERY = 10
+GONE_FOR_S = 2.0
+"""A run whose lock is free for so long is dead. One whose connections were cut shows its life again before that."""
 
 
 class Claims:
-    """One run's claims. `values`: what its statements are told beside; `flushed`: a connection whose commits are."""
+    """One run's claims. `values`: what its statements are told beside; `flushed`: a connection whose commits are.
 
-    def __init__(self, conn: Connection, *, flushed: Connection, values: Mapping[str, Any]) -> None:
+    `gone_for_s`: for so many seconds a run must seem to be gone before its rows are taken.
+    """
+
+    def __init__(
+        self,
+        conn: Connection,
+        *,
+        flushed: Connection,
+        values: Mapping[str, Any],
+        gone_for_s: float,
+        clock: Callable[[], float] = elapsed,
+    ) -> None:
         self._conn, self._flushed, self._values = conn, flushed, values
+        self._gone_for_s, self._clock = gone_for_s, clock
+        # Runs take turns at it as well, so that short ones come to it, too.
+        self._turn = int(values["owner"])
+        # Runs whose lock was free, and when we saw that first; and when we look again.
+        self._gone: dict[int, float] = {}
+        self._look_at = clock()
         conn.execute(_QUERIES["claims_only"])
 
     def reserve_pace(self, moments: int, *, probing: bool) -> float | None:
@@ -37,16 +59,27 @@ class Claims:
         self._conn.execute(_QUERIES["start_late"], {**self._values, "moments": moments})
 
     def recover(self) -> int:
-        """Make due again what dead runs had leased; return how many rows."""
-        return self._flushed.execute(_QUERIES["release_orphans"], self._values).rowcount
+        """Make due again what dead runs had leased; return how many rows. Who seems gone is believed to be later."""
+        now = self._clock()
+        surely = [owner for owner, since in self._gone.items() if now - since >= self._gone_for_s]
+        row = self._flushed.execute(_QUERIES["release_orphans"], {**self._values, "surely": surely}).fetchone() or {}
+        self._gone = {owner: self._gone.get(owner, now) for owner in row["gone"]}
+        self._look_at = now + self._gone_for_s
+        return int(row["released"])
+
+    def looks_again_in(self) -> float | None:
+        """Return in how many seconds it pays to look after those again that seemed gone; None where nobody did."""
+        return max(0.0, min(self._gone.values()) + self._gone_for_s - self._clock()) if self._gone else None
 
     def claim(self, at_most: int, *, probing: bool) -> list[Lease]:
         """Lease up to so many messages that are due, in their turn, each to somebody else; none: there are none.
 
-        A run that has nothing left to do looks after those that died since it began.
+        Every few seconds, and when nothing is left to do, it looks after runs that died since.
         """
         find = self._claim_probe if probing else lambda: self._claim_worn_last(at_most)
         with span("claim", at_most=at_most, probing=probing) as seen:
+            if self._clock() >= self._look_at:
+                self.recover()
             leases = find()
             if not leases and self.recover():
                 leases = find()
@@ -64,8 +97,14 @@ class Claims:
         return last or self._claim_unrivalled(1, probing=True)
 
     def _claim_worn_last(self, at_most: int) -> list[Lease]:
-        """What outlived more than one run may be what killed them: the others go first."""
-        return self._claim_unrivalled(at_most, worn=False) or self._claim_unrivalled(1, worn=True)
+        """What outlived more than one run may be what killed them: the others go first, nine times out of ten."""
+        self._turn += 1
+        worn = self._claim_worn() if self._turn % _WORN_EVERY == 0 else []
+        return worn or self._claim_unrivalled(at_most, worn=False) or self._claim_unrivalled(1, worn=True)
+
+    def _claim_worn(self) -> list[Lease]:
+        row = ask(self._conn, _WORN, self._values).fetchone()
+        return [] if row is None else self._claim_unrivalled(1, only=row["id"])
 
     def _claim_unrivalled(
         self, at_most: int, *, probing: bool = False, only: int | None = None, worn: bool | None = None

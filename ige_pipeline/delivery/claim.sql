@@ -24,17 +24,18 @@ RETURNING GREATEST(0, EXTRACT(EPOCH FROM p.next_at - now()) - %(moments)s / %(me
 
 -- name: start_late
 -- Moments that passed unused begin now: the next free one, for all runs, comes after them.
-UPDATE ige_pace
-   SET next_at = GREATEST(next_at, now() + make_interval(secs => %(moments)s / %(messages_per_second)s::float8))
- WHERE endpoint = %(endpoint)s
+INSERT INTO ige_pace AS p (endpoint, next_at)
+VALUES (%(endpoint)s::text, now() + make_interval(secs => %(moments)s / %(messages_per_second)s::float8))
+ON CONFLICT (endpoint) DO UPDATE SET next_at = GREATEST(p.next_at, EXCLUDED.next_at)
 
 -- name: claim_due
 -- As many as may be posted now, in their turn: priority plus a point for each hour of waiting. Never one of somebody who
 -- already has one leased, nor two of one person, nor any while the endpoint's circuit is open, but for the probe. One
 -- whose run died comes alone: it may be what killed it, and others beside it would pay. One whose runs died again and
--- again (`worn`) is asked for by itself, when nothing else is due. The claim spends an attempt.
+-- again (`worn`) is asked for by itself, when nothing else is due, and now and then all the same. The claim spends an
+-- attempt.
 WITH due AS (
-    SELECT m.id, m.contractor_id, m.last_error IS NOT DISTINCT FROM 'run_died' AS survivor,
+    SELECT m.id, m.contractor_id, COALESCE(m.deaths, 0) > 0 AS survivor,
            m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 AS turn
       FROM ai_proactive_messages m
      WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
@@ -52,7 +53,7 @@ WITH due AS (
             OR NOT EXISTS (SELECT 1 FROM ige_circuits k WHERE k.endpoint = %(endpoint)s AND k.state <> 'closed'))
        AND (%(only)s::bigint IS NULL OR m.id = %(only)s)
        AND (%(worn)s::boolean IS NULL
-            OR %(worn)s = (m.last_error IS NOT DISTINCT FROM 'run_died' AND m.attempts > 1))
+            OR %(worn)s = (COALESCE(m.deaths, 0) > 1))
      ORDER BY m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 DESC NULLS LAST,
               COALESCE(GREATEST(m.not_before, m.next_attempt_at), '-infinity'), m.id
      LIMIT %(at_most)s
@@ -76,7 +77,7 @@ WITH due AS (
       FROM next
      WHERE m.id = next.id
     RETURNING m.id, m.contractor_id, m.message_type, m.message_content, m.ai_reasoning, m.attempts, m.lease_token,
-              m.idempotency_key, m.decision_id, m.source_message_type, m.created_at, m.last_error,
+              m.idempotency_key, m.decision_id, m.source_message_type, m.created_at, m.deaths,
               m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 AS turn
 )
 SELECT m.id AS message_id, m.contractor_id, m.message_type, COALESCE(m.message_content, '') AS message,
@@ -93,8 +94,8 @@ SELECT m.id AS message_id, m.contractor_id, m.message_type, COALESCE(m.message_c
                 date_trunc('hour', CASE WHEN m.created_at BETWEEN '1970-01-01' AND '2200-01-01'
                                         THEN m.created_at::timestamptz ELSE now() END, 'UTC')) AS batch_hour,
        -- In a row: others may have been asked to wait where this one was not.
-       GREATEST(tried.rate_limited, k.waits) AS rate_limited,
-       m.last_error IS NOT DISTINCT FROM 'run_died' AS survivor,
+       GREATEST(tried.rate_limited, k.waits) AS rate_limited, tried.lost,
+       COALESCE(m.deaths, 0) > 0 AS survivor,
        -- Only while others are being accepted: what an outage made suspects must not die of the next one.
        COALESCE(tried.faulted_at < k.accepted_at AND k.accepted_at > now() - interval '5 minutes', false) AS suspect,
        COALESCE(tried.limited_at < k.accepted_at AND k.accepted_at > now() - interval '5 minutes', false) AS limited_alone
@@ -102,6 +103,7 @@ SELECT m.id AS message_id, m.contractor_id, m.message_type, COALESCE(m.message_c
   LEFT JOIN contractors c ON c.id = m.contractor_id
   LEFT JOIN ige_circuits k ON k.endpoint = %(endpoint)s
  CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE a.status_code = 429) AS rate_limited,
+                            count(*) FILTER (WHERE a.outcome = 'Ambiguous') AS lost,
                             max(a.ended_at) FILTER (WHERE a.outcome = 'EndpointFault') AS faulted_at,
                             max(a.ended_at) FILTER (WHERE a.status_code = 429) AS limited_at
                        FROM ige_delivery_attempts a
@@ -109,8 +111,8 @@ SELECT m.id AS message_id, m.contractor_id, m.message_type, COALESCE(m.message_c
  ORDER BY m.turn DESC NULLS LAST, m.id
 
 -- name: probe
--- The last in line that did not itself find the endpoint wrong, nor was asked to wait: what is wrong with the head says
--- nothing of the tail.
+-- The last in line that did not itself find the endpoint wrong, nor was asked to wait, nor may have arrived already: what
+-- is wrong with the head says nothing of the tail.
 SELECT m.id
   FROM ai_proactive_messages m
  WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
@@ -120,9 +122,21 @@ SELECT m.id
    AND NOT EXISTS (SELECT 1
                      FROM ige_delivery_attempts a
                     WHERE a.message_id = m.id
-                      AND (a.outcome = 'EndpointFault' OR a.status_code = 429))
+                      AND (a.outcome IN ('EndpointFault', 'Ambiguous') OR a.status_code = 429))
  ORDER BY m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 ASC NULLS FIRST,
           COALESCE(GREATEST(m.not_before, m.next_attempt_at), '-infinity') DESC, m.id DESC
+ LIMIT 1
+
+-- name: worn
+-- Of those that outlived more than one run, the first in line. There are hardly ever any, and the index holds no others.
+SELECT m.id
+  FROM ai_proactive_messages m
+ WHERE m.deaths > 1
+   AND m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
+   AND m.lease_token IS NULL
+   AND COALESCE(GREATEST(m.not_before, m.next_attempt_at), '-infinity') <= now()
+   AND (%(adopted)s OR m.trigger_name IS NOT NULL)
+ ORDER BY m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 DESC NULLS LAST, m.id
  LIMIT 1
 
 -- name: prepare_decisions
@@ -151,16 +165,29 @@ UPDATE ai_proactive_messages m
  WHERE m.id = decision.message_id
 
 -- name: release_orphans
--- Rows of runs that are gone: their lock is free, or they were silent for too long. The attempt stays spent, so that a
--- message which kills its run is stopped.
-UPDATE ai_proactive_messages m
-   SET lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL, last_error = 'run_died'
- WHERE m.lease_token IS NOT NULL
-   AND (m.lease_expires_at < now()
-        OR NOT EXISTS (SELECT 1
-                         FROM pg_locks l
-                        WHERE l.locktype = 'advisory'
-                          AND l.classid = %(lock_class)s::int4::oid
-                          AND l.objid = m.lease_owner::int4::oid
-                          AND l.objsubid = 2
-                          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())))
+-- Rows of runs that are gone: their lock is free, and was when we looked before (`surely`), or they were silent for too
+-- long. A run whose connections were all cut shows its life again within a second: between two looks it has. The attempt
+-- stays spent, so that a message which kills its run is stopped.
+WITH gone AS MATERIALIZED (
+    SELECT m.id, m.lease_token, m.lease_owner,
+           m.lease_expires_at < now() OR m.lease_owner = ANY (%(surely)s::bigint[]) AS over
+      FROM ai_proactive_messages m
+     WHERE m.lease_token IS NOT NULL
+       AND (m.lease_expires_at < now()
+            OR NOT EXISTS (SELECT 1
+                             FROM pg_locks l
+                            WHERE l.locktype = 'advisory'
+                              AND l.classid = %(lock_class)s::int4::oid
+                              AND l.objid = m.lease_owner::int4::oid
+                              AND l.objsubid = 2
+                              AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())))
+), released AS (
+    UPDATE ai_proactive_messages m
+       SET lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL, last_error = 'run_died',
+           deaths = LEAST(COALESCE(m.deaths, 0) + 1, 100)
+      FROM gone
+     WHERE m.id = gone.id AND gone.over AND m.lease_token = gone.lease_token
+    RETURNING m.id
+)
+SELECT (SELECT count(*) FROM released)::int AS released,
+       COALESCE((SELECT array_agg(DISTINCT gone.lease_owner) FROM gone WHERE NOT gone.over), '{}') AS gone

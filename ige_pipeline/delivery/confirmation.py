@@ -1,7 +1,8 @@
 """The one message that passes a suppression: to somebody who has just opted out, that they did, once.
 
 It passes quiet hours, a pause, the caps and the pace as well, and nothing else: what cannot be dialled or evaluated, a
-consent that was revoked, and a stop of all sending hold it like any other.
+consent that was revoked, and a stop of all sending hold it like any other. Of the pace it passes only its own waiting:
+what follows it keeps its distance from it.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from ige_pipeline.delivery.marks import Write
 from ige_pipeline.delivery.outbox import Outbox
 from ige_pipeline.delivery.outcome import Cancelled, Outcome
 from ige_pipeline.delivery.settlement import Ended
-from ige_pipeline.delivery.slots import Slots
+from ige_pipeline.delivery.slots import Landed, Slots
 from ige_pipeline.delivery.tally import DeliveryReport, is_failure
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
@@ -80,9 +81,17 @@ def _send(
         if look.stopped or lease.message_id not in look.leased:
             return Ended(lease, held_back(lease, look))
         slots.start([lease], now=look.now, until=look.until)
-        (landed,) = slots.landed(within_s=_LONG_S)
+        outbox.start_late(1)
+        landed = _landed(slots)
         if landed.error is not None:
             raise landed.error
         if landed.sent is not None:
             return came_back(lease, landed.sent)
     return Ended(lease, HELD_UP)
+
+
+def _landed(slots: Slots) -> Landed:
+    """Wait until it is over, however long that takes: what has left must be written down."""
+    while not (landed := slots.landed(within_s=_LONG_S)):
+        pass
+    return landed[0]

@@ -51,7 +51,7 @@ WITH before AS (
     SELECT id, attempts, dead_reason FROM ai_proactive_messages WHERE id = %(message_id)s
 ), again AS (
     UPDATE ai_proactive_messages m
-       SET dead_at = NULL, dead_reason = NULL, attempts = 0, next_attempt_at = NULL, last_error = 'redriven',
+       SET dead_at = NULL, dead_reason = NULL, attempts = 0, deaths = LEAST(deaths, 1), next_attempt_at = NULL, last_error = 'redriven',
            expires_at = COALESCE(now() + %(expires_in)s::interval, m.expires_at)
       FROM before
      WHERE m.id = before.id

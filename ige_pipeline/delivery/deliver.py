@@ -1,7 +1,7 @@
 """Empty the outbox through the webhook: wait for the pace, claim, screen again, post, settle, count."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from ige_pipeline.delivery.books import Books
@@ -10,10 +10,11 @@ from ige_pipeline.delivery.confirmation import confirm_first
 from ige_pipeline.delivery.endpoint import Endpoint
 from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.marks import Marks
-from ige_pipeline.delivery.outbox import Standing, note_success, open_outbox, standing
+from ige_pipeline.delivery.outbox import Outbox, Standing, note_success, open_outbox, standing
 from ige_pipeline.delivery.outcome import Outcome
 from ige_pipeline.delivery.rescreen import rescreen
 from ige_pipeline.delivery.run import Progress, Run
+from ige_pipeline.delivery.settlement import Ended
 from ige_pipeline.delivery.slots import Slots
 from ige_pipeline.delivery.tally import DeliveryReport
 from ige_pipeline.ledger.home import require_home
@@ -21,6 +22,9 @@ from ige_pipeline.loopback import is_loopback
 from ige_pipeline.postgres.connection import Connection, another
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
+
+RefusalTaker = Callable[[Connection, Ended, Settings], None]
+"""Does what the answer to a POST says of the number that it went to: it opted out, or is no mobile."""
 
 
 def require_permission(now: Standing, settings: Settings) -> None:
@@ -41,6 +45,7 @@ def deliver(
     *,
     run_id: str,
     progress: Progress = lambda _lease, _outcome: None,
+    take_refusal: RefusalTaker | None = None,
 ) -> DeliveryReport:
     """Post what is due, at most `max_messages_per_run`, `messages_per_second` from start to start.
 
@@ -59,9 +64,9 @@ def deliver(
     breaker = Breaker(conn, endpoint=endpoint.name, lease_seconds=settings.lease_seconds)
     with (
         open_outbox(conn, settings, run_id=run_id, adopted=now.adopted, endpoint=endpoint.name) as outbox,
-        closing(Books(outbox, breaker, reopen=another(conn), patience_s=settings.lease_seconds)) as books,
+        closing(_books(conn, outbox, breaker, settings, take_refusal)) as books,
         closing(Slots(endpoint, count=settings.delivery_concurrency)) as slots,
-        closing(Marks(books.write)) as marks,
+        closing(Marks(books.write, beat=books.show_life)) as marks,
     ):
         confirm_first(conn, outbox, slots, report, screen=screen, write=books.write)
         run = Run(outbox, slots, breaker, marks, screen=screen, settings=settings, report=report, progress=progress)
@@ -71,3 +76,14 @@ def deliver(
         # One that found the endpoint wrong has not succeeded; one that found this known did what it could.
         note_success(conn, run_id=run_id)
     return report
+
+
+def _books(
+    conn: Connection, outbox: Outbox, breaker: Breaker, settings: Settings, take_refusal: RefusalTaker | None
+) -> Books:
+    def heed(own: Connection, ended: Ended) -> None:
+        if take_refusal is not None:
+            take_refusal(own, ended, settings)
+
+    reopen, patience_s = another(conn), settings.lease_seconds
+    return Books(outbox, breaker, reopen=reopen, patience_s=patience_s, take_refusal=heed)

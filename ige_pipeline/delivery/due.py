@@ -3,16 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from ige_pipeline.delivery.life import OWNER_CLASS
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 
 _QUERIES = load(__package__, "due.sql")
 _A_WHILE_S = 300
+_ENOUGH = 100
 
 
 @dataclass(frozen=True)
 class Due:
-    """How many (100 at most are counted), and a fingerprint that is the same as long as nothing changes."""
+    """How many (only so many are counted as matter), and a fingerprint that is the same until something changes."""
 
     due: int
     fingerprint: str | None
@@ -32,9 +34,10 @@ class Due:
         return f"{self.fingerprint}-{int(self.asked_at.timestamp() // _A_WHILE_S)}"
 
 
-def due_messages(conn: Connection) -> Due:
-    """Return what a delivery run could post now."""
-    return Due(**conn.execute(_QUERIES["due_messages"]).fetchone() or {})
+def due_messages(conn: Connection, *, beyond: int = 0) -> Due:
+    """Return what a delivery run could post now; enough is counted to tell whether it is more than `beyond`."""
+    values = {"at_most": max(_ENOUGH, beyond + 1), "lock_class": OWNER_CLASS}
+    return Due(**conn.execute(_QUERIES["due_messages"], values).fetchone() or {})
 
 
 def due_promises(conn: Connection) -> Due:

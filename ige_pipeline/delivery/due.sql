@@ -19,14 +19,22 @@ SELECT count(*) AS due, md5(concat(string_agg(due.id || ':' || due.attempts, ','
             AND NOT COALESCE((SELECT (value ->> 'on')::boolean FROM ige_switches WHERE name = 'stop'), false)
           ORDER BY m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 DESC NULLS LAST,
                    COALESCE(GREATEST(m.not_before, m.next_attempt_at), '-infinity'), m.id
-          LIMIT 100)
+          LIMIT %(at_most)s)
         UNION ALL
-        -- What a dead run left behind: a lease that is over.
-        SELECT m.id, m.attempts
-          FROM ai_proactive_messages m
-         WHERE m.lease_token IS NOT NULL AND m.lease_expires_at < now()
-           AND NOT COALESCE((SELECT (value ->> 'on')::boolean FROM ige_switches WHERE name = 'stop'), false)
-         LIMIT 100) AS due
+        -- What a dead run left behind, as `release_orphans` sees it: its lock is free, or its lease is over.
+        (SELECT m.id, m.attempts
+           FROM ai_proactive_messages m
+          WHERE m.lease_token IS NOT NULL
+            AND (m.lease_expires_at < now()
+                 OR NOT EXISTS (SELECT 1
+                                  FROM pg_locks l
+                                 WHERE l.locktype = 'advisory'
+                                   AND l.classid = %(lock_class)s::int4::oid
+                                   AND l.objid = m.lease_owner::int4::oid
+                                   AND l.objsubid = 2
+                                   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())))
+            AND NOT COALESCE((SELECT (value ->> 'on')::boolean FROM ige_switches WHERE name = 'stop'), false)
+         LIMIT 100)) AS due
 
 -- name: due_promises
 -- Follow-ups and event messages whose time has come and about which something can be done now: no message waits or was

@@ -52,5 +52,13 @@ def came_back(lease: Lease, sent: Sent, *, probe: bool = False) -> Ended:
     """What its POST makes of it; `probe`: it was sent to find out whether the endpoint can be posted to again."""
     # Jitter only has to differ between messages; nothing secret hangs on it.
     jitter = random.random()  # noqa: S311
-    this = Try(lease.attempt, sent.at, jitter, rate_limited=lease.rate_limited, suspect=lease.suspect, probe=probe)
+    this = Try(
+        lease.attempt,
+        sent.at,
+        jitter,
+        rate_limited=lease.rate_limited,
+        suspect=lease.suspect,
+        probe=probe,
+        lost=lease.lost,
+    )
     return Ended(lease, decide(sent.reply, this), sent, probe)

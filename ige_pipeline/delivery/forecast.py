@@ -8,12 +8,17 @@ from ige_pipeline.settings import Settings
 
 LOOKS_EVERY_S = 30
 """How often the sensor looks whether a delivery run is wanted."""
+BETWEEN_RUNS_S = 8
+"""From a run's last message to the first of the next, which waits in the queue: it reports, and a process starts."""
 
 
 def sustained_per_second(settings: Settings) -> float:
-    """Return how many leave in a second, hour after hour: each run posts so many, and the next waits to be started."""
+    """Return how many leave in a second, hour after hour, while more is due than one run takes.
+
+    Each run posts so many, and the next one waits in the queue, where each look of the sensor puts one at most.
+    """
     run_s = settings.max_messages_per_run / settings.messages_per_second
-    return settings.max_messages_per_run / (run_s + LOOKS_EVERY_S)
+    return settings.max_messages_per_run / max(run_s + BETWEEN_RUNS_S, LOOKS_EVERY_S)
 
 
 def clears_in_time(settings: Settings) -> int:

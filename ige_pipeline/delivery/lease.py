@@ -11,7 +11,7 @@ class Lease:
 
     `rate_limited`: how often we were asked to wait (429), for it or in a row. `suspect`: it found the endpoint wrong,
     and since then others were accepted; `limited_alone`: it was asked to wait, and since then others were accepted.
-    `survivor`: the run that had it died.
+    `survivor`: the run that had it died. `lost`: how often no answer to it came.
     """
 
     message_id: int
@@ -31,3 +31,4 @@ class Lease:
     suspect: bool = False
     limited_alone: bool = False
     survivor: bool = False
+    lost: int = 0

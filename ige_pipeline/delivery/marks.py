@@ -7,7 +7,7 @@ posted again after a kill, so nothing is held back.
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ige_pipeline.delivery.circuit import Circuit
@@ -26,11 +26,21 @@ class Marked:
     circuit: Circuit | None
 
 
-class Marks:
-    """Hands ended messages to `write` in a thread, and gives back what was written. Used by one thread."""
+_BEATS_EVERY_S = 0.5
 
-    def __init__(self, write: Write) -> None:
-        self._write = write
+
+def _nothing() -> None:
+    """Do nothing meanwhile."""
+
+
+class Marks:
+    """Hands ended messages to `write` in a thread, and gives back what was written. Used by one thread.
+
+    While there is nothing to write it calls `beat` twice a second.
+    """
+
+    def __init__(self, write: Write, *, beat: Callable[[], object] = _nothing) -> None:
+        self._write, self._beat = write, beat
         self._waiting: queue.SimpleQueue[Sequence[Ended] | None] = queue.SimpleQueue()
         self._written: queue.SimpleQueue[tuple[int, Marked | BaseException]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="marks", daemon=True)
@@ -42,17 +52,17 @@ class Marks:
         self.pending += len(ended)
         self._waiting.put(ended)
 
-    def take(self, *, all_of_it: bool = False) -> list[Marked]:
-        """Return what was written since, or wait until everything is; raises what a write raised."""
-        written: list[Marked] = []
-        with contextlib.suppress(queue.Empty):
-            while self.pending:
+    def take(self, *, all_of_it: bool = False) -> Iterator[Marked]:
+        """Give what was written since, or wait until everything is; raises what a write raised, once its turn comes."""
+        while self.pending:
+            try:
                 count, told = self._written.get(block=all_of_it)
-                self.pending -= count
-                if isinstance(told, BaseException):
-                    raise told
-                written.append(told)
-        return written
+            except queue.Empty:
+                return
+            self.pending -= count
+            if isinstance(told, BaseException):
+                raise told
+            yield told
 
     def close(self) -> None:
         """Write what is left, and end the thread."""
@@ -68,11 +78,19 @@ class Marks:
 
     def _gather(self) -> list[Ended]:
         """Wait for something to write, and take all that is there; nothing: it is over."""
-        gathered: list[Ended] = []
+        gathered: list[Ended] = list(self._first())
         with contextlib.suppress(queue.Empty):
-            while (more := self._waiting.get(block=not gathered)) is not None:
+            while gathered and (more := self._waiting.get_nowait()) is not None:
                 gathered += more
             if gathered:
                 # The end was among them: it is met again once these are written.
                 self._waiting.put(None)
         return gathered
+
+    def _first(self) -> Sequence[Ended]:
+        """Wait for something to write, and show meanwhile that we live; nothing: it is over."""
+        while True:
+            try:
+                return self._waiting.get(timeout=_BEATS_EVERY_S) or ()
+            except queue.Empty:
+                self._beat()

@@ -4,7 +4,8 @@ import dagster as dg
 
 from ige_pipeline.delivery import outbox, report
 from ige_pipeline.delivery.circuit import fault_sentence, wait_sentence
-from ige_pipeline.delivery.deliver import deliver, require_permission
+from ige_pipeline.delivery.deliver import RefusalTaker, deliver, require_permission
+from ige_pipeline.delivery.life import show_life
 from ige_pipeline.ledger.batch import close_batch, explain_left_behind
 from ige_pipeline.ledger.home import require_home
 from ige_pipeline.run_request import RunRequest
@@ -53,6 +54,7 @@ def expire_stale(
     settings = request.settings()
     endpoint(settings)
     with database().connect() as conn:
+        show_life(conn, run_id=context.run_id)
         require_home(conn)
         now = outbox.standing(conn)
         require_permission(now, settings)
@@ -68,6 +70,7 @@ def deliver_messages(
     request: dg.ResourceParam[RunRequest],
     database: dg.ResourceParam[DatabaseSource],
     endpoint: dg.ResourceParam[EndpointSource],
+    take_refusal: dg.ResourceParam[RefusalTaker],
 ) -> None:
     """Claim what is due, ask every safeguard again, post it to the webhook and settle it.
 
@@ -84,6 +87,7 @@ def deliver_messages(
             webhook,
             settings,
             run_id=context.run_id,
+            take_refusal=take_refusal,
             progress=lambda lease, outcome: context.log.info(
                 "Message %d, attempt %d: %s", lease.message_id, lease.attempt, type(outcome).__name__
             ),

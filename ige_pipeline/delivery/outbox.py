@@ -9,9 +9,10 @@ from typing import Any
 import psycopg
 from psycopg.errors import ReadOnlySqlTransaction
 
-from ige_pipeline.delivery.claim import Claims
+from ige_pipeline.delivery.claim import GONE_FOR_S, Claims
 from ige_pipeline.delivery.forecast import Forecast, sustained_per_second
 from ige_pipeline.delivery.lease import Lease
+from ige_pipeline.delivery.life import OWNER_CLASS, show_life
 from ige_pipeline.delivery.look import AT_MOST_S, LastLook, good_until
 from ige_pipeline.delivery.outcome import Delivered
 from ige_pipeline.delivery.pace import elapsed
@@ -27,7 +28,6 @@ _QUERIES = load(__package__, "outbox.sql")
 _SETTLE = numbered(_QUERIES["settle"])
 _MAY_POST = numbered(_QUERIES["may_post"])
 _JUST_NOW_S = 0.05
-_LOCK_CLASS = 0x16E
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, ReadOnlySqlTransaction)
 """What a database says that is gone, or was made a standby: another connection may lead to one that can be written."""
 
@@ -109,6 +109,7 @@ class Outbox:
         owner: int,
         adopted: bool,
         endpoint: str,
+        gone_for_s: float = GONE_FOR_S,
     ) -> None:
         self._conn = conn
         self._beside: _Asked | None = None
@@ -117,14 +118,14 @@ class Outbox:
             "owner": owner,
             "adopted": adopted,
             "endpoint": endpoint,
-            "lock_class": _LOCK_CLASS,
+            "lock_class": OWNER_CLASS,
             "lease_seconds": settings.lease_seconds,
             "expire_after_hours": settings.expire_after_hours,
             "outlasts_seconds": settings.post_timeout_seconds + AT_MOST_S,
             "messages_per_second": settings.messages_per_second,
             "region": settings.default_region,
         }
-        self._claims = Claims(claims, flushed=conn, values=self._values)
+        self._claims = Claims(claims, flushed=conn, values=self._values, gone_for_s=gone_for_s)
 
     def over(self, conn: Connection) -> "Outbox":
         """Return the same run's hands over another connection."""
@@ -134,13 +135,17 @@ class Outbox:
 
     def show_life(self) -> None:
         """Hold the lock by which others see that this run lives, over this connection, too."""
-        self._conn.execute(_QUERIES["notice_our_death"])
+        show_life(self._conn, run_id=self._run_id)
         self._conn.execute(_QUERIES["hold_owner"], self._values)
         self._conn.execute(_QUERIES["plan_once"])
 
     def recover(self) -> int:
-        """Make due again what dead runs had leased; return how many rows."""
+        """Make due again what dead runs had leased; return how many rows. Who seems gone is believed to be later."""
         return self._claims.recover()
+
+    def looks_again_in(self) -> float | None:
+        """Return in how many seconds it pays to look after those again that seemed gone; None where nobody did."""
+        return self._claims.looks_again_in()
 
     def reserve_pace(self, moments: int = 1, *, probing: bool = False) -> float | None:
         """Take the endpoint's next free moments; return the seconds until the first, None while its circuit is open."""
@@ -250,12 +255,29 @@ def unflushed(conn: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def open_outbox(conn: Connection, settings: Settings, *, run_id: str, adopted: bool, endpoint: str) -> Iterator[Outbox]:
-    """Give one run an owner number that lives as long as its connections, and recover what others left."""
+def open_outbox(
+    conn: Connection,
+    settings: Settings,
+    *,
+    run_id: str,
+    adopted: bool,
+    endpoint: str,
+    gone_for_s: float = GONE_FOR_S,
+) -> Iterator[Outbox]:
+    """Give one run an owner number that lives as long as its connections, and look after what others left."""
     row = conn.execute(_QUERIES["new_owner"]).fetchone()
     owner = int(row["owner"]) if row else 0
     with closing(another(conn)()) as claims:
-        outbox = Outbox(conn, claims, settings, run_id=run_id, owner=owner, adopted=adopted, endpoint=endpoint)
+        outbox = Outbox(
+            conn,
+            claims,
+            settings,
+            run_id=run_id,
+            owner=owner,
+            adopted=adopted,
+            endpoint=endpoint,
+            gone_for_s=gone_for_s,
+        )
         outbox.show_life()
         outbox.recover()
         yield outbox

@@ -6,13 +6,6 @@ SELECT nextval('ige_lease_owner') AS owner
 -- Postgres lets go of this the moment the connection dies: that is how others know. Shared by the connections of one run.
 SELECT pg_advisory_lock_shared(%(lock_class)s::int4, %(owner)s::int4)
 
--- name: notice_our_death
--- A server that waits for a lock, or works, on behalf of a run that was killed would hold that run's number for as long:
--- let it look every two seconds whether anybody is still there (Postgres 14 and later, and not on Windows).
-SELECT set_config(name, '2s', false)
-  FROM pg_settings
- WHERE name = 'client_connection_check_interval' AND version() !~* 'visual c|mingw|windows'
-
 -- name: expire_stale
 -- A message that did not leave in time says something that is no longer so. A row whose age nobody knows is stale.
 WITH stale AS (
@@ -75,6 +68,8 @@ WITH settled AS (
            expired_at = CASE WHEN s.expires THEN now() END,
            next_attempt_at = CASE WHEN s.ends = 'later' THEN s.due_at WHEN s.ends <> 'sent' THEN m.next_attempt_at END,
            attempts = m.attempts - CASE WHEN s.gives_back THEN 1 ELSE 0 END,
+           -- Whoever settles what was posted has outlived it.
+           deaths = CASE WHEN s.gives_back THEN m.deaths ELSE 0 END,
            last_error = CASE WHEN s.ends = 'sent' THEN NULL WHEN s.ends = 'cancelled' THEN m.last_error ELSE s.reason END,
            lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
       FROM (SELECT told.*, held.due_at, told.ends = 'later' AND told.reason IS DISTINCT FROM 'http_429' AND CASE
@@ -149,10 +144,19 @@ SELECT set_config('synchronous_commit', 'off', true)
 
 -- name: standing
 -- What a delivery run must know before it touches a row. What we sent says so; a version of ours that did not yet say it
--- left an attempt.
+-- left an attempt. That a row became sent without us was noted as it happened; one that was put in as sent has nothing
+-- but its own clock.
 SELECT COALESCE((SELECT value ->> 'state' = 'done' FROM ige_switches WHERE name = 'adoption'), false) AS adopted,
        COALESCE((SELECT (value ->> 'on')::boolean FROM ige_switches WHERE name = 'stop'), false) AS stopped,
        (SELECT reason FROM ige_switches WHERE name = 'stop') AS stop_reason,
+       EXISTS (SELECT 1
+                 FROM ai_proactive_messages m
+                WHERE m.sent_by_others_at > now() - interval '1 hour'
+                  AND NOT EXISTS (SELECT 1
+                                    FROM ige_delivery_attempts a
+                                   WHERE a.message_id = m.id
+                                     AND a.outcome = 'Delivered'))
+       OR
        EXISTS (SELECT 1
                  FROM ai_proactive_messages m
                 WHERE m.sent_at > NOW() - interval '1 hour'
@@ -183,13 +187,12 @@ SELECT count(*) AS unsent,
  WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
 
 -- name: arrivals
--- How many messages came into the outbox in the last day: ours as their batches counted them, and of other programs' those
--- that still wait.
+-- How many messages came into the outbox in the last day: ours as their batches counted them, and other programs' rows,
+-- whatever became of them.
 SELECT (COALESCE((SELECT sum((b.counts ->> 'scheduled')::bigint)
                     FROM ige_batches b
                    WHERE b.opened_at > now() - interval '24 hours' AND NOT b.dry_run), 0)
         + (SELECT count(*)
              FROM ai_proactive_messages m
-            WHERE m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
-              AND m.trigger_name IS NULL
+            WHERE m.trigger_name IS NULL
               AND m.created_at > (now() - interval '24 hours')::timestamp))::bigint AS in_a_day

@@ -22,10 +22,14 @@ class Retry:
 
 @dataclass(frozen=True)
 class Ambiguous:
-    """The request left and no answer came: it may have been accepted. Try again with the same idempotency key."""
+    """The request left and no answer came: it may have been accepted. Try again with the same idempotency key.
+
+    That of a probe gives its attempt back.
+    """
 
     delay: timedelta
     reason: str
+    spends_attempt: bool = True
 
 
 @dataclass(frozen=True)

@@ -181,9 +181,13 @@ class Run:
         return gone
 
     def _wait_for_others(self) -> bool:
-        """Nothing is due; but to whom something is being posted, something else may be due after it."""
-        if self._slots.busy:
-            self._settle(self._slots.landed(within_s=_LONG_S))
+        """Nothing is due; but to whom something is being posted, something else may be due after it.
+
+        And what a run held that seems to be gone is due once that is sure.
+        """
+        again_in = self._outbox.looks_again_in()
+        if self._slots.busy or (again_in is not None and not self._marks.pending):
+            self._settle(self._slots.landed(within_s=_LONG_S if again_in is None else again_in))
         elif self._marks.pending:
             self._count(all_of_it=True)
         else:
@@ -256,7 +260,19 @@ class Run:
         self._probe.drop()
 
     def _drain_slots(self) -> None:
-        """Wait until nothing is under way and all of it is written down."""
-        while self._slots.busy:
-            self._settle(self._slots.landed(within_s=_LONG_S))
-        self._count(all_of_it=True)
+        """Wait until nothing is under way and all of it is written down, and only then say what went wrong meanwhile.
+
+        What cannot be written down of one message must not lose the answers to the others.
+        """
+        wrong: list[Exception] = []
+        while self._slots.busy or self._marks.pending:
+            try:
+                if self._slots.busy:
+                    self._settle(self._slots.landed(within_s=_LONG_S))
+                else:
+                    self._count(all_of_it=True)
+            except Exception as error:  # noqa: BLE001 - the first is raised below
+                wrong.append(error)
+        self._count()
+        if wrong:
+            raise wrong[0]

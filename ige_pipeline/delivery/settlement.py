@@ -43,6 +43,11 @@ class Ended:
     sent: Sent | None = None
     probe: bool = False
 
+    @property
+    def left(self) -> bool:
+        """Whether there was a try at all; what we refuse to post ourselves is none."""
+        return self.sent is not None and not isinstance(self.sent.reply, Refused)
+
 
 @dataclass(frozen=True)
 class Settled:
@@ -64,7 +69,7 @@ class _Row:
 
 def columns(ended: Sequence[Ended]) -> dict[str, list[Any]]:
     """Return what the statement `settle` is told, by column."""
-    rows = [_row(each.outcome) for each in ended]
+    rows = [_row(each) for each in ended]
     return {
         "ids": [each.lease.message_id for each in ended],
         "tokens": [each.lease.token for each in ended],
@@ -82,14 +87,14 @@ def attempts(ended: Sequence[Ended], *, run_id: str) -> str:
     return json.dumps([_attempt(each, run_id) for each in ended], default=str)
 
 
-def _row(outcome: Outcome) -> _Row:
-    match outcome:
+def _row(ended: Ended) -> _Row:
+    match ended.outcome:
         case Delivered():
             return _Row("sent")
         case Retry(delay, reason, spends_attempt):
             return _Row("later", reason, delay, gives_back=not spends_attempt)
-        case Ambiguous(delay, reason):
-            return _Row("later", reason, delay)
+        case Ambiguous(delay, reason, spends_attempt):
+            return _Row("later", reason, delay, gives_back=not spends_attempt)
         case EndpointFault(reason):
             return _Row("later", reason, gives_back=True)
         case Postponed(reasons, until, delay):
@@ -97,9 +102,9 @@ def _row(outcome: Outcome) -> _Row:
         case Cancelled(reasons):
             return _Row("cancelled", _words(reasons), gives_back=True)
         case Dead(reason):
-            return _Row("dead", reason)
+            return _Row("dead", reason, gives_back=not ended.left)
         case _:
-            assert_never(outcome)
+            assert_never(ended.outcome)
 
 
 def _attempt(ended: Ended, run_id: str) -> dict[str, Any]:

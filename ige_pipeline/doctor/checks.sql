@@ -1,12 +1,17 @@
 -- name: sent_by_others
--- Marked as sent, and neither by us nor, before we marked what we sent, by an attempt of ours: within the hour, or within a day since we began to deliver.
-SELECT count(*) AS messages, max(m.sent_at)::timestamptz AS last_at
-  FROM ai_proactive_messages m
- WHERE m.sent_at > NOW() - interval '24 hours'
-   AND NOT m.sent_by_us
-   AND (m.sent_at > NOW() - interval '1 hour'
-        OR m.sent_at::timestamptz > (SELECT min(a.ended_at) FROM ige_delivery_attempts a WHERE a.outcome = 'Delivered'))
-   AND NOT EXISTS (SELECT 1 FROM ige_delivery_attempts a WHERE a.message_id = m.id AND a.outcome = 'Delivered')
+-- Became sent, and neither by us nor, before we marked what we sent, by an attempt of ours: within the hour, or within a
+-- day since we began to deliver. When that was, was noted as it happened; what was put in as sent has its own clock only.
+SELECT count(*) AS messages, max(seen.at) AS last_at
+  FROM (SELECT m.id, m.sent_by_others_at AS at
+          FROM ai_proactive_messages m
+         WHERE m.sent_by_others_at > now() - interval '24 hours'
+        UNION ALL
+        SELECT m.id, m.sent_at::timestamptz
+          FROM ai_proactive_messages m
+         WHERE m.sent_at > NOW() - interval '24 hours' AND NOT m.sent_by_us AND m.sent_by_others_at IS NULL) AS seen
+ WHERE (seen.at > now() - interval '1 hour'
+        OR seen.at > (SELECT min(a.ended_at) FROM ige_delivery_attempts a WHERE a.outcome = 'Delivered'))
+   AND NOT EXISTS (SELECT 1 FROM ige_delivery_attempts a WHERE a.message_id = seen.id AND a.outcome = 'Delivered')
 
 -- name: any_consent
 -- One row is enough to see that somebody thought of it.

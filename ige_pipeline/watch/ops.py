@@ -6,6 +6,7 @@ import dagster as dg
 
 from ige_pipeline.delivery import outbox
 from ige_pipeline.delivery.alert import open_alerts
+from ige_pipeline.delivery.life import show_life
 from ige_pipeline.run_request import RunRequest
 from ige_pipeline.stage import DatabaseSource, as_table, stage_op
 from ige_pipeline.watch.figures import read
@@ -22,6 +23,7 @@ def report_backlog(
     """
     settings = request.settings()
     with database().connect() as conn:
+        show_life(conn, run_id=context.run_id)
         now = outbox.backlog(conn, adopted=outbox.standing(conn).adopted)
         coming = outbox.forecast(conn, settings, unsent=now["unsent"])
         alerts, seen = open_alerts(conn), read(conn)

@@ -1,6 +1,6 @@
 """Stand-ins for the outbox and the endpoint, and leases to hand around; written by hand, nothing is patched."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -80,6 +80,9 @@ class FakeOutbox(Outbox):
     def start_late(self, moments: int) -> None:
         self.late.append(moments)
 
+    def looks_again_in(self) -> float | None:
+        return None
+
     def claim(self, at_most: int = 1, *, probing: bool = False) -> list[Lease]:
         if self.circuit.state != "closed" and not probing:
             return []
@@ -143,10 +146,10 @@ class FakeMarks(Marks):
         circuit = self._breaker.note(told, accepted_at=accepted_at(ended)) if told.calls else None
         self._done.append(Marked(ended, settled, circuit))
 
-    def take(self, *, all_of_it: bool = False) -> list[Marked]:
+    def take(self, *, all_of_it: bool = False) -> Iterator[Marked]:
         del all_of_it
         done, self._done = self._done, []
-        return done
+        yield from done
 
     def close(self) -> None:
         """Nothing runs."""

@@ -12,16 +12,22 @@ from ige_pipeline_tests.delivery.loopback import Talk, receiving, talking
 
 PAGE = Path(__file__).parents[2] / "docs" / "endpoint.md"
 CERTIFICATE = Path(__file__).with_name("self_signed.pem")
+TRUSTED = Path(__file__).with_name("certificates")
+"""Certificates that a process is told to trust: one that holds, one that has expired, one of another name."""
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 _OK = b"HTTP/1.1 200 OK\r\n"
 
 
 @dataclass(frozen=True)
 class Case:
-    """What it does, in words, and a server that does it: a context that yields the URL."""
+    """What it does, in words, and a server that does it: a context that yields the URL.
+
+    `trusted`: whoever signed its certificate is trusted, so that only what else is wrong with it counts.
+    """
 
     what: str
     serve: Callable[[], AbstractContextManager[str]]
+    trusted: bool = False
 
 
 def _says(*parts: bytes, every_s: float = 0.0) -> Callable[[], AbstractContextManager[str]]:
@@ -71,12 +77,17 @@ def _never_accepts() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}/webhook"
 
 
-@contextmanager
-def _self_signed() -> Iterator[str]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE)
-    with receiving(context=context) as receiver:
-        yield receiver.url.replace("http://", "https://")
+def over_tls(certificate: Path) -> Callable[[], AbstractContextManager[str]]:
+    """A webhook that accepts everything, and shows this certificate."""
+
+    @contextmanager
+    def serve() -> Iterator[str]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        with receiving(context=context) as receiver:
+            yield receiver.url.replace("http://", "https://")
+
+    return serve
 
 
 @contextmanager
@@ -112,7 +123,9 @@ CASES = (
     Case("takes the request and resets the connection", _does(Talk.reset)),
     Case("refuses the connection", _closed_port),
     Case("never accepts the connection", _never_accepts),
-    Case("has a certificate that nobody vouches for", _self_signed),
+    Case("has a certificate that nobody vouches for", over_tls(CERTIFICATE)),
+    Case("has a certificate that has expired", over_tls(TRUSTED / "expired.pem"), trusted=True),
+    Case("has a certificate of another name", over_tls(TRUSTED / "elsewhere.pem"), trusted=True),
     Case(
         "speaks no TLS where TLS is asked for",
         _does(lambda t: t.say(b"HTTP/1.1 400 No\r\n\r\n"), scheme="https", listens=False),

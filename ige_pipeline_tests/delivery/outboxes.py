@@ -1,5 +1,6 @@
 """Real outboxes in a test's database, and the rows in which their work can be seen."""
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -7,6 +8,7 @@ from uuid import UUID
 
 from psycopg.rows import DictRow
 
+from ige_pipeline.delivery.claim import GONE_FOR_S
 from ige_pipeline.delivery.lease import Lease
 from ige_pipeline.delivery.outbox import Outbox, open_outbox
 from ige_pipeline.delivery.outcome import Delivered, Outcome
@@ -21,13 +23,19 @@ SENT = Sent(at=NOON, duration_ms=5, reply=ACCEPTED)
 
 @contextmanager
 def outbox_on(
-    url: str, *, adopted: bool = True, run_id: str = "run", endpoint: str = "host:1", **settings: Any
+    url: str,
+    *,
+    adopted: bool = True,
+    run_id: str = "run",
+    endpoint: str = "host:1",
+    gone_for_s: float = GONE_FOR_S,
+    **settings: Any,
 ) -> Iterator[Outbox]:
     """Open an outbox over a connection of its own, as a run does; at the end the connection closes."""
     asked = Settings(**settings)
     with (
         connect(url) as conn,
-        open_outbox(conn, asked, run_id=run_id, adopted=adopted, endpoint=endpoint) as outbox,
+        open_outbox(conn, asked, run_id=run_id, adopted=adopted, endpoint=endpoint, gone_for_s=gone_for_s) as outbox,
     ):
         yield outbox
 
@@ -67,6 +75,12 @@ def claimed(outbox: Outbox) -> Lease:
     lease = claim(outbox)
     assert lease is not None
     return lease
+
+
+def claimed_in_a_while(outbox: Outbox) -> Lease:
+    """Claim the next message once those are believed to be gone that seem so."""
+    time.sleep(outbox.looks_again_in() or 0)
+    return claimed(outbox)
 
 
 def settle(outbox: Outbox, lease: Lease, outcome: Outcome, sent: Sent | None) -> bool:

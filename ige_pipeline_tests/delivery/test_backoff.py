@@ -67,9 +67,17 @@ def test_a_probe_that_fails_says_nothing_of_its_message_and_gives_the_attempt_ba
     assert outcome.delay == timedelta(seconds=30)
 
 
-def test_a_probe_whose_answer_was_lost_may_have_arrived_and_counts() -> None:
-    assert decide(Lost("ReadTimeout"), Try(1, NOON, 0.5, probe=True)) == Ambiguous(STEPS[1], "ReadTimeout")
-    assert decide(Lost("ReadTimeout"), Try(MAX_ATTEMPTS, NOON, 0.5, probe=True)) == Dead("attempts_exhausted")
+@pytest.mark.parametrize("attempt", [1, 3, MAX_ATTEMPTS])
+def test_a_probe_whose_answer_was_lost_keeps_its_attempt_and_waits_longer_each_time_for_it_may_have_arrived(
+    attempt: int,
+) -> None:
+    waits = [
+        decide(Lost("ReadTimeout"), Try(attempt, NOON, 0.5, probe=True, lost=lost)) for lost in range(MAX_ATTEMPTS + 1)
+    ]
+
+    at_least = timedelta(seconds=30)
+    steps = [max(STEPS[min(lost + 1, 6)], at_least) for lost in range(MAX_ATTEMPTS + 1)]
+    assert waits == [Ambiguous(step, "ReadTimeout", spends_attempt=False) for step in steps]
 
 
 def test_a_probe_waits_as_long_as_the_endpoint_asks() -> None:

@@ -17,7 +17,7 @@ from ige_pipeline.delivery.outbox import Outbox
 from ige_pipeline.delivery.payload import Sendable
 from ige_pipeline.delivery.reply import Answered, Lost, Reply
 from ige_pipeline.delivery.rescreen import rescreen
-from ige_pipeline.delivery.slots import Slots
+from ige_pipeline.delivery.slots import Landed, Slots
 from ige_pipeline.delivery.tally import DeliveryReport
 from ige_pipeline.inbound.opt_out import suppress
 from ige_pipeline.inbound.opt_out_source import Source
@@ -86,6 +86,47 @@ def test_it_waits_for_no_pace(conn: Conn, database_url: str) -> None:
 
     assert endpoint.posted == [confirming]
     assert dict(report.counts) == {"Delivered": 1}
+
+
+def test_what_follows_it_keeps_the_distance_that_the_pace_asks_for(conn: Conn, database_url: str) -> None:
+    opted_out(conn)
+    endpoint = FakeEndpoint()
+
+    with outbox_on(database_url) as outbox, closing(Slots(endpoint, count=1)) as slots:
+        confirm(conn, outbox, slots)
+        wait_s = outbox.reserve_pace()
+
+    assert len(endpoint.posted) == 1
+    assert wait_s == pytest.approx(2, abs=0.5), "At once, and a text and its confirmation would start together."
+
+
+def test_one_that_takes_longer_than_a_minute_is_waited_for(conn: Conn, database_url: str) -> None:
+    _, confirming = opted_out(conn)
+
+    class Slow(Slots):
+        """Nothing has landed when it is asked first."""
+
+        asked = 0
+
+        def landed(self, *, within_s: float) -> list[Landed]:
+            self.asked += 1
+            return super().landed(within_s=within_s) if self.asked > 1 else []
+
+    with outbox_on(database_url) as outbox, closing(Slow(FakeEndpoint(), count=1)) as slots:
+        confirm(conn, outbox, slots)
+
+    assert message(conn, confirming)["sent_at"] is not None
+
+
+def confirm(conn: Conn, outbox: Outbox, slots: Slots) -> None:
+    confirm_first(
+        conn,
+        outbox,
+        slots,
+        DeliveryReport(),
+        screen=lambda leases: rescreen(conn, leases, OURS, consent_needed=False),
+        write=lambda ended: (outbox.settle(ended), None),
+    )
 
 
 def test_a_run_that_may_post_one_message_sends_all_that_confirm(conn: Conn) -> None:

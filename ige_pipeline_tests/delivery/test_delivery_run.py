@@ -1,7 +1,11 @@
 """A whole delivery run over a real outbox: what one row does to the others."""
 
+import asyncio
+import threading
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import ANY
 
@@ -13,16 +17,18 @@ from ige_pipeline.delivery.backoff import MAX_ATTEMPTS
 from ige_pipeline.delivery.books import Books
 from ige_pipeline.delivery.breaker import Breaker, resume
 from ige_pipeline.delivery.deliver import deliver
+from ige_pipeline.delivery.ending import HELD_UP
+from ige_pipeline.delivery.endpoint import InTime
 from ige_pipeline.delivery.outbox import Outbox
-from ige_pipeline.delivery.outcome import Delivered
+from ige_pipeline.delivery.outcome import Delivered, Retry
 from ige_pipeline.delivery.payload import Sendable
 from ige_pipeline.delivery.reply import Answered, Reply
-from ige_pipeline.delivery.settlement import Ended, Settled
+from ige_pipeline.delivery.settlement import Ended, Sent, Settled
 from ige_pipeline.delivery.tally import DeliveryReport
 from ige_pipeline.postgres.connection import Connection, another, connect
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.settings import Settings
-from ige_pipeline_tests.delivery.fakes import ACCEPTED, FakeEndpoint, Naps, asleep, awake, in_minutes
+from ige_pipeline_tests.delivery.fakes import ACCEPTED, NOON, FakeEndpoint, Naps, asleep, awake, in_minutes
 from ige_pipeline_tests.delivery.faraway import a_way_to
 from ige_pipeline_tests.delivery.outboxes import SENT, attempts, message, outbox_on, turn_switch, waiting
 from ige_pipeline_tests.factories import ago, make_contractor, make_message
@@ -462,13 +468,56 @@ def test_a_row_that_cannot_be_marked_has_none_of_its_neighbours_posted_again(
 
 
 def test_messages_that_killed_two_runs_let_the_others_go_first(conn: Connection, database_url: str) -> None:
-    killers = [waiting(conn, priority=99, last_error="run_died", attempts=2) for _ in range(3)]
+    killers = [waiting(conn, priority=99, deaths=2, attempts=2) for _ in range(3)]
     good = [waiting(conn, priority=1) for _ in range(2)]
     endpoint = FakeEndpoint()
 
     run(database_url, endpoint, delivery_concurrency=10)
 
     assert endpoint.posted == [*good, *killers]
+
+
+def test_what_failed_again_and_again_and_outlived_one_run_is_not_taken_for_a_killer(
+    conn: Connection, database_url: str
+) -> None:
+    tried = waiting(conn, priority=99, deaths=1, attempts=5)
+    fresh = [waiting(conn, priority=1) for _ in range(2)]
+    endpoint = FakeEndpoint()
+
+    run(database_url, endpoint)
+
+    assert endpoint.posted == [tried, *fresh]
+
+
+@pytest.mark.parametrize("limit", [25, 5])
+def test_a_killer_goes_alone_now_and_then_however_much_else_is_due(
+    conn: Connection, database_url: str, limit: int
+) -> None:
+    killer = waiting(conn, priority=100, deaths=2, attempts=2)
+    for _ in range(60):
+        waiting(conn, priority=1)
+    endpoint = FakeEndpoint()
+
+    for _ in range(50 // limit):
+        run(database_url, endpoint, max_messages_per_run=limit)
+
+    assert killer in endpoint.posted
+    assert len(endpoint.posted) == 50, "Something was due all the while."
+
+
+def test_who_settles_what_was_posted_has_outlived_it(conn: Connection, database_url: str) -> None:
+    posted, held = waiting(conn, priority=99, deaths=1), waiting(conn, deaths=1)
+    with outbox_on(database_url) as outbox:
+        for _ in range(2):
+            (lease,) = outbox.claim()
+            outcome, told = (
+                (Retry(timedelta(0), "http_500"), Sent(NOON, 1, Answered(500)))
+                if lease.message_id == posted
+                else (HELD_UP, None)
+            )
+            outbox.settle([Ended(lease, outcome, told)])
+
+    assert (message(conn, posted)["deaths"], message(conn, held)["deaths"]) == (0, 1)
 
 
 def test_books_that_cannot_be_written_end_the_run_before_its_first_post(conn: Connection, database_url: str) -> None:
@@ -591,3 +640,76 @@ def test_a_wait_longer_than_a_message_lives_does_not_end_it_and_a_person_may_end
     run(database_url, endpoint)
 
     assert sent(conn) == [message_id]
+
+
+def test_two_rows_that_cannot_be_marked_lose_none_of_the_other_answers(conn: Connection, database_url: str) -> None:
+    ids = [waiting(conn) for _ in range(10)]
+    wrong = {ids[0], ids[3]}
+    conn.execute("CREATE TABLE unmarkable AS SELECT unnest(%s::bigint[]) AS id", [sorted(wrong)])
+    conn.execute(REFUSES_TO_MARK)
+    conn.execute("CREATE TRIGGER refuses BEFORE UPDATE ON ai_proactive_messages FOR EACH ROW EXECUTE FUNCTION refuse()")
+    endpoint = OneAfterTheOther(ids)
+
+    with pytest.raises(psycopg.errors.RaiseException):
+        run(database_url, endpoint, delivery_concurrency=10, messages_per_second=100_000)
+
+    assert sorted(endpoint.posted) == ids
+    assert sent(conn) == sorted({*ids} - wrong), "Accepted, and thrown away: they would be posted again."
+
+
+class OneAfterTheOther(FakeEndpoint):
+    """Answers come so far apart that each is written down by itself."""
+
+    def __init__(self, ids: Sequence[int]) -> None:
+        super().__init__()
+        self._ids = ids
+
+    async def post(self, sendable: Sendable, *, key: str, now: datetime, in_time: InTime) -> Reply:
+        del now, in_time
+        reply = self.answer(sendable, key=key)
+        await asyncio.sleep(0.5 + 0.1 * self._ids.index(sendable.message_id))
+        return reply
+
+
+def test_what_a_run_held_that_died_beside_a_living_one_is_taken_within_seconds(
+    conn: Connection, database_url: str
+) -> None:
+    orphan = waiting(conn, priority=99)
+    plenty = [waiting(conn) for _ in range(60)]
+    dead = ExitStack()
+    endpoint = PickyEndpoint(before=lambda sendable: dead.close() if sendable.message_id == plenty[2] else None)
+
+    with dead:
+        assert [lease.message_id for lease in dead.enter_context(outbox_on(database_url)).claim()] == [orphan]
+        run(database_url, endpoint, messages_per_second=10, max_messages_per_run=50)
+
+    assert endpoint.posted[-1] != orphan, "Others are still due when it goes."
+    assert 10 <= endpoint.posted.index(orphan) < 50
+
+
+def test_while_all_connections_of_a_run_are_cut_nobody_else_posts_what_it_has_in_flight(
+    conn: Connection, database_url: str
+) -> None:
+    message_id = waiting(conn)
+    in_flight, answered = threading.Event(), threading.Event()
+
+    class Slow(FakeEndpoint):
+        async def post(self, sendable: Sendable, *, key: str, now: datetime, in_time: InTime) -> Reply:
+            del now, in_time
+            in_flight.set()
+            await asyncio.to_thread(answered.wait, 20)
+            return self.answer(sendable, key=key)
+
+    endpoint, other = Slow(), FakeEndpoint()
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(run, database_url, endpoint)
+        assert in_flight.wait(20)
+        conn.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                     "WHERE pid <> pg_backend_pid() AND datname = current_database()")  # fmt: skip
+        run(database_url, other)
+        answered.set()
+        with suppress(psycopg.OperationalError):
+            first.result()
+
+    assert (endpoint.posted, other.posted) == ([message_id], [])
+    assert message(conn, message_id)["sent_at"] is not None

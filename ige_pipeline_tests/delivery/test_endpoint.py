@@ -315,7 +315,23 @@ def test_another_spelling_of_such_an_address_is_found_out_before_anything_leaves
 
 
 @pytest.mark.parametrize(
-    "address", ["169.254.169.254", "fe80::1%eth0", "::ffff:169.254.0.1", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1"]
+    "address",
+    [
+        "169.254.169.254",
+        "168.63.129.16",
+        "fe80::1%eth0",
+        "::ffff:169.254.0.1",
+        "::169.254.169.254",
+        "::ffff:0:169.254.169.254",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b::100.100.100.200",
+        # RFC 6052, 2.2, behind prefixes of 48, 56, 64 and 96 bits.
+        "64:ff9b:1:a9fe:a9:fe00::",
+        "64:ff9b:1:00a9:fe:a9fe::",
+        "64:ff9b:1:0:a9:fea9:fe00:0",
+        "64:ff9b:1::169.254.169.254",
+        "2002:a9fe:a9fe::1",
+    ],
 )
 def test_a_name_that_turns_out_to_be_such_an_address_gets_no_socket(address: str) -> None:
     gate = Gate()

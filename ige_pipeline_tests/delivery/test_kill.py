@@ -55,7 +55,7 @@ def test_after_a_dozen_kills_nothing_is_lost_and_only_what_was_in_flight_is_repe
 ) -> None:
     world, did = World(database_url), Killed()
     kill(world, counted, processes, chance, times=KILLS, did=did)
-    recover(world, counted, processes, did=did)
+    in_time(world, counted, processes, did)
 
     assert set(did.moments) == set(MOMENTS)
     assert world.not_sent() == []
@@ -93,8 +93,29 @@ def test_a_run_that_hangs_and_is_ended_holds_nothing_any_more(
     # What a dead run held of the circuit is free when its lease would be over.
     conn.execute("UPDATE ige_circuits SET probe_at = probe_at - interval '60 seconds'")
     conn.execute("UPDATE ai_proactive_messages SET next_attempt_at = NULL")
-    recover(world, counted, processes, did=Killed())
+    in_time(world, counted, processes, Killed())
     assert world.not_sent() == []
+
+
+def in_time(world: World, counted: Counted, processes: ForkServerContext, did: Killed) -> None:
+    recover(world, counted, processes, did=did)
+
+    assert did.unfinished == []
+
+
+def test_a_restart_that_does_not_finish_is_written_down_and_the_rest_goes_on(
+    database_url: str, counted: Counted, processes: ForkServerContext
+) -> None:
+    world, did = World(database_url), Killed()
+    world.fill(3)
+    # As if nothing could be delivered: somebody stopped all sending.
+    with connect(database_url) as conn:
+        set_stop(conn, on=True, reason="why", who="test")
+
+    recover(world, counted, processes, did=did)
+
+    assert did.unfinished == [f"10 s after a restart the run had ended with {SAID_WHY}."]
+    assert len(did.recoveries_s) == 1
 
 
 def wait_for(conn: Connection, query: str) -> None:
@@ -125,7 +146,7 @@ def test_a_message_that_kills_its_runs_takes_none_of_those_beside_it_along(
         assert end_of(victim, within_s=30) == -signal.SIGKILL
         counted.wait_until_quiet()
     counted.spare()
-    recover(world, counted, processes, did=Killed())
+    in_time(world, counted, processes, Killed())
 
     dead = fetch(conn, "ai_proactive_messages", killer)
     assert dead["dead_reason"] == "attempts_exhausted"
@@ -141,7 +162,7 @@ def test_when_postgres_goes_away_under_a_run_it_says_so_and_the_next_one_carries
     with own_world() as world:
         for outage in OUTAGES:
             endure(world, counted, processes, chance, outage=outage, told=told, did=did)
-        recover(world, counted, processes, did=Killed())
+        in_time(world, counted, processes, Killed())
 
         assert world.not_sent() == []
         assert sorted(counted.times) == world.messages()

@@ -1,7 +1,8 @@
 """Any sequence of what runs, people and time do to the outbox keeps its promises.
 
 Runs claim, post, settle, find the endpoint wrong and die; people pause, opt out, stop, cancel, redrive and retire; time
-passes. `IGE_TEST_EXAMPLES` says how many sequences; `make machine` runs thousands.
+passes. `IGE_TEST_EXAMPLES` says how many sequences; `make machine` runs thousands. Each day draws others, and says by
+which seed they are drawn again.
 """
 
 import os
@@ -14,7 +15,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -71,6 +72,7 @@ from ige_pipeline_tests.delivery.outboxes import SENT, claim, outbox_on, settle
 from ige_pipeline_tests.factories import fetch, make_contractor, make_message
 
 EXAMPLES = int(os.environ.get("IGE_TEST_EXAMPLES", "25"))
+SEED = int(os.environ.get("IGE_TEST_SEED") or f"{datetime.now(UTC):%Y%m%d}")
 SOON = timedelta(hours=1)
 LIVE = {"due", "waits", "leased", "sent"}
 RUNS = st.sampled_from(["one", "two"])
@@ -100,9 +102,11 @@ SELECT m.id FROM ai_proactive_messages m
        WHEN m.sent_at IS NOT NULL THEN 'Delivered' WHEN m.dead_at IS NOT NULL THEN 'Dead'
        WHEN m.cancelled_at IS NOT NULL THEN 'Cancelled' ELSE 'Expired' END)"""
 
+# Locks of owners of leases: ige_pipeline/delivery/life.py.
 HELD = """
 SELECT count(*) AS held FROM pg_locks
- WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+ WHERE locktype = 'advisory' AND classid = 366
+   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 
 
 @dataclass
@@ -165,7 +169,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     def _open(self, name: str) -> None:
         stack = ExitStack()
-        self.runs[name] = (stack, stack.enter_context(outbox_on(self.url, run_id=name)))
+        self.runs[name] = (stack, stack.enter_context(outbox_on(self.url, run_id=name, gone_for_s=0)))
 
     @rule(who=st.integers(0, 2), priority=st.integers(0, 99), occurrence=st.sampled_from([None, "first", "second"]))
     def enqueue(self, who: int, priority: int, occurrence: str | None) -> None:
@@ -192,12 +196,17 @@ class OutboxMachine(RuleBasedStateMachine):
         lease = claim(self.runs[run][1])
 
         assert (lease is None) is (open_ or not free)
-        return None if lease is None else self._leased(lease, run, free)
-
-    def _leased(self, lease: Lease, run: str, free: set[int]) -> Lease:
-        known = self.model[lease.message_id]
+        if lease is None:
+            return None
         assert lease.message_id in free
-        assert known.priority == max(self.model[id_].priority for id_ in free)
+        # What outlived two runs lets the others go first, but for every tenth claim.
+        worn = {row["id"] for row in self.conn.execute("SELECT id FROM ai_proactive_messages WHERE deaths > 1")}
+        rivals = free & worn if lease.message_id in worn else free - worn
+        assert self.model[lease.message_id].priority == max(self.model[id_].priority for id_ in rivals)
+        return self._leased(lease, run)
+
+    def _leased(self, lease: Lease, run: str) -> Lease:
+        known = self.model[lease.message_id]
         assert lease.attempt == known.attempts + 1
         assert known.key in {None, lease.idempotency_key}
         self.current[lease.message_id] = lease
@@ -364,10 +373,34 @@ class OutboxMachine(RuleBasedStateMachine):
         reached = any(each.state == "sent" and each.contractor == known.contractor for each in self.model.values())
         return reached and outcome.until is not None and outcome.until > datetime.now(UTC) + timedelta(days=1)
 
+    @precondition(lambda self: self._held())
+    @rule(nth=st.integers(0, 2), by=RUNS)
+    def accepted_and_killed_before_the_mark(self, nth: int, by: str) -> None:
+        """The endpoint has it, and nobody wrote that down: it goes once more, under the same key."""
+        held = self._held()
+        first = self.current[held[nth % len(held)]]
+        known = self.model[first.message_id]
+        if first.message_id not in self.runs[known.holder or "one"][1].may_post([first]).leased or self.stopped:
+            return
+
+        self.kill(known.holder or "one")
+        again = self.runs[by][1].claim_this(first.message_id)
+
+        if self.conn.execute("SELECT FROM ige_circuits WHERE state <> 'closed'").rowcount:
+            assert again == []
+            return
+        (lease,) = again
+        assert (lease.idempotency_key, lease.attempt) == (first.idempotency_key, first.attempt + 1)
+        assert lease.survivor
+        assert not settle(self.runs[by][1], first, Retry(SOON, "http_500"), Sent(NOON, 1, Answered(500)))
+        self._leased(lease, by)
+        self.settle_by_whoever(lease, by, (Delivered(), SENT, "sent"))
+
     @rule(run=RUNS)
     def kill(self, run: str) -> None:
         self.runs[run][0].close()
         self._wait_until_postgres_has_noticed()
+        # The first look at who seems gone, and the second, after which it is sure.
         self._open(run)
         self.runs[run][1].recover()
         for known in self.model.values():
@@ -464,9 +497,11 @@ class OutboxMachine(RuleBasedStateMachine):
 
 
 def test_any_sequence_keeps_the_promises_of_the_outbox(database_url: str) -> None:
+    @seed(SEED)
     class Machine(OutboxMachine):
         url = database_url
 
+    print(f"IGE_TEST_SEED={SEED} IGE_TEST_EXAMPLES={EXAMPLES} draws these sequences again.")  # noqa: T201 - shown where it fails
     run_state_machine_as_test(
         Machine,
         settings=settings(
@@ -474,7 +509,6 @@ def test_any_sequence_keeps_the_promises_of_the_outbox(database_url: str) -> Non
             stateful_step_count=25,
             deadline=None,
             database=None,
-            derandomize=True,
             suppress_health_check=list(HealthCheck),
             # Shrinking over a database takes minutes; put Phase.shrink here when one of these fails.
             phases=(Phase.generate,),

@@ -17,7 +17,7 @@ from ige_pipeline.delivery.outcome import (
     Postponed,
     Retry,
 )
-from ige_pipeline.delivery.reply import Answered, Broken, Lost, Unreached
+from ige_pipeline.delivery.reply import Answered, Broken, Lost, Refused, Unreached
 from ige_pipeline.delivery.settlement import Sent
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline_tests.delivery.fakes import NOON
@@ -93,7 +93,7 @@ def test_an_attempt_is_given_back_by_every_end_without_a_post_and_by_a_rate_limi
         settle(outbox, claimed(outbox), outcome, sent)
 
     spends = not isinstance(outcome, Postponed | Cancelled | EndpointFault) and getattr(outcome, "spends_attempt", True)
-    assert message(conn, message_id)["attempts"] == int(spends)
+    assert message(conn, message_id)["attempts"] == int(spends and sent is not None)
 
 
 def test_the_database_says_when_a_message_was_sent(conn: Connection, database_url: str) -> None:
@@ -230,6 +230,28 @@ def test_earlier_rate_limits_are_counted_so_that_the_wait_can_double(conn: Conne
             settle(outbox, lease, limited, Sent(NOON, 5, Answered(429)))
 
     assert met == [(1, 0), (1, 1), (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "sent", "spent"),
+    [
+        ("http_400", Sent(NOON, 5, Answered(400)), 1),
+        ("no_phone", None, 0),
+        ("empty_text", None, 0),
+        ("payload_too_large", Sent(NOON, 0, Refused("payload_too_large")), 0),
+        ("no_e164", Sent(NOON, 0, Refused("no_e164")), 0),
+    ],
+)
+def test_what_dies_without_having_been_posted_keeps_its_attempt(
+    conn: Connection, database_url: str, reason: str, sent: Sent | None, *, spent: int
+) -> None:
+    message_id = waiting(conn)
+
+    with outbox_on(database_url) as outbox:
+        settle(outbox, claimed(outbox), Dead(reason), sent)
+
+    row = message(conn, message_id)
+    assert (row["dead_reason"], row["attempts"]) == (reason, spent)
 
 
 @pytest.mark.parametrize("again", ["nobody", "another run"])

@@ -9,7 +9,8 @@ from ige_pipeline.delivery.outbox import _QUERIES, Standing, backlog, expire_sta
 from ige_pipeline.delivery.outcome import Delivered, Retry
 from ige_pipeline.delivery.reply import Answered
 from ige_pipeline.delivery.settlement import Sent
-from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.doctor.checks import _QUERIES as CHECKS
+from ige_pipeline.postgres.connection import Connection, connect
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.delivery.fakes import NOON, in_minutes
 from ige_pipeline_tests.delivery.outboxes import (
@@ -24,7 +25,7 @@ from ige_pipeline_tests.delivery.outboxes import (
     two_outboxes,
     waiting,
 )
-from ige_pipeline_tests.factories import ago, make_contractor, make_message
+from ige_pipeline_tests.factories import ago, make_contractor, make_message, one
 
 
 def expire(conn: Connection, *, adopted: bool = True) -> int:
@@ -61,6 +62,22 @@ def test_a_row_that_became_sent_without_our_lease_gives_the_old_worker_away(
     waiting(conn, **over)
 
     assert standing(conn).other_sender is seen
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles", "Pacific/Kiritimati"])
+def test_the_old_worker_is_seen_whatever_zone_its_session_has(conn: Connection, database_url: str, zone: str) -> None:
+    message_id = waiting(conn)
+    with connect(database_url) as theirs:
+        theirs.execute("SELECT set_config('TimeZone', %s, false)", [zone])
+        theirs.execute("UPDATE ai_proactive_messages SET sent_at = NOW() WHERE id = %s", [message_id])
+
+    assert standing(conn).other_sender
+    assert one(conn.execute(CHECKS["sent_by_others"]))["messages"] == 1
+
+    conn.execute("UPDATE ai_proactive_messages SET sent_by_others_at = now() - interval '61 minutes', "
+                 "sent_at = sent_at - interval '61 minutes'")  # fmt: skip
+
+    assert not standing(conn).other_sender
 
 
 def test_what_a_run_of_ours_sent_gives_nobody_away(conn: Connection, database_url: str) -> None:

@@ -15,7 +15,7 @@ from ige_pipeline.safeguards.finding import Finding
 from ige_pipeline.safeguards.reason import Reason
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.delivery.fakes import NOON, asleep, awake, in_minutes, make_lease
-from ige_pipeline_tests.delivery.outboxes import claimed, outbox_on, waiting
+from ige_pipeline_tests.delivery.outboxes import claimed, claimed_in_a_while, outbox_on, waiting
 from ige_pipeline_tests.factories import ago, make_contractor, make_message, make_sent_message, make_trust
 
 
@@ -26,7 +26,7 @@ def screened(conn: Connection, url: str, **settings: Any) -> Outcome | None:
 
 
 def asked(conn: Connection, outbox: Outbox, **settings: Any) -> Outcome | None:
-    return rescreen(conn, [claimed(outbox)], Settings(**settings), consent_needed=False)[0]
+    return rescreen(conn, [claimed_in_a_while(outbox)], Settings(**settings), consent_needed=False)[0]
 
 
 def words(outcome: Outcome | None) -> set[str]:

@@ -50,10 +50,11 @@ _OTHER_WEBHOOKS = ("sms-inbound", "sms-signed")
 
 @dataclass
 class Provider:
-    """Takes texts and answers with `status`; remembers the key under which each came."""
+    """Takes texts and answers with `status` and `says`; remembers the key under which each came."""
 
     status: int = 201
     headers: dict[str, str] = field(default_factory=dict)
+    says: dict[str, Any] = field(default_factory=dict)
     url: str = ""
     took: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
@@ -71,7 +72,7 @@ def provider() -> Iterator[Provider]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             standing_in.took.append((self.headers["idempotency-key"], body))
-            answer = json.dumps({"sid": f"SM{uuid4().hex}"}).encode()
+            answer = json.dumps({"sid": f"SM{uuid4().hex}"} | standing_in.says).encode()
             self.send_response(standing_in.status)
             for name, value in (standing_in.headers | {"content-length": str(len(answer))}).items():
                 self.send_header(name, value)

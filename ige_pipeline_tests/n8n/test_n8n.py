@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -23,6 +24,7 @@ from ige_pipeline.delivery.tally import DeliveryReport
 from ige_pipeline.delivery.target import Target
 from ige_pipeline.inbound.proof import Credentials
 from ige_pipeline.inbound.routes import Inbound
+from ige_pipeline.inbound.take_refusal import take_refusal
 from ige_pipeline.postgres.connection import Connection, connect, open_pool
 from ige_pipeline.serve.app import application
 from ige_pipeline.settings import Settings
@@ -95,7 +97,7 @@ def bring(address: str, *, query: str = "", **fields: str) -> httpx.Response:
 
 @pytest.fixture(autouse=True)
 def a_provider_that_takes_everything(sms: Provider) -> None:
-    sms.status, sms.headers = 201, {}
+    sms.status, sms.headers, sms.says = 201, {}, {}
     sms.took.clear()
 
 
@@ -103,7 +105,7 @@ def run(url: str, webhook: str, *, auth: str = TOKEN, kind: str = "flat", secret
     settings = Settings(messages_per_second=1000, webhook_format=kind)
     target = Target(webhook, auth_header=auth, kind=settings.webhook_format, secrets=secrets)
     with connect(url) as conn:
-        return deliver(conn, WebhookEndpoint(target), settings, run_id="n8n")
+        return deliver(conn, WebhookEndpoint(target), settings, run_id="n8n", take_refusal=take_refusal)
 
 
 @pytest.mark.parametrize("kind", ["flat", "ghl"])
@@ -171,6 +173,20 @@ def test_what_the_provider_says_is_passed_on(
         sms.status = status
 
         assert run(database_url, f"{address}/webhook/sms-outbound").counts == {outcome: 1}
+
+
+@pytest.mark.parametrize("says", [{"code": 21610}, {"error_code": "21610"}])
+def test_why_the_provider_refuses_a_number_is_passed_on(
+    conn: Connection, database_url: str, address: str, sms: Provider, says: dict[str, Any]
+) -> None:
+    message_id = waiting(conn)
+    sms.status, sms.says = 400, says
+
+    run(database_url, f"{address}/webhook/sms-outbound")
+
+    (attempt,) = attempts(conn, message_id)
+    assert json.loads(attempt["response"])["provider_code"] == "21610"
+    assert one(conn.execute("SELECT source FROM ige_suppressions"))["source"] == "provider"
 
 
 def test_a_provider_that_is_busy_says_when_to_come_back(

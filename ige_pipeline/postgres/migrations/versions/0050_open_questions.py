@@ -6,7 +6,7 @@ The rule is one function, which Postgres writes out where it is used. A rule tha
 from ige_pipeline.postgres.schema_change import execute
 
 revision = "0050"
-down_revision = "0031"
+down_revision = "0036"
 branch_labels = None
 depends_on = None
 
