@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 N8N    ?= $(or $(TMPDIR),/var/tmp)/ige-n8n
+QUEUES ?= $(or $(TMPDIR),/var/tmp)/ige-queues
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 # Where the surroundings forbid it, as many images do, each worker and each program that a test starts would compile the
 # package and the tests anew.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test agreement machine month idle executors latency check chaos audit test-deploy test-recovery test-n8n test-console test-celery format clean help python
+.PHONY: run test agreement machine month idle executors latency check chaos bench-deliver bench-queues audit test-deploy test-recovery test-n8n test-console test-celery format clean help python
 
 help:           ## show this
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -40,7 +41,14 @@ check: $(VENV)/check.stamp ## what CI runs: lint, types, architecture, tests
 	.ci/audit $(BIN)
 	$(BIN)/pytest -n 2 -q || $(BIN)/pytest -q --last-failed --last-failed-no-failures none
 
-bench-deliver: $(VENV)/run.stamp   ## kill 200 delivery runs, and Postgres 30 times, and count what is lost (about five minutes)
+bench-deliver: $(VENV)/run.stamp ## measure what a message costs to deliver, beside a plain loop (two minutes)
+	@exec $(BIN)/ige bench deliver --messages 8000 --due 30000
+
+bench-queues: $(VENV)/test.stamp ## measure it beside two worker queues (Node and 30 MB from npm into $(QUEUES); apt install redis-server)
+	bash ige_pipeline_tests/queues/install.sh "$(QUEUES)"
+	$(BIN)/python -m ige_pipeline_tests.queues.compare "$(QUEUES)" 5000 3
+
+chaos: $(VENV)/run.stamp  ## kill 200 delivery runs, and Postgres 30 times, and count what is lost (about five minutes)
 	@exec $(BIN)/ige chaos
 
 idle: $(VENV)/test.stamp   ## measure what a delivery run costs that finds nothing to do

@@ -49,6 +49,11 @@ def span(name: str, **about: Attribute | None) -> Iterator[Span]:
             raise
 
 
+def traces() -> bool:
+    """Whether anybody traces: what is done a thousand times a second need not open a span for nobody."""
+    return _Tracing.tracer is not None
+
+
 def trace_by(tracer: "Tracer | None") -> None:
     """Let this process trace by a tracer, or not at all."""
     _Tracing.tracer = tracer

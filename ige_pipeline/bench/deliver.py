@@ -7,10 +7,11 @@ the CPU of all of Postgres. The plain loop posts and keeps no books.
 import os
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -183,14 +184,25 @@ def _own_cpu() -> float:
 @contextmanager
 def _cpu_of_postgres(conn: Connection) -> Iterator[Any]:
     """Give what returns the CPU seconds that the whole server has used since; while the connection is open."""
-    backend = (conn.execute(_QUERIES["server_process"]).fetchone() or {})["pid"]
-    _, server, _ = _stat(backend)
-    before = _server_cpu(server)
+    meter = cpu_of_postgres(conn)
+    before = meter()
     used: list[float] = []
     try:
         yield lambda: used[0]
     finally:
-        used.append(_server_cpu(server) - before)
+        used.append(meter() - before)
+
+
+def cpu_of_postgres(conn: Connection) -> Callable[[], float]:
+    """Return what tells the CPU seconds of the whole server that this connection is to."""
+    backend = (conn.execute(_QUERIES["server_process"]).fetchone() or {})["pid"]
+    _, server, _ = _stat(backend)
+    return partial(_server_cpu, server)
+
+
+def cpu_of_process(pid: int) -> float:
+    """Return the CPU seconds of one process."""
+    return _stat(pid)[0]
 
 
 def _server_cpu(server: int) -> float:

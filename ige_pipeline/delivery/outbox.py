@@ -18,6 +18,7 @@ from ige_pipeline.delivery.outcome import Delivered
 from ige_pipeline.delivery.pace import elapsed
 from ige_pipeline.delivery.promise import keep_promises
 from ige_pipeline.delivery.settlement import Ended, Settled, attempts, columns
+from ige_pipeline.postgres.array import array
 from ige_pipeline.postgres.connection import Connection, another
 from ige_pipeline.postgres.numbered import Rows, ask, numbered
 from ige_pipeline.postgres.queries import load
@@ -176,13 +177,15 @@ class Outbox:
         return _found(asked, answered=elapsed())
 
     def _ask_to_post(self, leases: Sequence[Lease]) -> _Asked:
-        mine: dict[str, list[Any]] = {
-            "message_ids": [each.message_id for each in leases],
-            "tokens": [each.token for each in leases],
-            "phones": [each.phone for each in leases],
+        mine = {
+            "message_ids": array(each.message_id for each in leases),
+            "tokens": array(each.token for each in leases),
+            "phones": array(each.phone for each in leases),
         }
         at = elapsed()
-        return _Asked(at, frozenset(mine["message_ids"]), ask(self._conn, _MAY_POST, {**self._values, **mine}))
+        return _Asked(
+            at, frozenset(each.message_id for each in leases), ask(self._conn, _MAY_POST, {**self._values, **mine})
+        )
 
     def settle(self, ended: Sequence[Ended]) -> dict[int, Settled]:
         """Write what became of messages whose lease is still ours, and each attempt in any case; return those rows."""

@@ -65,23 +65,21 @@ WITH settled AS (
            dead_reason = CASE WHEN s.ends = 'dead' THEN s.reason END,
            cancelled_at = CASE WHEN s.ends = 'cancelled' THEN now() END,
            cancel_reason = CASE WHEN s.ends = 'cancelled' THEN s.reason END,
-           expired_at = CASE WHEN s.expires THEN now() END,
+           expired_at = CASE WHEN s.ends = 'later' AND s.reason IS DISTINCT FROM 'http_429' AND CASE
+                       WHEN m.expires_at IS NOT NULL THEN s.due_at >= m.expires_at
+                       -- Compared this way round no date overflows, whatever another program wrote.
+                       ELSE (s.due_at - make_interval(secs => %(expire_after_hours)s::float8 * 3600))::timestamp
+                            >= COALESCE(m.created_at, m.updated_at) END THEN now() END,
            next_attempt_at = CASE WHEN s.ends = 'later' THEN s.due_at WHEN s.ends <> 'sent' THEN m.next_attempt_at END,
            attempts = m.attempts - CASE WHEN s.gives_back THEN 1 ELSE 0 END,
            -- Whoever settles what was posted has outlived it.
            deaths = CASE WHEN s.gives_back THEN m.deaths ELSE 0 END,
            last_error = CASE WHEN s.ends = 'sent' THEN NULL WHEN s.ends = 'cancelled' THEN m.last_error ELSE s.reason END,
            lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
-      FROM (SELECT told.*, held.due_at, told.ends = 'later' AND told.reason IS DISTINCT FROM 'http_429' AND CASE
-                       WHEN own.expires_at IS NOT NULL THEN held.due_at >= own.expires_at
-                       -- Compared this way round no date overflows, whatever another program wrote.
-                       ELSE (held.due_at - make_interval(secs => %(expire_after_hours)s::float8 * 3600))::timestamp
-                            >= COALESCE(own.created_at, own.updated_at) END AS expires
+      FROM (SELECT told.*, COALESCE(told.until, now() + make_interval(secs => told.delay)) AS due_at
               FROM unnest(%(ids)s::bigint[], %(tokens)s::uuid[], %(ends)s::text[], %(reasons)s::text[],
                           %(delays)s::float8[], %(untils)s::timestamptz[], %(gives_back)s::boolean[], %(keys)s::uuid[])
-                   AS told (id, token, ends, reason, delay, until, gives_back, key)
-             CROSS JOIN LATERAL (SELECT COALESCE(told.until, now() + make_interval(secs => told.delay)) AS due_at) held
-              JOIN ai_proactive_messages own ON own.id = told.id) AS s
+                   AS told (id, token, ends, reason, delay, until, gives_back, key)) AS s
      WHERE m.id = s.id AND m.sent_at IS NULL
        AND (m.lease_token = s.token
             OR (s.ends = 'sent' AND m.lease_token IS NULL AND m.idempotency_key = s.key

@@ -9,6 +9,7 @@ import psycopg
 from ige_pipeline.delivery.outcome import Cancelled, Outcome
 from ige_pipeline.delivery.switches import audit
 from ige_pipeline.ledger.batch import Batch
+from ige_pipeline.postgres.array import array
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.numbered import Rows, ask, numbered
 from ige_pipeline.postgres.queries import load
@@ -81,7 +82,7 @@ def no_longer_wanted(conn: Connection, message_ids: Sequence[int]) -> dict[int, 
 
 def ask_unwanted(conn: Connection, message_ids: Sequence[int]) -> Rows:
     """Ask for the rows of `unwanted`; in a pipeline they are there at its end."""
-    return ask(conn, _UNWANTED, {"message_ids": list(message_ids)})
+    return ask(conn, _UNWANTED, {"message_ids": array(message_ids)})
 
 
 def unwanted(rows: Rows) -> dict[int, Outcome]:

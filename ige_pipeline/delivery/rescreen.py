@@ -19,6 +19,7 @@ from ige_pipeline.safeguards.finding import Finding
 from ige_pipeline.safeguards.phonebook import NOBODY, Sharing, ask_up, told_up
 from ige_pipeline.safeguards.reason import RULES, Effect
 from ige_pipeline.safeguards.recipient import judge
+from ige_pipeline.safeguards.sieve import ask_plain, told_plain
 from ige_pipeline.settings import Settings
 
 _LOOK_AGAIN = timedelta(minutes=15)
@@ -77,22 +78,38 @@ def _nobody_answered(error: BaseException) -> bool:
 def _screen(
     conn: Connection, leases: Sequence[Lease], settings: Settings, *, consent_needed: bool, beside: Beside
 ) -> list[Outcome | None]:
-    """Ask all there is to ask in one round trip, as if nobody shared their number; who does is asked about again."""
+    """Ask in one round trip what is no longer wanted, and against which certainly nothing speaks but the hour."""
+    ids, people = [lease.message_id for lease in leases], [lease.contractor_id for lease in leases]
+    with conn.pipeline():
+        asked = ask_unwanted(conn, ids)
+        plain = ask_plain(conn, ids, people, settings, consent_needed=consent_needed)
+        beside(leases)
+    over, told = unwanted(asked), told_plain(plain, settings)
+    odd = [lease for lease in leases if lease.message_id not in told]
+    judged = _judge(conn, odd, settings, consent_needed=consent_needed) if odd else {}
+    return [
+        over.get(lease.message_id) or (weigh(told[each]) if (each := lease.message_id) in told else judged[each])
+        for lease in leases
+    ]
+
+
+def _judge(
+    conn: Connection, leases: Sequence[Lease], settings: Settings, *, consent_needed: bool
+) -> dict[int, Outcome | None]:
+    """Ask the safeguards, as if nobody shared their number; who does is asked about again."""
     people = [lease.contractor_id for lease in leases]
     facts = partial(ask_at_sending, conn, people, settings, message_ids=[lease.message_id for lease in leases])
     with conn.pipeline():
-        asked = ask_unwanted(conn, [lease.message_id for lease in leases])
         asked_up = ask_up(conn, people, region=settings.default_region)
         known = facts(sharing=NOBODY)
-        beside(leases)
     sharing = told_up(conn, asked_up, people, region=settings.default_region)
     rows = _rows(leases, known if sharing is None else facts(sharing=sharing), consent_needed=consent_needed)
     judged = judge(_one_after_the_other(leases, rows, sharing or NOBODY), settings, now=rows[0]["asked_at"])
-    over, confirming = unwanted(asked), confirmations(conn, leases, region=settings.default_region)
-    return [
-        over.get(lease.message_id) or _weigh_one(found, confirms=confirming.get(lease.message_id))
+    confirming = confirmations(conn, leases, region=settings.default_region)
+    return {
+        lease.message_id: _weigh_one(found, confirms=confirming.get(lease.message_id))
         for lease, found in zip(leases, judged, strict=True)
-    ]
+    }
 
 
 def _weigh_one(found: Sequence[Finding], *, confirms: bool | None) -> Outcome | None:

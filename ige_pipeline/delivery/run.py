@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
+from ige_pipeline.delivery.ahead import Room
 from ige_pipeline.delivery.breaker import Breaker
 from ige_pipeline.delivery.ending import CIRCUIT_OPENED, HELD_UP, STOPPED, Screen, came_back, held_back, weigh
 from ige_pipeline.delivery.lease import Lease
@@ -60,6 +61,7 @@ class Run:
         # Moments of the pace that are ours and not used yet: what ends without a POST uses none.
         self._moments = Moments(1 / settings.messages_per_second)
         self._probe = Probe(breaker)
+        self._room = Room(slots, self._moments, clock=clock)
         # How often a message could not leave in time, and whether nothing more may leave.
         self._late: Counter[int] = Counter()
         self._ending = False
@@ -71,6 +73,9 @@ class Run:
                 self._wait_for_it()
                 if self._moments.held and self._may_go_on() and not self._post_some() and not self._wait_for_others():
                     break
+        except BaseException:
+            self._slots.withdraw()
+            raise
         finally:
             self._drain()
 
@@ -87,7 +92,7 @@ class Run:
             self._moments.drop()
         while not self._moments.held and self._may_go_on():
             wanted = int(self._settings.messages_per_second * _AHEAD_S)
-            usable = min(self._left, self._slots.free) if self._moments.matter else self._left
+            usable = min(self._left, self._room.left) if self._moments.matter else self._left
             wait_s = self._reserve(max(1, min(wanted, usable)))
             if wait_s is None and self._slots.busy:
                 self._settle(self._slots.landed(within_s=_LONG_S))
@@ -109,8 +114,8 @@ class Run:
         return True
 
     def _have_a_slot(self) -> bool:
-        """Wait until a slot is free, before a moment is taken that would pass meanwhile."""
-        while not self._slots.free:
+        """Wait until a slot is free, or will be, before a moment is taken that would pass meanwhile."""
+        while not self._room.worth_a_claim:
             self._settle(self._slots.landed(within_s=_LONG_S))
         return self._may_go_on()
 
@@ -124,7 +129,7 @@ class Run:
 
     def _post_some(self) -> bool:
         """Claim for the moments and slots we have, and post what nothing speaks against; False where nothing is due."""
-        at_most = min(self._moments.held, self._slots.free, self._left)
+        at_most = min(self._moments.held, self._room.left, self._left)
         leases = self._outbox.claim(at_most, probing=self._probe.ours)
         alone = any(lease.survivor for lease in leases)
         with self._keeping_their_attempts(leases):
@@ -172,6 +177,8 @@ class Run:
     def _let_go(self, going: Sequence[Lease], look: LastLook) -> list[Lease]:
         """Post what nothing holds back, before that look is old, and write down why the others stay."""
         self._report.stopped |= look.stopped
+        if look.stopped:
+            self._slots.withdraw()
         leased = frozenset[int]() if look.stopped else look.leased
         gone = [lease for lease in going if lease.message_id in leased]
         if gone:
@@ -202,36 +209,50 @@ class Run:
             if each.sent is not None
         ]
         telling = any(each.probe or (each.sent and tells(each.sent.reply)) for each in ended)
+        late = [each for each in landed if each.sent is None and each.error is None]
+        self._room.came_back(len(ended))
         self._write(ended)
-        self._look_again([each.lease for each in landed if each.sent is None and each.error is None])
-        self._count(all_of_it=telling)
+        try:
+            self._count(all_of_it=telling)
+        except BaseException:
+            self._give_back([each.lease for each in late])
+            raise
+        self._ending |= any(each.error is not None for each in landed)
+        self._look_again(late)
         self._probe.is_over(ended)
         for each in landed:
             if each.error is not None:
                 raise each.error
 
-    def _look_again(self, late: Sequence[Lease]) -> None:
+    def _look_again(self, back: Sequence[Landed]) -> None:
         """What had not left when its look was old gets another at once, for what took so long stands by now.
 
         Its moment has come already. After a long while the safeguards must be asked again, so it is given back.
         """
-        if not late:
+        if not back:
             return
-        self._report.posted -= len(late)
-        self._late.update(lease.message_id for lease in late)
+        late = [each.lease for each in back]
+        # What waited for a slot says nothing of the database, nor of the way to the webhook.
+        self._late.update(each.lease.message_id for each in back if not each.waited)
         in_vain = max(self._late[lease.message_id] for lease in late) >= LOOKS
-        if in_vain or self._ending or (self._shut and not self._probe.is_among(late)):
+        if in_vain or self._ending or self._report.stopped or (self._shut and not self._probe.is_among(late)):
             self._give_back(late)
             if in_vain and not self._ending:
                 raise Refusal(_IN_VAIN)
             return
+        self._report.posted -= len(late)
         with self._keeping_their_attempts(late):
             look = self._outbox.may_post(late)
-        self._give_back([lease for lease in late if look.now - lease.claimed_at > _HOLDS_FOR])
+        self._write_back([lease for lease in late if look.now - lease.claimed_at > _HOLDS_FOR])
         self._let_go([lease for lease in late if look.now - lease.claimed_at <= _HOLDS_FOR], look)
 
     def _give_back(self, late: Sequence[Lease]) -> None:
-        self._write([Ended(lease, HELD_UP) for lease in late])
+        """They do not leave, and count as not posted."""
+        self._report.posted -= len(late)
+        self._write_back(late)
+
+    def _write_back(self, late: Sequence[Lease]) -> None:
+        self._write([Ended(lease, STOPPED if self._report.stopped else HELD_UP) for lease in late])
         self._probe.give_back(late)
 
     @property

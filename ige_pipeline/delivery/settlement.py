@@ -18,6 +18,7 @@ from ige_pipeline.delivery.outcome import (
     Retry,
 )
 from ige_pipeline.delivery.reply import Answered, Broken, Lost, Refused, Reply, Unreached
+from ige_pipeline.postgres.array import array
 
 _AT_ONCE = timedelta(0)
 
@@ -67,18 +68,18 @@ class _Row:
     gives_back: bool = False
 
 
-def columns(ended: Sequence[Ended]) -> dict[str, list[Any]]:
-    """Return what the statement `settle` is told, by column."""
+def columns(ended: Sequence[Ended]) -> dict[str, str]:
+    """Return what the statement `settle` is told, by column, as the texts of arrays."""
     rows = [_row(each) for each in ended]
     return {
-        "ids": [each.lease.message_id for each in ended],
-        "tokens": [each.lease.token for each in ended],
-        "ends": [row.ends for row in rows],
-        "reasons": [row.reason for row in rows],
-        "delays": [row.delay.total_seconds() for row in rows],
-        "untils": [row.until for row in rows],
-        "gives_back": [row.gives_back for row in rows],
-        "keys": [each.lease.idempotency_key for each in ended],
+        "ids": array(each.lease.message_id for each in ended),
+        "tokens": array(each.lease.token for each in ended),
+        "ends": array(row.ends for row in rows),
+        "reasons": array(row.reason for row in rows),
+        "delays": array(row.delay.total_seconds() for row in rows),
+        "untils": array(row.until for row in rows),
+        "gives_back": array(row.gives_back for row in rows),
+        "keys": array(each.lease.idempotency_key for each in ended),
     }
 
 

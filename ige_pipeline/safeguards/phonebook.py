@@ -70,7 +70,7 @@ class AskedUp:
 
 def ask_up(conn: Connection, contractor_ids: Collection[int | None], *, region: str) -> AskedUp:
     """Ask what `look_up` asks; in a pipeline the rows are there at its end."""
-    asked = {"contractor_ids": sorted({each for each in contractor_ids if each is not None}), **_reader(region)}
+    asked = {"contractor_ids": sorted({each for each in contractor_ids if each is not None}), **reader(region)}
     return AskedUp(ask(conn, _UNREAD_NUMBERS, asked), ask(conn, _SHARING_WITH, asked))
 
 
@@ -124,13 +124,13 @@ def read_others(conn: Connection, *, region: str, at_most: int = _OTHERS_AT_ONCE
     """
     with conn.transaction():
         conn.execute(_QUERIES["plan_for_all"])
-        rows = conn.execute(_QUERIES["other_unread_numbers"], {"at_most": at_most, **_reader(region)}).fetchall()
+        rows = conn.execute(_QUERIES["other_unread_numbers"], {"at_most": at_most, **reader(region)}).fetchall()
     return _record(conn, sorted(row["raw"] for row in rows), region=region)
 
 
 def read_numbers(conn: Connection, contractor_ids: Iterable[int] | str, *, region: str) -> int:
     """Read the numbers of these contractors that nobody has read yet, and return how many there were."""
-    wanted = {"contractor_ids": _as_array(contractor_ids), **_reader(region)}
+    wanted = {"contractor_ids": _as_array(contractor_ids), **reader(region)}
     return _record(conn, [row["raw"] for row in conn.execute(_QUERIES["unread_numbers"], wanted)], region=region)
 
 
@@ -152,7 +152,7 @@ def _record(conn: Connection, raws: list[str], *, region: str) -> int:
     for start in range(0, len(raws), _AT_ONCE):
         entries = [entry(raw, region=region) for raw in raws[start : start + _AT_ONCE]]
         columns = {name: [each[name] for each in entries] for name in entries[0]}
-        conn.execute(_QUERIES["record_numbers"], {**columns, **_reader(region)})
+        conn.execute(_QUERIES["record_numbers"], {**columns, **reader(region)})
     return len(raws)
 
 
@@ -161,5 +161,6 @@ def _digits(raw: str) -> str:
 
 
 @cache
-def _reader(region: str) -> dict[str, str]:
+def reader(region: str) -> dict[str, str]:
+    """Return what says by which library, and as numbers of which region, a number was read."""
     return {"region": region, "read_by": f"phonenumbers {version('phonenumbers')}"}

@@ -22,6 +22,7 @@ from ige_pipeline.safeguards.judgement import as_columns
 from ige_pipeline.safeguards.phonebook import Sharing
 from ige_pipeline.safeguards.reason import Reason
 from ige_pipeline.safeguards.recipient import quiet_at
+from ige_pipeline.safeguards.sieve import bounds
 from ige_pipeline.safeguards.span import EVERYBODY, Span, spans_between
 from ige_pipeline.settings import Settings
 
@@ -114,23 +115,15 @@ def take(conn: Connection, piece: Piece, asked: Screening, *, sources: Sources =
     conn.execute(_QUERIES["forget_piece"])
     ids = _contractors(conn, key, sources)
     shared = asked.sharing.between(piece.span.first, piece.span.last)
-    known = facts_asked(ids, asked.settings, shared=shared) | _sieve(asked)
+    known = facts_asked(ids, asked.settings, shared=shared) | bounds(
+        asked.settings, consent_needed=asked.consent_needed
+    )
     conn.execute(sql.SQL(_QUERIES["keep_facts"]).format(facts=sources.facts), known, prepare=False)
     conn.execute(_QUERIES["plan_for_hashes"])
     key |= {"begun": asked.begun} | _places(conn, asked.settings)
     conn.execute(statement("take_piece", sources), key, prepare=False)
     frame = fetch_frame(conn, statement("unsure"), {})
     return as_times(frame).assign(consent_needed=asked.consent_needed)
-
-
-def _sieve(asked: Screening) -> dict[str, Any]:
-    """Return what the sieve asks for beside the settings."""
-    settings = asked.settings
-    widest = settings.min_gap_hours * 3600
-    if settings.trust_tiers:
-        widest = max(widest, 86400 * max(getattr(settings, f"gap_days_trust_{tier}") for tier in (80, 60, 40, 20)))
-    free = not asked.consent_needed or bool(settings.consent_basis.strip())
-    return {"widest_gap_seconds": widest, "consent_not_needed": free}
 
 
 def statement(name: str, sources: Sources = OURS, **parts: sql.Composable) -> sql.Composed:

@@ -20,7 +20,7 @@ from ige_pipeline.delivery.reply import Answered, Reply
 from ige_pipeline.delivery.run import Run
 from ige_pipeline.delivery.settlement import Ended, Sent, Settled
 from ige_pipeline.delivery.slots import Landed, Slots
-from ige_pipeline.delivery.tally import DeliveryReport, accepted_at, seen
+from ige_pipeline.delivery.tally import DeliveryReport, accepted_at, seen, tells
 from ige_pipeline.settings import Settings
 
 NOON = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
@@ -197,35 +197,53 @@ class FakeSlots(Slots):
     """Slots whose POSTs take so long by a clock of their own."""
 
     def __init__(self, endpoint: FakeEndpoint, clock: FakeClock, *, count: int, takes_s: float = 0) -> None:
-        self.endpoint, self.watch, self._count, self._takes_s = endpoint, clock, count, takes_s
+        self.endpoint, self.watch, self.count, self.takes_s = endpoint, clock, count, takes_s
         self.started: list[float] = []
-        self._back: list[tuple[float, Landed]] = []
+        self._over: list[tuple[float, Landed]] = []
+        self._queue: list[tuple[Lease, datetime, float]] = []
         self.busy = 0
         self.most = 0
+        self.in_the_air = 0
         self.connects_in_s = 0.0
 
     def start(self, leases: Sequence[Lease], *, now: datetime, until: float) -> None:
         self.busy += len(leases)
+        self.most = max(self.most, self.busy)
         if self.connects_in_s:
             self.watch.nap(self.connects_in_s)
         if self.watch() > until:
-            self._back += [(self.watch(), Landed(lease, None)) for lease in leases]
+            self._over += [(self.watch(), Landed(lease, None)) for lease in leases]
             return
-        self.started += [self.watch()] * len(leases)
-        for lease in leases:
-            sent = Sent(now, 5, self.endpoint.answer(lease, key=str(lease.idempotency_key)))
-            self._back.append((self.watch() + self._takes_s, Landed(lease, sent)))
-        self.most = max(self.most, self.busy)
+        self._queue += [(lease, now, until) for lease in leases]
+        self._begin_some()
+
+    def withdraw(self) -> None:
+        self._over += [(self.watch(), Landed(lease, None, waited=True)) for lease, _, _ in self._queue]
+        self._queue = []
 
     def landed(self, *, within_s: float) -> list[Landed]:
-        first = min((at for at, _ in self._back), default=self.watch() + within_s)
-        wait = min(within_s, max(first - self.watch(), 0))
+        first = min((at for at, _ in self._over), default=self.watch() + within_s)
+        late = min((until for _, _, until in self._queue), default=first)
+        wait = min(within_s, max(min(first, late) - self.watch(), 0))
         if wait > 0:
             self.watch.nap(wait)
-        over = [landed for at, landed in self._back if at <= self.watch()]
-        self._back = [each for each in self._back if each[0] > self.watch()]
+        if any(at <= self.watch() and landed.sent and tells(landed.sent.reply) for at, landed in self._over):
+            self.withdraw()
+        over = [landed for at, landed in self._over if at <= self.watch()]
+        self._over = [each for each in self._over if each[0] > self.watch()]
+        self._begin_some()
+        over += [Landed(lease, None, waited=True) for lease, _, until in self._queue if until <= self.watch()]
+        self._queue = [each for each in self._queue if each[2] > self.watch()]
         self.busy -= len(over)
         return over
+
+    def _begin_some(self) -> None:
+        while self._queue and len(self._over) < self.count:
+            lease, now, _ = self._queue.pop(0)
+            self.in_the_air = max(self.in_the_air, len(self._over) + 1)
+            self.started.append(self.watch())
+            sent = Sent(now, 5, self.endpoint.answer(lease, key=str(lease.idempotency_key)))
+            self._over.append((self.watch() + self.takes_s, Landed(lease, sent)))
 
     def close(self) -> None:
         """Nothing runs."""

@@ -108,6 +108,15 @@ def digest(signed: str) -> str:
     return Webhook(SECRET).sign(key, NOON, text).removeprefix("v1,")
 
 
+def test_a_password_in_the_address_is_sent_as_one_and_a_header_that_is_given_is_the_only_one_of_its_name() -> None:
+    with talking(lambda talk: talk.say(EMPTY_200)) as (url, asked):
+        post(url.replace("://", "://ada:secret@"), auth_header="User-Agent: ours")
+
+    lines = asked[0].partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    assert [line for line in lines if line.lower().startswith("user-agent")] == ["User-Agent: ours"]
+    assert "Authorization: Basic " + base64.b64encode(b"ada:secret").decode() in lines
+
+
 @pytest.mark.parametrize("status", [201, 204, 400, 404, 429, 500])
 def test_an_answer_is_reported_as_it_came(status: int) -> None:
     with receiving(lambda _body: status) as receiver:
