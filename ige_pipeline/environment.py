@@ -23,6 +23,7 @@ from ige_pipeline.postgres.schema import require_schema
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.safeguards.quiet_rules import holidays_of
 from ige_pipeline.secret_files import FILES, value_of
+from ige_pipeline.service_links import is_service_link
 from ige_pipeline.settings import Settings
 
 EXECUTORS = ("in_process", "multiprocess", "celery", "k8s")
@@ -92,8 +93,11 @@ class Environment:
         known = {f"IGE_{name.upper()}" for name in Settings.model_fields} | _KNOWN | FILES
         for name in sorted(
             name
-            for name in self.values
-            if name.startswith("IGE_") and not name.removeprefix("IGE_").startswith("TEST_") and name not in known
+            for name, value in self.values.items()
+            if name.startswith("IGE_")
+            and not name.removeprefix("IGE_").startswith("TEST_")
+            and name not in known
+            and not is_service_link(name, value)
         ):
             meant = get_close_matches(name, known, n=1)
             raise Refusal(f"{name} is no variable of ours" + (f": perhaps {meant[0]} was meant." if meant else "."))
