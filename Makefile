@@ -9,10 +9,10 @@ PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 # package and the tests anew.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test agreement machine month idle executors latency check chaos audit test-deploy test-recovery test-n8n test-console test-celery format clean help python
+.PHONY: run test agreement machine month idle executors latency check chaos bench-deliver audit test-deploy test-recovery test-n8n test-console test-celery format clean help python
 
 help:           ## show this
-	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
+	@grep -hE '^[a-z0-9-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
 run: $(VENV)/run.stamp   ## watch real messages being decided, written, checked, scheduled and delivered (a sandbox)
 	@exec $(BIN)/ige demo
@@ -40,8 +40,11 @@ check: $(VENV)/check.stamp ## what CI runs: lint, types, architecture, tests
 	.ci/audit $(BIN)
 	$(BIN)/pytest -n 2 -q || $(BIN)/pytest -q --last-failed --last-failed-no-failures none
 
-bench-deliver: $(VENV)/run.stamp   ## kill 200 delivery runs, and Postgres 30 times, and count what is lost (about five minutes)
+chaos: $(VENV)/run.stamp   ## kill 200 delivery runs, and Postgres 30 times, and count what is lost (about five minutes)
 	@exec $(BIN)/ige chaos
+
+bench-deliver: $(VENV)/run.stamp   ## measure how fast the outbox empties, ours beside bare ways (a few minutes)
+	@exec $(BIN)/ige bench deliver --messages 8000 --due 30000
 
 idle: $(VENV)/test.stamp   ## measure what a delivery run costs that finds nothing to do
 	$(BIN)/python ige_pipeline_tests/idle.py
