@@ -1,6 +1,6 @@
 """What Kubernetes puts into every pod's environment for each Service, in the form of Docker's old links.
 
-A Service `ige-serve` is told of as IGE_SERVE_SERVICE_HOST, IGE_SERVE_PORT=tcp://10.0.0.7:8000, IGE_SERVE_PORT_8000_TCP_ADDR
+A Service `ige-serve` is told of as IGE_SERVE_SERVICE_HOST, IGE_SERVE_PORT=tcp://10.0.0.7:8000, IGE_SERVE_PORT_8000_TCP
 and so on. They look like settings of ours, and nobody mistyped them.
 """
 

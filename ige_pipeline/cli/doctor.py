@@ -21,8 +21,8 @@ def doctor(context: click.Context, *, post: bool, json_wanted: bool) -> None:
     """Look at variables, database, webhook, switches and the outbox, and say what to do; changes and sends nothing.
 
     Whether the webhook takes our signature only an answer can tell: --post asks for one. The workflow of deploy/n8n
-    refuses what has no number; another one may do something with it. Exits with 1 on any finding; what was not looked at
-    is none, and says why.
+    refuses what has no number; another one may do something with it. Exits with 1 on any finding. What was not looked
+    at is none, and says why.
     """
     found = examine(Environment.of_process(), (*CHECKS, signature) if post else CHECKS)
     if json_wanted:
