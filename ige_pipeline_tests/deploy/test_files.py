@@ -229,6 +229,35 @@ def test_the_recipe_puts_every_secret_there_that_a_unit_is_handed_and_names_no_f
     assert [name for name in named if not name.startswith(made) and not list(DEPLOY.parent.glob(name))] == []
 
 
+def test_the_preparation_writes_where_postgres_and_redis_are(tmp_path: Path) -> None:
+    shutil.copytree(DEPLOY, tmp_path / "deploy", ignore=shutil.ignore_patterns("secrets", "*.env", "ige.toml"))
+    shutil.copy(ROOT / "ige.toml.example", tmp_path)
+    secrets = tmp_path / "deploy" / "secrets"
+    secrets.mkdir()
+    (secrets / "owner_url").write_text("postgresql://application:word@db.example/name")
+    told = {"IGE_POSTGRES": "db.example:5432", "IGE_REDIS": "redis.example:6379", "IGE_DATABASE": "name"}
+
+    words = ["sh", str(tmp_path / "deploy" / "prepare.sh")]
+    printed = subprocess.run(words, env=os.environ | told, capture_output=True, text=True, check=True).stdout  # noqa: S603
+
+    def place(name: str) -> str:
+        return (secrets / name).read_text().strip().partition("@")[2]
+
+    assert place("owner_url") == "db.example/name"
+    assert place("app_url") == "db.example:5432/name"
+    assert place("dagster_url") == "db.example:5432/dagster"
+    assert place("celery_url") == "redis.example:6379/0"
+    assert [line.split()[2].rstrip(",") for line in printed.splitlines()] == ["operator", "viewer", "prometheus"]
+
+
+def test_a_version_is_installed_beside_the_one_that_runs() -> None:
+    """Late imports of a running process must find its own version: only a link is changed under it."""
+    for page, heading in (("operations.md", "useradd"), ("backup.md", "## Upgrade")):
+        recipe = (ROOT / "docs" / page).read_text(encoding="utf-8").partition(heading)[2].partition("systemctl")[0]
+        assert re.search(r"-m venv /opt/ige-\d", recipe)
+        assert recipe.index("-m venv /opt/ige-") < recipe.index("ln --symbolic --force --no-dereference /opt/ige-")
+
+
 def test_the_target_starts_everything_and_a_timer_has_its_service() -> None:
     wanted = set(unit(DEPLOY / "systemd" / "ige.target")["Wants"][0].split())
     timers = {path.name for path in (DEPLOY / "systemd").glob("*.timer")}
@@ -241,14 +270,14 @@ def test_the_target_starts_everything_and_a_timer_has_its_service() -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd on this machine")
 def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
-    for path in (DEPLOY / "systemd").glob("ige*"):
+    for path in (DEPLOY / "systemd").glob("ige[-.]*"):
         text = path.read_text(encoding="utf-8")
         for program in ("/opt/ige/bin/", "/usr/sbin/nginx"):
             text = text.replace(program, f"{shutil.which('true')} ")
         (tmp_path / path.name).write_text(text)
 
     said = subprocess.run(  # noqa: S603 - the units of this repository
-        [shutil.which("systemd-analyze") or "", "verify", *sorted(tmp_path.glob("ige*"))],
+        [shutil.which("systemd-analyze") or "", "verify", *sorted(tmp_path.glob("ige[-.]*"))],
         capture_output=True,
         text=True,
         check=False,
@@ -258,7 +287,8 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
 
 
 def test_the_shell_scripts_are_scripts() -> None:
-    for path in (DEPLOY / "prepare.sh", *sorted((DEPLOY / "postgres").glob("*.sh"))):
+    scripts = (DEPLOY / "prepare.sh", DEPLOY / "systemd" / "ige", *sorted((DEPLOY / "postgres").glob("*.sh")))
+    for path in scripts:
         subprocess.run(["sh", "-n", path], check=True)  # noqa: S603, S607 - scripts of this repository
 
 
