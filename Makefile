@@ -48,7 +48,7 @@ bench-deliver: $(VENV)/run.stamp   ## measure how fast the outbox empties, ours 
 	@exec $(BIN)/ige bench deliver --messages 8000 --due 30000
 
 idle: $(VENV)/test.stamp   ## measure what a delivery run costs that finds nothing to do
-	$(BIN)/python ige_pipeline_tests/idle.py
+	$(BIN)/python -W ignore -m ige_pipeline_tests.idle
 
 latency: $(VENV)/test.stamp ## measure how long messages wait from the outbox to the webhook with the sensor on (ten minutes)
 	$(BIN)/python -m ige_pipeline_tests.latency

@@ -17,7 +17,7 @@ DOES = {
     "check": "lint-imports",
     "chaos": "ige chaos",
     "bench-deliver": "ige bench deliver",
-    "idle": "ige_pipeline_tests/idle.py",
+    "idle": "ige_pipeline_tests.idle",
     "latency": "ige_pipeline_tests.latency",
     "month": "ige_pipeline_tests/housekeeping/month.py",
     "executors": "ige_pipeline_tests.executors",
