@@ -22,6 +22,8 @@ def code_server(instance: dg.DagsterInstance) -> Iterator[WorkspaceProcessContex
     target = ModuleTarget("ige_pipeline.definitions", attribute=None, working_directory=None, location_name=LOCATION)
     with WorkspaceProcessContext(instance, target) as opened:
         yield opened
+    # Else it outlives what it asks, and the test after it is told of that.
+    opened._grpc_server_registry.wait_for_processes()  # noqa: SLF001 - Dagster's own tests wait so
 
 
 def launch(server: WorkspaceProcessContext, name: str, *, tags: dict[str, str] | None = None) -> str:
