@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE =
 .PHONY: run test agreement machine month idle executors latency check chaos bench-deliver bench-queues audit test-deploy test-recovery test-n8n test-console test-celery format clean help python
 
 help:           ## show this
-	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
+	@grep -hE '^[a-z0-9-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
 run: $(VENV)/run.stamp   ## watch real messages being decided, written, checked, scheduled and delivered (a sandbox)
 	@exec $(BIN)/ige demo
@@ -35,7 +35,8 @@ check: $(VENV)/check.stamp ## what CI runs: lint, types, architecture, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml deploy/compose.existing.yaml
+	$(BIN)/check-jsonschema --schemafile deploy/helm/values.schema.json deploy/helm/values.yaml
 	$(BIN)/hadolint deploy/Dockerfile
 	$(BIN)/kubernetes-validate --strict --quiet deploy/kubernetes/*.yaml
 	.ci/audit $(BIN)
@@ -52,7 +53,7 @@ chaos: $(VENV)/run.stamp  ## kill 200 delivery runs, and Postgres 30 times, and 
 	@exec $(BIN)/ige chaos
 
 idle: $(VENV)/test.stamp   ## measure what a delivery run costs that finds nothing to do
-	$(BIN)/python ige_pipeline_tests/idle.py
+	$(BIN)/python -W ignore -m ige_pipeline_tests.idle
 
 latency: $(VENV)/test.stamp ## measure how long messages wait from the outbox to the webhook with the sensor on (ten minutes)
 	$(BIN)/python -m ige_pipeline_tests.latency

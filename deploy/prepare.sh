@@ -1,20 +1,21 @@
 #!/bin/sh
 # Makes what the compose file needs and git must not hold: passwords, a certificate to begin with, logins, settings.
-# What exists stays as it is, so it may be run again. Needs openssl. IGE_POSTGRES=127.0.0.1:5432 says where Postgres is if
-# not in the container of that name (deploy/systemd).
+# What exists stays as it is, so it may be run again. Needs openssl. Where Postgres and Redis are not in the containers of
+# those names (deploy/systemd): IGE_POSTGRES=127.0.0.1:5432 and IGE_REDIS=127.0.0.1:6379; IGE_DATABASE=name says which
+# database is the application's, if not `app`.
 set -eu
 umask 077
-where="${IGE_POSTGRES:-postgres:5432}"
+where="${IGE_POSTGRES:-postgres:5432}" redis="${IGE_REDIS:-redis:6379}" app="${IGE_DATABASE:-app}"
 cd "$(dirname "$0")"
 mkdir -p secrets/nginx
 once() { if [ -s "$1" ]; then cat > /dev/null; else cat > "$1"; fi; }
 for role in postgres owner app viewer dagster redis; do
   openssl rand -hex 24 | once "secrets/${role}_password"
 done
-printf 'postgresql://ige_owner:%s@%s/app\n' "$(cat secrets/owner_password)" "$where" | once secrets/owner_url
-printf 'postgresql://ige_app:%s@%s/app\n' "$(cat secrets/app_password)" "$where" | once secrets/app_url
+printf 'postgresql://ige_owner:%s@%s/%s\n' "$(cat secrets/owner_password)" "$where" "$app" | once secrets/owner_url
+printf 'postgresql://ige_app:%s@%s/%s\n' "$(cat secrets/app_password)" "$where" "$app" | once secrets/app_url
 printf 'postgresql://dagster:%s@%s/dagster\n' "$(cat secrets/dagster_password)" "$where" | once secrets/dagster_url
-printf 'redis://:%s@redis:6379/0\n' "$(cat secrets/redis_password)" | once secrets/celery_url
+printf 'redis://:%s@%s/0\n' "$(cat secrets/redis_password)" "$redis" | once secrets/celery_url
 printf 'whsec_%s\n' "$(openssl rand -base64 32)" | once secrets/webhook_secret
 for name in inbound_token console_proxy_secret; do openssl rand -hex 24 | once "secrets/$name"; done
 # The proxy proves to the console that it asked for the login.
@@ -25,9 +26,9 @@ for empty in webhook_url openai_api_key alert_webhook_url; do [ -e "secrets/$emp
 [ -e production.env ] || cp production.env.example production.env
 [ -e ige.toml ] || cp ../ige.toml.example ige.toml
 
-# operator may launch and stop runs; viewer may look. More: `printf 'NAME:%s\n' "$(openssl passwd -6)" >> secrets/nginx/logins`.
+# operator may launch and stop runs; viewer may look; prometheus reads /metrics. More: `printf 'NAME:%s\n' "$(openssl passwd -6)" >> secrets/nginx/logins`.
 if [ ! -s secrets/nginx/logins ]; then
-  for name in operator viewer; do
+  for name in operator viewer prometheus; do
     word="$(openssl rand -hex 12)"
     printf '%s:%s\n' "$name" "$(openssl passwd -6 "$word")" >> secrets/nginx/logins
     echo "Login of $name, shown once: $word"

@@ -20,6 +20,7 @@ from ige_pipeline.refusal import Refusal
 from ige_pipeline.resources import default_resources
 from ige_pipeline.schedules import build_schedules
 from ige_pipeline.sensors import build_sensors
+from ige_pipeline.settings import Settings
 from ige_pipeline.stage import DatabaseSource
 from ige_pipeline.tracing import trace_where_asked
 
@@ -34,15 +35,19 @@ def build_definitions(
 ) -> dg.Definitions:
     """Return the two jobs, their assets and schedules over the given resources (default: those of production)."""
     database = database or Environment.of_process().database
+
+    def settings() -> Settings:
+        return Environment.of_process().settings()
+
     return dg.Definitions(
         assets=assets,
         asset_checks=asset_checks,
         jobs=[schedule_messages_job, deliver_messages_job, track_outcomes_job, housekeep_job],
-        schedules=build_schedules(on=schedules_on, database=database),
+        schedules=build_schedules(on=schedules_on, database=database, settings=settings),
         sensors=build_sensors(
             on=schedules_on,
             database=database,
-            settings=lambda: Environment.of_process().settings(),
+            settings=settings,
             alerts=lambda: Environment.of_process().alert_webhook,
         ),
         resources=default_resources() | dict(resources or {}),

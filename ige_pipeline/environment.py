@@ -7,15 +7,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
 from ige_pipeline.delivery.endpoint import WebhookEndpoint
 from ige_pipeline.delivery.target import Target, check_target
-from ige_pipeline.generation.model import ModelWriter
-from ige_pipeline.generation.pace import Pace
-from ige_pipeline.generation.price import of_model
 from ige_pipeline.inbound.proof import Credentials, check
 from ige_pipeline.loopback import is_loopback
 from ige_pipeline.postgres.connection import Database, connect, normalise_url
@@ -23,7 +20,11 @@ from ige_pipeline.postgres.schema import require_schema
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.safeguards.quiet_rules import holidays_of
 from ige_pipeline.secret_files import FILES, value_of
+from ige_pipeline.service_links import is_service_link
 from ige_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from ige_pipeline.generation.model import ModelWriter
 
 EXECUTORS = ("in_process", "multiprocess", "celery", "k8s")
 _KNOWN = frozenset(
@@ -92,8 +93,11 @@ class Environment:
         known = {f"IGE_{name.upper()}" for name in Settings.model_fields} | _KNOWN | FILES
         for name in sorted(
             name
-            for name in self.values
-            if name.startswith("IGE_") and not name.removeprefix("IGE_").startswith("TEST_") and name not in known
+            for name, value in self.values.items()
+            if name.startswith("IGE_")
+            and not name.removeprefix("IGE_").startswith("TEST_")
+            and name not in known
+            and not is_service_link(name, value)
         ):
             meant = get_close_matches(name, known, n=1)
             raise Refusal(f"{name} is no variable of ours" + (f": perhaps {meant[0]} was meant." if meant else "."))
@@ -208,11 +212,16 @@ class Environment:
             raise Refusal(f"IGE_LOG_FORMAT is {said!r}: write text or json.")
         return said
 
-    def model(self, settings: Settings) -> ModelWriter | None:
+    def model(self, settings: Settings) -> "ModelWriter | None":
         """Return the model that writes, or None without OPENAI_API_KEY: then the built-in templates do."""
         key = self.get("OPENAI_API_KEY")
         if key is None:
             return None
+        # Only a batch asks a model, and every process of Dagster's would pay for these.
+        from ige_pipeline.generation.model import ModelWriter  # noqa: PLC0415
+        from ige_pipeline.generation.pace import Pace  # noqa: PLC0415
+        from ige_pipeline.generation.price import of_model  # noqa: PLC0415
+
         name = self.model_name
         return ModelWriter(
             model=name,

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import dagster as dg
 
+from ige_pipeline.delivery.forecast import SHORTEST_RUN_S
 from ige_pipeline.delivery.ops import deliver_messages, expire_stale, schedule_messages
 from ige_pipeline.delivery.report import FIRST_HOUR
 from ige_pipeline.generation.ops import generate_messages
@@ -134,7 +135,9 @@ def schedule_messages_job() -> None:
 
 @dg.job(
     description="Empty the outbox through the webhook, at the pace that was set, and report what is left.",
-    tags={"ige/job": "deliver", "dagster/max_runtime": "3000"},
+    # What hangs keeps all delivery waiting, so it is ended soon. Where settings let a run take longer, its schedule and
+    # its sensor say so (delivery/forecast.py).
+    tags={"ige/job": "deliver", "dagster/max_runtime": str(SHORTEST_RUN_S)},
 )
 def deliver_messages_job() -> None:
     """Three ops in order; any number of these may overlap."""

@@ -4,14 +4,16 @@ They are functions, so that what is wrong with the surroundings fails the op wit
 process with a trace.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, Literal, cast, get_args, get_origin
 
 import dagster as dg
-from pydantic import Field, create_model
+from pydantic import Field, ValidationError, create_model
 
 from ige_pipeline.environment import Environment
 from ige_pipeline.inbound.take_refusal import take_refusal
+from ige_pipeline.refusal import Refusal
 from ige_pipeline.run_request import RunRequest
 from ige_pipeline.settings import Settings
 
@@ -28,8 +30,7 @@ class _Asked(dg.ConfigurableResource[RunRequest]):
     def create_resource(self, context: dg.InitResourceContext) -> RunRequest:
         """Keep only what was set: the rest comes from the environment, the file and the defaults, in this order."""
         del context
-        given = {name: getattr(self, name) for name in Settings.model_fields}
-        overrides = {name: value for name, value in given.items() if value is not None}
+        overrides = _set({name: getattr(self, name) for name in Settings.model_fields})
         return RunRequest(
             settings=lambda: Environment.of_process().settings(overrides),
             dry_run=self.dry_run,
@@ -53,11 +54,40 @@ def _optional(name: str) -> tuple[Any, Any]:
     field = Settings.model_fields[name]
     kinds: dict[Any, Any] = {int: int | None, float: float | None, bool: bool | None}
     described = f"{field.description} Default: {field.default}.{_bounds(field.metadata)}"
+    if get_origin(field.annotation) is Literal:
+        words = Enum(name, [(word, word) for word in get_args(field.annotation)])  # type: ignore[misc]
+        return words | None, Field(default=None, description=described)
     return kinds.get(field.annotation, str | None), Field(default=None, description=described)
 
 
 _fields: dict[str, Any] = {name: _optional(name) for name in Settings.model_fields}
 RequestResource = create_model("RequestResource", __base__=_Asked, **_fields)
+
+
+def _set(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that a run's config sets, as words and figures."""
+    plain = {name: value.value if isinstance(value, Enum) else value for name, value in given.items()}
+    return {name: value for name, value in plain.items() if value is not None and name in Settings.model_fields}
+
+
+def _within_bounds(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Refuse at the launch what no surroundings make right; how settings fit together is asked when they are used.
+
+    Dagster asks this before there is a run, and knows no bounds of its own.
+    """
+    try:
+        Settings(**_set(config))
+    except ValidationError as error:
+        for wrong in error.errors():
+            if wrong["type"] != "value_error":
+                name = ".".join(str(part) for part in wrong["loc"])
+                raise Refusal(f"{name} in the run's config is malformed: {wrong['msg']}.") from None
+    return dict(config)
+
+
+def _request() -> dg.ResourceDefinition:
+    made = RequestResource().get_resource_definition()
+    return cast("dg.ResourceDefinition", made.configured(_within_bounds, config_schema=made.config_schema.config_type))
 
 
 class DatabaseResource(dg.ConfigurableResource[Callable[[], Any]]):
@@ -99,7 +129,7 @@ class RefusalResource(dg.ConfigurableResource[Callable[..., None]]):
 def default_resources() -> dict[str, Any]:
     """Return the resources of production and of the sandbox alike."""
     return {
-        "request": RequestResource(),
+        "request": _request(),
         "database": DatabaseResource(),
         "endpoint": EndpointResource(),
         "model": ModelResource(),

@@ -1,13 +1,16 @@
 """When each job runs by itself: where IGE_SCHEDULES=on says so, so that no laptop texts by accident."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import dagster as dg
 import psycopg
 
 from ige_pipeline.delivery.due import due_messages
+from ige_pipeline.delivery.forecast import ended_after_s
 from ige_pipeline.jobs import deliver_messages_job, hours, housekeep_job, schedule_messages_job, track_outcomes_job
 from ige_pipeline.refusal import Refusal
+from ige_pipeline.settings import Settings
 from ige_pipeline.stage import DatabaseSource
 from ige_pipeline.under_way import deliveries_under_way
 
@@ -15,7 +18,9 @@ from ige_pipeline.under_way import deliveries_under_way
 BEFORE_BACKFILLS = {"dagster/priority": "1"}
 
 
-def build_schedules(*, on: bool, database: DatabaseSource) -> list[dg.ScheduleDefinition]:
+def build_schedules(
+    *, on: bool, database: DatabaseSource, settings: Callable[[], Settings] = Settings
+) -> list[dg.ScheduleDefinition]:
     """Return all schedules, running from the start if `on`; whether all sending is stopped is asked of `database`."""
     status = dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED
 
@@ -44,7 +49,8 @@ def build_schedules(*, on: bool, database: DatabaseSource) -> list[dg.ScheduleDe
             return dg.SkipReason("A delivery run is queued or under way; it takes what is due now, too.")
         if (stopped := _stopped(database)) is not None:
             return dg.SkipReason(stopped)
-        return dg.RunRequest(run_key=context.scheduled_execution_time.isoformat(timespec="seconds"))
+        key = context.scheduled_execution_time.isoformat(timespec="seconds")
+        return dg.RunRequest(run_key=key, tags=ended_in_time(settings))
 
     daily = dg.ScheduleDefinition(
         name="housekeep_daily",
@@ -63,6 +69,14 @@ def build_schedules(*, on: bool, database: DatabaseSource) -> list[dg.ScheduleDe
         description="Every hour: write down what became of messages.",
     )
     return [hourly, every_5_minutes, outcomes, daily]
+
+
+def ended_in_time(settings: Callable[[], Settings]) -> dict[str, str]:
+    """Return the tag by which Dagster ends a delivery run that hangs; what is malformed is told by the run itself."""
+    try:
+        return {"dagster/max_runtime": str(ended_after_s(settings()))}
+    except Refusal:
+        return {}
 
 
 def _stopped(database: DatabaseSource) -> str | None:

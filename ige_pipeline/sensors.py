@@ -13,7 +13,7 @@ from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.refused import refused_sentence
 from ige_pipeline.postgres.schema import require_schema
 from ige_pipeline.refusal import Refusal
-from ige_pipeline.schedules import BEFORE_BACKFILLS
+from ige_pipeline.schedules import BEFORE_BACKFILLS, ended_in_time
 from ige_pipeline.settings import Settings
 from ige_pipeline.stage import DatabaseSource
 from ige_pipeline.triggers.trigger import load_all
@@ -49,7 +49,9 @@ def build_sensors(
         found = _look(database, lambda conn: due_messages(conn, beyond=taken))
         if isinstance(found, Due) and found.due <= taken:
             return dg.SkipReason("A delivery run is under way, and takes all that is due.")
-        return found if isinstance(found, dg.SkipReason) else dg.RunRequest(run_key=f"due-{found.fingerprint}")
+        if isinstance(found, dg.SkipReason):
+            return found
+        return dg.RunRequest(run_key=f"due-{found.fingerprint}", tags=ended_in_time(settings))
 
     @dg.sensor(
         job=schedule_messages_job,

@@ -1,4 +1,4 @@
-"""How long a message waits from the outbox to the webhook, with the sensor on: `make latency`.
+"""How long a message waits from the outbox to the webhook, and how long a start takes: `make latency`.
 
 `ige up` runs as an operator would start it, over a server and a webhook of this program's own. Messages come one by one
 at random moments, three seconds apart on average, so that none falls in step with the sensor: some ten minutes.
@@ -7,13 +7,14 @@ at random moments, three seconds apart on average, so that none falls in step wi
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import timedelta
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,13 @@ def main() -> None:
         url = embedded.ensure_running(server, idle_stop=timedelta(minutes=30), durable=False)
         try:
             migrate(url)
-            with _up(Path(folder), surroundings(url, webhook.url)), _open(url) as conn:
-                told = _measure(conn)
+            with _up(Path(folder), surroundings(url, webhook.url)) as began, _open(url) as conn:
+                first = make_message(conn, make_awake_contractor(conn))
+                started = _start_up(Path(folder), conn, began)
+                told = _measure(conn, first)
         finally:
             embedded.discard(server)
+    print(started)  # noqa: T201 - it is what this is for
     least, half, most_of_them, most = told["seconds"]
     print(  # noqa: T201 - it is what this is for
         f"{told['messages']} messages: p50 {half:.1f} s, p95 {most_of_them:.1f} s, {least:.1f} to {most:.1f} s"
@@ -60,10 +64,21 @@ def _open(url: str) -> Conn:
     return psycopg.connect(url, autocommit=True, row_factory=dict_row)
 
 
-def _measure(conn: Conn) -> dict[str, Any]:
-    """The first message shows that Dagster is up; it is not counted."""
-    first = make_message(conn, make_awake_contractor(conn))
+def _start_up(folder: Path, conn: Conn, began: float) -> str:
+    """Say how long it took until Dagster answers, until its first tick, and until the first message has left."""
+    _until(lambda: "http://" in (folder / "up.log").read_text())
+    answers = time.time() - began
     _until(lambda: _waiting(conn) == 0)
+    sent = time.time() - began
+    (kept,) = folder.glob("state/**/schedules.db")
+    with closing(sqlite3.connect(kept)) as ticks:
+        (first,) = ticks.execute("SELECT min(timestamp) FROM job_ticks").fetchone()
+    tick = datetime.fromisoformat(first).replace(tzinfo=UTC).timestamp() - began
+    return f"`ige up`: Dagster answers after {answers:.1f} s, first tick after {tick:.1f} s, first message {sent:.1f} s"
+
+
+def _measure(conn: Conn, first: int) -> dict[str, Any]:
+    """The first message showed that Dagster is up; it is not counted."""
     for _ in range(MESSAGES):
         time.sleep(random.expovariate(1 / APART_S))
         make_message(conn, make_awake_contractor(conn))
@@ -85,13 +100,15 @@ def _until(reached: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def _up(folder: Path, ours: dict[str, str]) -> Iterator[None]:
+def _up(folder: Path, ours: dict[str, str]) -> Iterator[float]:
+    """Start it, and give the moment of that."""
     command = [sys.executable, "-m", "ige_pipeline.cli.main", "up"]
     env = os.environ | ours | {"IGE_STATE": str(folder / "state"), "IGE_SENDER_NAME": "Acme"}
+    began = time.time()
     with (folder / "up.log").open("w") as log:
         process = subprocess.Popen(command, env=env, cwd=folder, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
     try:
-        yield
+        yield began
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)

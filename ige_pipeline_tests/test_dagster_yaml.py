@@ -26,6 +26,8 @@ def test_a_bare_dagster_dev_the_sandbox_and_production_run_under_the_same_settin
 
     assert read(ROOT / "ige_pipeline" / "local" / "dagster.yaml") == read(LOCAL)
     assert list(production.pop("storage")) == ["custom"]
+    assert production.pop("run_launcher")["class"] == "DefaultRunLauncher"
+    assert list(production.pop("python_logs")) == ["dagster_handler_config"]
     assert production == read(LOCAL)
 
 

@@ -31,7 +31,8 @@ LOOK = """
 import json, sys
 import ige_pipeline.definitions as loaded
 repository = loaded.defs.get_repository_def()
-late = ("pandas", "openai", "numpy", "phonenumbers", "starlette", "aiohttp", "opentelemetry")
+late = ("pandas", "openai", "numpy", "phonenumbers", "starlette", "aiohttp", "opentelemetry", "alembic",
+        "ige_pipeline.inbound.feeling", "ige_pipeline.inbound.opting_out", "ige_pipeline.generation.model")
 heavy = [name for name in late if name in sys.modules]
 print(json.dumps({"heavy": heavy, "on": sorted({s.default_status.value for s in repository.schedule_defs})}))
 """

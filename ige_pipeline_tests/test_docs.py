@@ -197,7 +197,10 @@ def test_every_variable_that_a_page_names_is_read_or_a_setting() -> None:
         "N8N_BLOCK_ENV_ACCESS_IN_NODE",
         "IGE_TEST_WRITE_PAGES",
         "IGE_POSTGRES",
-    }  # n8n's, a test's, and deploy/prepare.sh's
+        "IGE_REDIS",
+        "IGE_DATABASE",
+        "IGE_SERVE_SERVICE_HOST",
+    }  # n8n's, a test's, deploy/prepare.sh's, and Kubernetes''
     named = {
         word for name in NAMES for word in re.findall(r"\b(?:IGE|N8N|OPENAI|DAGSTER)_[A-Z0-9_]+[A-Z0-9]\b", text(name))
     }

@@ -163,6 +163,32 @@ def test_a_mistyped_safeguard_does_not_quietly_stay_at_its_default() -> None:
     )
 
 
+def links(service: str, port: int, *, port_name: str) -> dict[str, str]:
+    """Return what Kubernetes puts into each pod for a Service."""
+    address = f"tcp://10.96.3.7:{port}"
+    return {
+        f"{service}_SERVICE_HOST": "10.96.3.7",
+        f"{service}_SERVICE_PORT": str(port),
+        f"{service}_SERVICE_PORT_{port_name}": str(port),
+        f"{service}_PORT": address,
+        f"{service}_PORT_{port}_TCP": address,
+        f"{service}_PORT_{port}_TCP_PROTO": "tcp",
+        f"{service}_PORT_{port}_TCP_PORT": str(port),
+        f"{service}_PORT_{port}_TCP_ADDR": "10.96.3.7",
+    }
+
+
+def test_what_kubernetes_tells_every_pod_of_our_services_is_no_mistake() -> None:
+    told = links("IGE_SERVE", 8000, port_name="HTTP") | links("IGE_PIPELINE", 4000, port_name="GRPC")
+
+    assert Environment(told | {"IGE_MIN_GAP_HOURS": "24"}).settings() == Settings(min_gap_hours=24)
+
+
+@pytest.mark.parametrize("mistyped", ["IGE_SERVE_PORT", "IGE_SERVICE_HOSTS", "IGE_PORT_NUMBER", "IGE_POST_TIMEOUT"])
+def test_what_only_resembles_such_a_name_is_refused_as_ever(mistyped: str) -> None:
+    assert f"{mistyped} is no variable of ours" in refusal_of(Environment({mistyped: "8000"}).settings)
+
+
 def test_an_executor_that_we_do_not_know_is_refused() -> None:
     assert Environment({}).executor == "in_process"
     assert "IGE_EXECUTOR is 'fast'" in refusal_of(lambda: Environment({"IGE_EXECUTOR": "fast"}).executor)

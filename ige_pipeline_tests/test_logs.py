@@ -2,12 +2,17 @@
 
 import json
 import logging
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import yaml
 
 from ige_pipeline.logs import JsonLines, configure
+from ige_pipeline_tests.dagster_instances import ROOT, surroundings
 
 
 def line(record: logging.LogRecord) -> dict[str, str]:
@@ -70,3 +75,23 @@ def test_only_where_it_is_asked_for_the_process_logs_in_json(capsys: pytest.Capt
     logging.getLogger("ige_pipeline.room").info("Sent.")
 
     assert json.loads(capsys.readouterr().err)["said"] == "Sent."
+
+
+def test_in_production_a_run_says_each_thing_in_json_too(tmp_path: Path) -> None:
+    """By python_logs of deploy/dagster.yaml, in a process of its own as the code server starts one."""
+    env = os.environ | surroundings("postgresql://127.0.0.1:1/none", None)
+    env |= {"IGE_LOG_FORMAT": "json", "DAGSTER_HOME": str(tmp_path)}
+    settings = yaml.safe_load((ROOT / "deploy" / "dagster.yaml").read_text(encoding="utf-8"))
+    settings.pop("storage")
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(settings))
+    words = ["-m", "dagster", "job", "execute", "-m", "ige_pipeline.definitions", "-j", "deliver_messages_job"]
+
+    ran = subprocess.run(  # noqa: S603 - our own interpreter and words
+        [sys.executable, "-W", "ignore", *words], env=env, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    told = [json.loads(line) for line in ran.stderr.splitlines() if line.startswith("{")]
+    of_the_run = [each for each in told if each.get("job") == "deliver_messages_job"]
+    assert {each["level"] for each in of_the_run} == {"error"}
+    assert any(each.get("step") == "expire_stale" for each in of_the_run)
+    assert len({each["run"] for each in of_the_run}) == 1

@@ -1,11 +1,13 @@
 """What ops are handed: the run's request over the environment over the file, and functions that open the world."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import dagster as dg
 import pytest
+from dagster._core.execution.api import create_execution_plan
 
+from ige_pipeline.definitions import build_definitions
 from ige_pipeline.refusal import Refusal
 from ige_pipeline.resources import RequestResource, default_resources
 from ige_pipeline.run_request import RunRequest
@@ -65,7 +67,6 @@ def test_a_setting_is_read_when_it_is_asked_for_and_not_when_dagster_starts(monk
     [
         ({"min_gap_hours": -1}, "min_gap_hours in the run's config is malformed: "),
         ({"quiet_until_hour": 13}, "quiet_until_hour in the run's config is malformed: "),
-        ({"webhook_format": "xml"}, "webhook_format in the run's config is malformed: "),
         ({"post_timeout_seconds": 55}, "post_timeout_seconds in the run's config is malformed: "),
     ],
 )
@@ -77,6 +78,46 @@ def test_a_value_out_of_bounds_is_refused_in_one_sentence_that_says_where_it_sta
 
     assert str(refused.value).startswith(sentence)
     assert "\n" not in str(refused.value)
+
+
+def launched(**config: Any) -> None:
+    """Do what Dagster does with a run's config before there is a run."""
+    job = build_definitions().resolve_job_def("deliver_messages_job")
+    create_execution_plan(job, run_config={"resources": {"request": {"config": config}}})
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"min_gap_hours": -1}, "min_gap_hours in the run's config is malformed: Input should be greater than"),
+        ({"quiet_until_hour": 13}, "quiet_until_hour in the run's config is malformed: Input should be less than"),
+        ({"default_region": "usa"}, "default_region in the run's config is malformed: String should match pattern"),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_at_the_launch(config: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(dg.DagsterConfigMappingFunctionError) as refused:
+        launched(**config)
+
+    assert str(refused.value.__cause__).startswith(sentence)
+
+
+def test_a_word_that_is_none_of_those_offered_is_refused_at_the_launch() -> None:
+    with pytest.raises(dg.DagsterInvalidConfigError, match="webhook_format got xml"):
+        launched(webhook_format="xml")
+
+    # Whether settings fit together is asked when they are used: the surroundings may have a longer lease.
+    launched(webhook_format="ghl", post_timeout_seconds=55)
+    assert request_of(webhook_format="ghl").settings() == Settings(webhook_format="ghl")
+
+
+def test_every_word_that_may_be_chosen_is_offered() -> None:
+    schema: Any = RequestResource().get_resource_definition().config_schema
+    offered = schema.config_type.fields
+
+    for name, field in Settings.model_fields.items():
+        if get_origin(field.annotation) is Literal:
+            inner = offered[name].config_type.inner_type
+            assert [value.config_value for value in inner.enum_values] == list(get_args(field.annotation)), name
 
 
 def test_a_run_may_ask_for_a_moment_and_for_a_rehearsal() -> None:
@@ -96,7 +137,8 @@ def test_a_moment_that_is_none_is_refused() -> None:
 def test_the_surroundings_are_looked_at_only_when_an_op_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IGE_DATABASE_URL", "mysql://nowhere")
     context = dg.build_init_resource_context()
-    made = {name: resource.create_resource(context) for name, resource in default_resources().items()}
+    world = {name: each for name, each in default_resources().items() if name != "request"}
+    made = {name: resource.create_resource(context) for name, resource in world.items()}
 
     with pytest.raises(Refusal, match="IGE_DATABASE_URL is not a Postgres URL"):
         made["database"]()

@@ -144,6 +144,22 @@ def test_delivery_skips_while_all_sending_is_stopped(
     assert stopped.skip_message == "All sending is stopped (wrong texts): `ige start` lifts it."
 
 
+@pytest.mark.parametrize(
+    ("setting", "ended_after"),
+    [("20", "600"), ("500", "1642"), ("many", None)],
+)
+def test_a_delivery_run_is_ended_after_what_its_settings_let_it_take(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, setting: str, ended_after: str | None
+) -> None:
+    """A setting that is malformed is told by the run, which has its job's own limit."""
+    monkeypatch.setenv("IGE_MAX_MESSAGES_PER_RUN", setting)
+
+    request = only(tick(instance, EVERY_5_MINUTES))
+
+    assert request.tags.get("dagster/max_runtime") == ended_after
+    assert repository.get_job(DELIVER).tags["dagster/max_runtime"] == "600"
+
+
 def test_where_that_cannot_be_asked_a_run_says_why(instance: dg.DagsterInstance) -> None:
     assert only(tick(instance, EVERY_5_MINUTES))
 

@@ -60,6 +60,8 @@ def test_a_message_that_can_leave_starts_one_delivery_run_until_something_change
     message = make_message(conn, make_contractor(conn))
 
     first, second = tick("unsent_messages_sensor"), tick("unsent_messages_sensor")
+    assert isinstance(first, dg.RunRequest)
+    assert first.tags["dagster/max_runtime"] == "600"
     conn.execute("UPDATE ai_proactive_messages SET attempts = 1 WHERE id = %s", [message])
     third = tick("unsent_messages_sensor")
 

@@ -10,6 +10,8 @@ LOOKS_EVERY_S = 30
 """How often the sensor looks whether a delivery run is wanted."""
 BETWEEN_RUNS_S = 8
 """From a run's last message to the first of the next, which waits in the queue: it reports, and a process starts."""
+SHORTEST_RUN_S, LONGEST_RUN_S = 600, 3000
+"""No delivery run is ended before, and none goes on for longer, however many messages it may post."""
 
 
 def sustained_per_second(settings: Settings) -> float:
@@ -74,3 +76,15 @@ class Forecast:
 
 def _span(hours: float) -> str:
     return f"{hours * 60:.0f} min" if hours < 2 else f"{hours:,.0f} h"  # noqa: PLR2004 - a matter of reading
+
+
+def ended_after_s(settings: Settings) -> int:
+    """Return after how many seconds a delivery run that is still at work hangs, and is ended.
+
+    What it may rightly take is its messages at their pace, or the slots full of answers that never come, whichever is
+    longer; half as much again and two minutes for Dagster's start, the safeguards and a slow database.
+    """
+    messages, slots = settings.max_messages_per_run, settings.delivery_concurrency
+    posting = max(messages / settings.messages_per_second, messages / slots * settings.post_timeout_seconds)
+    rightly = 1.5 * (posting + settings.post_timeout_seconds) + 120
+    return round(min(max(rightly, SHORTEST_RUN_S), LONGEST_RUN_S))

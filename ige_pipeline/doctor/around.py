@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ige_pipeline.doctor.finding import Finding, Surroundings
+from ige_pipeline.doctor.finding import Finding, NotLookedAt, Surroundings
 from ige_pipeline.generation.access import usable_key, usable_url
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.watch.figures import read
@@ -43,10 +43,11 @@ def apart(here: datetime, there: datetime) -> Iterator[Finding]:
         )
 
 
-def daemon(look: Surroundings) -> Iterator[Finding]:
+def daemon(look: Surroundings) -> Iterator[Finding | NotLookedAt]:
     """Where DAGSTER_HOME says which Dagster: its daemon lives, and nothing of ours is switched off."""
     home = look.environment.get("DAGSTER_HOME")
     if home is None:
+        yield NotLookedAt("DAGSTER_HOME is not set here, so which Dagster runs our jobs is not known.")
         return
     if not look.environment.schedules_on:
         yield Finding(
@@ -89,12 +90,13 @@ def _daemon_of(instance: "dg.DagsterInstance") -> Iterator[Finding]:
         yield Finding(f"Switched off in Dagster: {', '.join(off)}.", "Switch them on under Automation.")
 
 
-def model(look: Surroundings) -> Iterator[Finding]:
+def model(look: Surroundings) -> Iterator[Finding | NotLookedAt]:
     """Where a key is set, or a setting wants one: it is valid and the model exists. Asking for that costs nothing."""
     key = look.environment.get("OPENAI_API_KEY")
     if key is None:
         if look.settings.replies_read_by_model:
             yield Finding("No model reads replies: OPENAI_API_KEY is not set.", "Set it, or replies_read_by_model off.")
+        yield NotLookedAt("OPENAI_API_KEY is not set here: the built-in templates write.")
         return
     import openai  # noqa: PLC0415 - costs a second
 

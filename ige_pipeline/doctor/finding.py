@@ -22,6 +22,13 @@ class Finding:
     todo: str = ""
 
 
+@dataclass(frozen=True)
+class NotLookedAt:
+    """Why a check could say neither that all is well nor that something is wrong."""
+
+    why: str
+
+
 @dataclass
 class Surroundings:
     """What a check may look at. What cannot be had raises Refusal, which becomes the finding of the first who asked."""
@@ -41,15 +48,17 @@ class Surroundings:
         return self.stack.enter_context(database.connect())
 
 
-Check = Callable[[Surroundings], Iterator[Finding]]
+Check = Callable[[Surroundings], Iterator[Finding | NotLookedAt]]
+_TOLD_ABOVE = "what was found above is in the way."
 
 
 @dataclass(frozen=True)
 class Checked:
-    """One check and what it found; the name is that of its function."""
+    """One check and what it found; the name is that of its function. Without findings and without `why` all is well."""
 
     name: str
     findings: tuple[Finding, ...]
+    not_looked_at: str | None = None
 
 
 def examine(environment: Environment, checks: Sequence[Check]) -> list[Checked]:
@@ -57,10 +66,21 @@ def examine(environment: Environment, checks: Sequence[Check]) -> list[Checked]:
     told: set[str] = set()
     with ExitStack() as stack:
         look = Surroundings(environment, stack)
-        return [Checked(check.__name__, tuple(_new(_findings(check, look), told))) for check in checks]
+        return [_checked(check, look, told) for check in checks]
 
 
-def _findings(check: Check, look: Surroundings) -> Iterator[Finding]:
+def _checked(check: Check, look: Surroundings, told: set[str]) -> Checked:
+    """Say one of three things: what is wrong, that nothing was looked at, or nothing."""
+    said = list(_findings(check, look))
+    found = [each for each in said if isinstance(each, Finding)]
+    findings = tuple(_new(found, told))
+    unseen = [each.why for each in said if isinstance(each, NotLookedAt)]
+    if found and not findings:
+        unseen = [_TOLD_ABOVE]
+    return Checked(check.__name__, findings, unseen[0] if unseen and not findings else None)
+
+
+def _findings(check: Check, look: Surroundings) -> Iterator[Finding | NotLookedAt]:
     try:
         yield from check(look)
     except Refusal as refusal:

@@ -1,7 +1,7 @@
 """What Dagster writes down of its runs, and never takes away by itself: events, runs, check results, captured logs.
 
-What partitions show stays: materializations, and the runs of a partition. Dagster's own `delete_run` would take the
-materializations along. Works on the storage's own tables, on SQLite and on Postgres.
+What partitions show stays: the newest materialization of each, and the runs of a partition. Dagster's own `delete_run`
+would take the materializations along. Works on the storage's own tables, on SQLite and on Postgres.
 """
 
 from collections.abc import Iterator, Sequence
@@ -94,14 +94,13 @@ def _passing(before: datetime) -> Sequence[sa.ColumnElement[bool]]:
 
 
 def _superseded(before: datetime) -> Sequence[sa.ColumnElement[bool]]:
-    """What an asset without partitions was, but for the newest: there is one of these for each delivery run."""
-    newest = sa.select(sa.func.max(_EVENTS.id)).where(_EVENTS.partition.is_(None)).group_by(_EVENTS.asset_key)
-    return [
-        _EVENTS.timestamp < before,
-        _EVENTS.dagster_event_type.in_(KEPT),
-        _EVENTS.partition.is_(None),
-        _EVENTS.id.not_in(newest.where(_EVENTS.dagster_event_type.in_(KEPT))),
-    ]
+    """What an asset, or one of its partitions, was before its newest figures.
+
+    Each delivery run reports to every hour whose messages it delivered, and each report tells all of that hour.
+    """
+    shown = _EVENTS.dagster_event_type.in_(KEPT)
+    newest = sa.select(sa.func.max(_EVENTS.id)).where(shown).group_by(_EVENTS.asset_key, _EVENTS.partition)
+    return [_EVENTS.timestamp < before, shown, _EVENTS.id.not_in(newest)]
 
 
 def _delete(storage: SqlEventLogStorage, chosen: sa.Select[tuple[int]]) -> int:

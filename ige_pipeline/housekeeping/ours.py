@@ -8,6 +8,8 @@ from ige_pipeline.postgres.queries import load
 from ige_pipeline.settings import Settings
 
 _QUERIES = load(__package__, "ours.sql")
+# A statement of this many rows holds no lock for long.
+_AT_ONCE = 10_000
 
 
 def tidy(conn: Connection, settings: Settings) -> dict[str, int]:
@@ -17,10 +19,19 @@ def tidy(conn: Connection, settings: Settings) -> dict[str, int]:
     return {
         "ledger_days": retire_decisions(conn, keep_days=settings.keep_decisions_days),
         "alerts": conn.execute(_QUERIES["retire_alerts"], keep).rowcount,
+        "attempts_of_sent": _retire_attempts(conn, keep_days=settings.keep_attempts_days),
         "texts_of_replies": conn.execute(_QUERIES["forget_replies"], keep_replies).rowcount,
         "receipts": conn.execute(_QUERIES["retire_receipts"], keep_replies).rowcount,
         "spend_days": conn.execute(_QUERIES["retire_spend"], keep).rowcount,
     }
+
+
+def _retire_attempts(conn: Connection, *, keep_days: int, at_once: int = _AT_ONCE) -> int:
+    gone, last = 0, at_once
+    while last == at_once:
+        last = conn.execute(_QUERIES["retire_attempts_of_sent"], {"keep_days": keep_days, "at_once": at_once}).rowcount
+        gone += last
+    return gone
 
 
 def sizes(conn: Connection) -> dict[str, Any]:

@@ -12,6 +12,16 @@ UPDATE ige_inbound_messages
    SET body = ''
  WHERE received_at < now() - make_interval(days => %(keep_days)s::int) AND body <> ''
 
+-- name: retire_attempts_of_sent
+-- Some at a time, the oldest pages first: when and how often what was sent was tried, years ago. That it was sent is in its
+-- row. What waits keeps its attempts, however old.
+DELETE FROM ige_delivery_attempts
+ WHERE id IN (SELECT a.id
+                FROM ige_delivery_attempts a
+                JOIN ai_proactive_messages m ON m.id = a.message_id AND m.sent_at IS NOT NULL
+               WHERE a.ended_at < now() - make_interval(days => %(keep_days)s::int)
+               LIMIT %(at_once)s)
+
 -- name: retire_receipts
 DELETE FROM ige_receipts WHERE received_at < now() - make_interval(days => %(keep_days)s::int)
 

@@ -54,10 +54,15 @@ class Figures:
     never_scheduled: bool = True
 
 
+def promised_triggers() -> list[str]:
+    """Return the triggers of which a batch alone is no whole one."""
+    return [trigger.name for trigger in load_all() if trigger.promised]
+
+
 def read(conn: Connection) -> Figures:
     """Ask Postgres for all of them."""
     due, answers = _one(conn, "oldest_due"), _one(conn, "answers")
-    promised = [trigger.name for trigger in load_all() if trigger.promised]
+    promised = promised_triggers()
     batches = conn.execute(_QUERIES["batches"], {"promised": promised}).fetchall()
     silence = conn.execute(_QUERIES["silence"], {"promised": promised}).fetchone() or {}
     return Figures(

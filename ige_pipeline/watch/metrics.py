@@ -11,7 +11,7 @@ from ige_pipeline.delivery import outbox
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.settings import Settings
-from ige_pipeline.watch.figures import read
+from ige_pipeline.watch.figures import promised_triggers, read
 from ige_pipeline.watch.judge import CHECKS, judge
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -65,10 +65,10 @@ def _lately(conn: Connection) -> Iterator[Gauge]:
     alerts = conn.execute(_QUERIES["alerts"]).fetchone() or {}
     yield _one("ige_alerts_open", "Alerts whose cause is not gone.", alerts["open"])
     yield _one("ige_alerts_untold", "Open alerts of which there is news that nobody was told.", alerts["untold"])
-    batch = conn.execute(_QUERIES["last_batch"]).fetchone()
+    batch = conn.execute(_QUERIES["last_batch"], {"promised": promised_triggers()}).fetchone()
     if batch is not None:
-        yield _one("ige_last_batch_timestamp_seconds", "When the newest batch came to its end.", batch["at"])
-        about = "What became of the newest batch's candidates."
+        yield _one("ige_last_batch_timestamp_seconds", "When the newest whole batch came to its end.", batch["at"])
+        about = "What became of the newest whole batch's candidates."
         yield Gauge("ige_last_batch_decisions", about, "verdict", batch["counts"])
 
 

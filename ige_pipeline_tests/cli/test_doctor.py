@@ -40,14 +40,33 @@ def test_where_all_is_well_it_says_so_and_nothing_is_posted(terminal: Terminal, 
     result = terminal.type("doctor")
 
     assert result.exit_code == 0
-    assert [line.split() for line in result.stdout.splitlines()] == [
-        [f"{name}:", "good"]
-        for name in (
-            *("variables", "database", "clocks", "webhook", "model", "daemon"),
-            *("sending", "senders", "consent", "outbox", "runs", "answers", "told"),
-        )
+    said = dict(line.split(": ", 1) for line in result.stdout.splitlines())
+    assert list(said) == [
+        *("variables", "database", "clocks", "webhook", "model", "daemon"),
+        *("sending", "senders", "consent", "outbox", "runs", "answers", "told"),
     ]
+    assert {name: words.strip() for name, words in said.items() if words.strip() != "good"} == {
+        "model": "not looked at: OPENAI_API_KEY is not set here: the built-in templates write.",
+        "daemon": "not looked at: DAGSTER_HOME is not set here, so which Dagster runs our jobs is not known.",
+    }
     assert webhook.posts == []
+
+
+def test_what_was_not_looked_at_is_neither_good_nor_a_finding_for_programs_too(terminal: Terminal) -> None:
+    said = {each["check"]: each for each in terminal.json("doctor")}
+
+    assert said["daemon"]["findings"] == []
+    assert said["daemon"]["not_looked_at"].startswith("DAGSTER_HOME is not set here")
+    assert said["database"] == {"check": "database", "findings": [], "not_looked_at": None}
+
+
+def test_what_is_in_the_way_of_a_check_does_not_let_it_say_that_all_is_well(terminal: Terminal) -> None:
+    away = Terminal(dict(terminal.env) | {"IGE_DATABASE_URL": "postgresql://ige@127.0.0.1:1/ige"})
+
+    said = {each["check"]: each["not_looked_at"] for each in away.json("doctor", exit_code=1)}
+
+    assert said["database"] is None
+    assert said["outbox"] == said["runs"] == "what was found above is in the way."
 
 
 def sent_by_the_old_worker(conn: Conn) -> None:

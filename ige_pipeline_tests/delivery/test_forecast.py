@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from ige_pipeline.delivery.forecast import Forecast, clears_in_time, sustained_per_second
+from ige_pipeline.delivery.forecast import Forecast, clears_in_time, ended_after_s, sustained_per_second
 from ige_pipeline.delivery.outbox import forecast
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.settings import Settings
@@ -62,6 +62,22 @@ def test_what_arrived_in_a_day_is_counted_by_batches_and_what_others_inserted_by
 )
 def test_what_leaves_in_an_hour_is_less_for_the_waits_between_the_runs(over: dict[str, Any], per_hour: int) -> None:
     assert sustained_per_second(Settings(**over)) * 3600 == pytest.approx(per_hour, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("over", "seconds"),
+    [
+        ({}, 600),
+        # 1000 at one in two seconds.
+        ({"max_messages_per_run": 1000}, 3000),
+        ({"max_messages_per_run": 500}, 1642),
+        # As fast as they may, but every answer is waited for to the end: 1000 / 10 * 15 s.
+        ({"max_messages_per_run": 1000, "messages_per_second": 100}, 2392),
+        ({"max_messages_per_run": 100_000}, 3000),
+    ],
+)
+def test_a_run_that_hangs_is_ended_soon_and_one_that_is_at_work_is_not(over: dict[str, Any], seconds: int) -> None:
+    assert ended_after_s(Settings(**over)) == seconds
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,21 @@ def test_the_proxy_is_the_only_door_and_it_listens_on_loopback_unless_told_other
     }
 
 
+def test_every_process_logs_in_json() -> None:
+    """Dagster's by their option, and ours by the file that all of them read."""
+    for name in ours():
+        words = command_of(name)
+        if words[0].startswith("dagster"):
+            assert "--log-format json" in " ".join(words), name
+        elif name != "migrate":
+            assert services()[name]["env_file"] == ["production.env"], name
+    for path in UNITS:
+        keys = unit(path)
+        dagsters = "/bin/dagster" in keys["ExecStart"][0]
+        assert ("--log-format json" in keys["ExecStart"][0]) is dagsters, path.stem
+        assert dagsters or keys["EnvironmentFile"] == ["/etc/ige/production.env"], path.stem
+
+
 def test_there_is_one_daemon() -> None:
     assert [name for name in ours() if command_of(name)[0] == "dagster-daemon"] == ["daemon"]
     assert "replicas" not in (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
@@ -172,11 +188,11 @@ def test_every_secret_and_mounted_file_is_made_by_the_preparation_or_in_the_repo
         assert (DEPLOY / path).exists() or path.removeprefix("./").split("/")[0] in {"secrets", "ige.toml"}, path
 
 
-def test_the_example_of_production_sets_nothing_and_names_what_exists() -> None:
+def test_the_example_of_production_sets_how_logs_look_and_names_what_exists() -> None:
     path = DEPLOY / "production.env.example"
     named = set(re.findall(r"^#([A-Z0-9_]+)=", path.read_text(encoding="utf-8"), re.MULTILINE))
 
-    assert dotenv_values(path) == {}
+    assert dotenv_values(path) == {"IGE_LOG_FORMAT": "json"}
     assert named
     assert named - known_variables() == set()
 
@@ -213,6 +229,35 @@ def test_the_recipe_puts_every_secret_there_that_a_unit_is_handed_and_names_no_f
     assert [name for name in named if not name.startswith(made) and not list(DEPLOY.parent.glob(name))] == []
 
 
+def test_the_preparation_writes_where_postgres_and_redis_are(tmp_path: Path) -> None:
+    shutil.copytree(DEPLOY, tmp_path / "deploy", ignore=shutil.ignore_patterns("secrets", "*.env", "ige.toml"))
+    shutil.copy(ROOT / "ige.toml.example", tmp_path)
+    secrets = tmp_path / "deploy" / "secrets"
+    secrets.mkdir()
+    (secrets / "owner_url").write_text("postgresql://application:word@db.example/name")
+    told = {"IGE_POSTGRES": "db.example:5432", "IGE_REDIS": "redis.example:6379", "IGE_DATABASE": "name"}
+
+    words = ["sh", str(tmp_path / "deploy" / "prepare.sh")]
+    printed = subprocess.run(words, env=os.environ | told, capture_output=True, text=True, check=True).stdout  # noqa: S603
+
+    def place(name: str) -> str:
+        return (secrets / name).read_text().strip().partition("@")[2]
+
+    assert place("owner_url") == "db.example/name"
+    assert place("app_url") == "db.example:5432/name"
+    assert place("dagster_url") == "db.example:5432/dagster"
+    assert place("celery_url") == "redis.example:6379/0"
+    assert [line.split()[2].rstrip(",") for line in printed.splitlines()] == ["operator", "viewer", "prometheus"]
+
+
+def test_a_version_is_installed_beside_the_one_that_runs() -> None:
+    """Late imports of a running process must find its own version: only a link is changed under it."""
+    for page, heading in (("operations.md", "useradd"), ("backup.md", "## Upgrade")):
+        recipe = (ROOT / "docs" / page).read_text(encoding="utf-8").partition(heading)[2].partition("systemctl")[0]
+        assert re.search(r"-m venv /opt/ige-\d", recipe)
+        assert recipe.index("-m venv /opt/ige-") < recipe.index("ln --symbolic --force --no-dereference /opt/ige-")
+
+
 def test_the_target_starts_everything_and_a_timer_has_its_service() -> None:
     wanted = set(unit(DEPLOY / "systemd" / "ige.target")["Wants"][0].split())
     timers = {path.name for path in (DEPLOY / "systemd").glob("*.timer")}
@@ -225,14 +270,14 @@ def test_the_target_starts_everything_and_a_timer_has_its_service() -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd on this machine")
 def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
-    for path in (DEPLOY / "systemd").glob("ige*"):
+    for path in (DEPLOY / "systemd").glob("ige[-.]*"):
         text = path.read_text(encoding="utf-8")
         for program in ("/opt/ige/bin/", "/usr/sbin/nginx"):
             text = text.replace(program, f"{shutil.which('true')} ")
         (tmp_path / path.name).write_text(text)
 
     said = subprocess.run(  # noqa: S603 - the units of this repository
-        [shutil.which("systemd-analyze") or "", "verify", *sorted(tmp_path.glob("ige*"))],
+        [shutil.which("systemd-analyze") or "", "verify", *sorted(tmp_path.glob("ige[-.]*"))],
         capture_output=True,
         text=True,
         check=False,
@@ -242,20 +287,17 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
 
 
 def test_the_shell_scripts_are_scripts() -> None:
-    for path in (DEPLOY / "prepare.sh", *sorted((DEPLOY / "postgres").glob("*.sh"))):
+    scripts = (DEPLOY / "prepare.sh", DEPLOY / "systemd" / "ige", *sorted((DEPLOY / "postgres").glob("*.sh")))
+    for path in scripts:
         subprocess.run(["sh", "-n", path], check=True)  # noqa: S603, S607 - scripts of this repository
 
 
 def test_helm_runs_dagster_as_the_other_places_do() -> None:
-    """The keys are those of chart 1.13's own schema, which no registry that we use carries."""
+    """That its keys and values are the chart's, `make check` asks of values.schema.json."""
     (deployment,) = HELM["dagster-user-deployments"]["deployments"]
     local = yaml.safe_load((DEPLOY / "dagster.yaml").read_text(encoding="utf-8"))
     queue = HELM["dagsterDaemon"]["runCoordinator"]["config"]["queuedRunCoordinator"]
 
-    assert set(HELM) == {
-        "dagsterWebserver", "dagsterDaemon", "dagster-user-deployments", "runLauncher", "postgresql",
-        "generatePostgresqlPasswordSecret", "retention", "telemetry", "ingress",
-    }  # fmt: skip
     assert {each["name"] for each in deployment["env"]} - known_variables() == set()
     assert parsed(["dagster", "code-server", "start", "--port", str(deployment["port"]), *deployment["codeServerArgs"]])
     assert queue["maxConcurrentRuns"] == local["run_queue"]["max_concurrent_runs"]
@@ -263,6 +305,59 @@ def test_helm_runs_dagster_as_the_other_places_do() -> None:
     assert HELM["dagsterDaemon"]["runMonitoring"]["maxRuntimeSeconds"] == local["run_monitoring"]["max_runtime_seconds"]
     assert snake(HELM["retention"]) == {"enabled": True, **local["retention"]}
     assert HELM["postgresql"]["postgresqlScheme"] == "postgresql+psycopg2"
+
+
+def test_a_run_s_pod_is_as_confined_as_the_code_server() -> None:
+    """As Dagster's own launcher makes it of what the chart hands on."""
+    k8s = pytest.importorskip("dagster_k8s", reason="make check installs it")
+    job = pytest.importorskip("dagster_k8s.job")
+    (deployment,) = HELM["dagster-user-deployments"]["deployments"]
+    chosen = HELM["runLauncher"]["config"]["k8sRunLauncher"]["runK8sConfig"]
+    # The chart renames the outer keys and hands on what is in them as it is.
+    config = {"container_config": chosen["containerConfig"], "pod_spec_config": chosen["podSpecConfig"]}
+
+    pod = job.construct_dagster_k8s_job(
+        k8s.DagsterK8sJobConfig(job_image="registry.example/ige_pipeline:0.1.0", dagster_home="/opt/dagster"),
+        ["dagster", "api", "execute_run"],
+        "run",
+        user_defined_k8s_config=job.UserDefinedDagsterK8sConfig.from_dict(config),
+    ).to_dict()["spec"]["template"]["spec"]
+
+    asked, (container,) = deployment["podSecurityContext"], pod["containers"]
+    assert given(pod["security_context"]) == snake(asked)
+    assert given(container["security_context"]) == snake(deployment["securityContext"])
+    assert pod["enable_service_links"] is False
+
+
+def given(values: Any) -> Any:
+    """What is set of a Kubernetes object, less what is left to the cluster."""
+    if not isinstance(values, dict):
+        return values
+    return {key: given(value) for key, value in values.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("enableReadOnly: true", "enableReadonly: true"),
+        ("maxConcurrentRuns: 4", "maxConcurrentRuns: four"),
+        ("runK8sConfig:", "run_k8s_config:"),
+        ("value: in_process", "value: 1"),
+        ("ingress:\n  enabled: false", "ingress: false"),
+    ],
+)
+def test_values_that_the_chart_would_not_understand_are_refused(tmp_path: Path, right: str, wrong: str) -> None:
+    pytest.importorskip("check_jsonschema", reason="make check installs it")
+    text = (DEPLOY / "helm" / "values.yaml").read_text(encoding="utf-8")
+    assert right in text
+    (tmp_path / "values.yaml").write_text(text.replace(right, wrong, 1))
+
+    def passes(values: Path) -> bool:
+        words = ["-m", "check_jsonschema", "--schemafile", str(DEPLOY / "helm" / "values.schema.json"), str(values)]
+        return subprocess.run([sys.executable, *words], capture_output=True, check=False).returncode == 0  # noqa: S603
+
+    assert passes(DEPLOY / "helm" / "values.yaml")
+    assert not passes(tmp_path / "values.yaml")
 
 
 def snake(values: Any) -> Any:

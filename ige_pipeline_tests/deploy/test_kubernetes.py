@@ -92,6 +92,8 @@ def test_no_pod_can_change_itself_gain_rights_or_ask_the_cluster(name: str) -> N
     pod = pod_of(name)
 
     assert pod["automountServiceAccountToken"] is False
+    # Variables made of the names of Services would look like ours.
+    assert pod["enableServiceLinks"] is False
     assert pod["securityContext"]["runAsNonRoot"] is True
     for each in containers(name):
         assert each["securityContext"] == {

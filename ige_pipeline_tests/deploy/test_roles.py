@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fcntl import LOCK_EX, flock
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -41,19 +40,6 @@ def give_rights(url: str) -> None:
 def undoing(url: str) -> Iterator[Conn]:
     with psycopg.connect(url, autocommit=True, row_factory=dict_row) as conn, conn.transaction(force_rollback=True):
         yield conn
-
-
-@pytest.fixture(scope="module")
-def two_roles(server_url: str, server_folder: Path) -> None:
-    """The roles, once for the whole server: workers that come later find them."""
-    with (
-        server_folder.with_suffix(".roles.lock").open("a") as lock,
-        psycopg.connect(server_url, autocommit=True) as conn,
-    ):
-        flock(lock, LOCK_EX)
-        for role in ("ige_app", "ige_viewer"):
-            if not conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).rowcount:
-                conn.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'word'".encode())
 
 
 @pytest.fixture

@@ -283,6 +283,11 @@ def test_the_console_knows_who_logged_in_and_nobody_says_so_himself(system: Syst
     assert system.ask("/replies", who=None, body={}, **{"X-Forwarded-User": "operator"})[0] == 401
 
 
+def test_prometheus_has_a_login_for_the_figures(system: System) -> None:
+    assert system.ask("/metrics", who=None)[0] == 401
+    assert system.ask("/metrics", who="prometheus")[0] == 200
+
+
 def test_every_daemon_is_healthy(system: System) -> None:
     def healthy() -> bool:
         found = system.ask("/graphql", who="viewer", body={"query": HEALTH})[1]["data"]["instance"]["daemonHealth"]

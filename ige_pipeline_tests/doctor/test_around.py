@@ -21,7 +21,7 @@ from dagster._daemon.types import DaemonHeartbeat
 
 from ige_pipeline.delivery.alert import raise_alert
 from ige_pipeline.doctor.around import apart, clocks, daemon, model, told
-from ige_pipeline.doctor.finding import Check, Surroundings
+from ige_pipeline.doctor.finding import Check, Finding, Surroundings
 from ige_pipeline.environment import Environment
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline_tests.dagster_instances import instance_at
@@ -33,7 +33,7 @@ from ige_pipeline_tests.factories import ago
 def found(check: Check, url: str = "", **env: str) -> list[str]:
     look = Surroundings(Environment({"IGE_DATABASE_URL": url, **env}))
     with look.stack:
-        return [finding.what for finding in check(look)]
+        return [finding.what for finding in check(look) if isinstance(finding, Finding)]
 
 
 def test_clocks_that_agree_are_good_and_times_of_another_zone_are_found(conn: Connection, database_url: str) -> None:

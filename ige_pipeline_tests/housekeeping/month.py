@@ -1,11 +1,13 @@
 """Months of Dagster's history, simulated from real runs, and what housekeeping leaves of them: `make month`.
 
 Each job is run for real on the production storage, the checks report once, and each sensor and schedule ticks once;
-their rows are copied, with ids and times of their own, as often as they come in so many days. Needs 1 GB for a minute.
+their rows are copied, with ids, times and hours of their own, as often as they come in so many days. The delivery run
+that is copied sent twenty messages of two hours, as one does that is never idle. Needs 2 GB for some minutes.
 """
 
 import os
 import tempfile
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,15 +20,28 @@ from dagster._core.scheduler.instigation import TickData, TickStatus
 
 from ige_pipeline.housekeeping.dagster_history import prune
 from ige_pipeline.postgres import embedded
-from ige_pipeline.postgres.connection import connect
+from ige_pipeline.postgres.connection import Connection, connect
 from ige_pipeline.postgres.migrate import migrate
 from ige_pipeline.settings import Settings
 from ige_pipeline.watch.figures import read
 from ige_pipeline.watch.judge import CHECKS, judge
 from ige_pipeline.watch.ops import evaluation
-from ige_pipeline_tests.dagster_instances import DELIVER, ROOT, SCHEDULE, instance_at, run_job, surroundings, this_hour
+from ige_pipeline_tests.dagster_instances import (
+    DELIVER,
+    ROOT,
+    SCHEDULE,
+    due_person,
+    instance_at,
+    run_job,
+    surroundings,
+    this_hour,
+)
+from ige_pipeline_tests.delivery.loopback import receiving
 
+# Run in the opposite order: a batch comes before its delivery.
 A_DAY = {DELIVER: 288, SCHEDULE: 24, "track_outcomes_job": 24, "housekeep_job": 1}
+# A delivery run posts `max_messages_per_run`, 20.
+EACH_HOUR = 10
 # At least every quarter of an hour, and when they change.
 CHECKS_A_DAY = 96
 # (name, ticks a day, days that Dagster keeps them: `retention` in dagster.yaml)
@@ -58,7 +73,10 @@ SELECT format('%%s-%%s', left(run_id, 26), n), key, value
 COPY_EVENTS = """
 INSERT INTO event_logs (run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition)
 SELECT format('%%s-%%s', left(run_id, 26), n), replace(event, run_id, format('%%s-%%s', left(run_id, 26), n)),
-       dagster_event_type, timestamp - n * %(apart)s::interval, step_key, asset_key, partition
+       dagster_event_type, timestamp - n * %(apart)s::interval, step_key, asset_key,
+       -- The hour that a run reported to lies as far back as the run.
+       to_char(date_trunc('hour', to_timestamp(partition, 'YYYY-MM-DD-HH24:MI') - n * %(apart)s::interval),
+               'YYYY-MM-DD-HH24:MI')
   FROM event_logs, generate_series(%(first)s::int, %(last)s::int) AS n
  WHERE run_id = %(run_id)s"""
 COPY_CHECK_EVENTS = """
@@ -97,10 +115,14 @@ def _months(folder: Path, url: str) -> None:
         conn.execute("CREATE DATABASE dagster")
     migrate(url)
     storage = urlsplit(url)._replace(path="/dagster").geturl()
-    os.environ.update(surroundings(url, "http://127.0.0.1:9/"), DAGSTER_POSTGRES_URL=storage)
     os.chdir(folder)
-    with instance_at(folder / "home", ROOT / "deploy" / "dagster.yaml") as instance:
-        real = {name: _run(instance, name) for name in A_DAY}
+    with receiving() as webhook, ExitStack() as opened:
+        os.environ.update(surroundings(url, webhook.url), DAGSTER_POSTGRES_URL=storage)
+        instance = opened.enter_context(instance_at(folder / "home", ROOT / "deploy" / "dagster.yaml"))
+        _batch_of_the_last_hour(instance, url)
+        real = {name: _run(instance, name) for name in reversed(A_DAY)}
+        # Of both hours, then.
+        assert len(webhook.posts) > EACH_HOUR
         _report(instance, url)
         with psycopg.connect(storage, autocommit=True) as conn:
             known = _known(conn)
@@ -112,6 +134,20 @@ def _months(folder: Path, url: str) -> None:
                 _purge(instance)
                 print("Gone:", gone)  # noqa: T201 - it is what this is for
                 _told(conn, f"{last_day} days, runs kept for {Settings().keep_runs_days}")
+
+
+def _batch_of_the_last_hour(instance: dg.DagsterInstance, url: str) -> None:
+    """Let a batch lie an hour back, so that the delivery run finds messages of two, and people for the next one."""
+    with connect(url) as conn:
+        _people(conn)
+        assert run_job(SCHEDULE, instance).success
+        conn.execute("UPDATE ige_batches SET batch_hour = batch_hour - interval '1 hour'")
+        _people(conn)
+
+
+def _people(conn: Connection) -> None:
+    for _ in range(EACH_HOUR):
+        due_person(conn)
 
 
 def _fill(conn: psycopg.Connection, real: dict[str, str], known: dict[str, Any], first: int, last: int) -> None:

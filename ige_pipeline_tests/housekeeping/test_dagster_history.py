@@ -51,14 +51,14 @@ def instance(
 
 def test_what_partitions_show_stays_and_all_else_of_old_runs_goes(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     decided = deciding.execute_in_process(instance=instance, partition_key=HOUR)
-    first, second = (delivering.execute_in_process(instance=instance) for _ in range(2))
+    _, second = (delivering.execute_in_process(instance=instance) for _ in range(2))
 
     nothing = prune(instance, before=datetime.now(UTC) - timedelta(days=1))
     gone = prune(instance, before=datetime.now(UTC) + timedelta(seconds=5))
 
     assert set(nothing.values()) == {0}
     assert gone["runs"] == 2
-    assert gone["materializations"] == 1
+    assert gone["materializations"] == 2
     assert gone["check_results"] == 1
     assert gone["events"] >= 8
     # The matrix of partitions and runs, and each hour's figures.
@@ -66,13 +66,36 @@ def test_what_partitions_show_stays_and_all_else_of_old_runs_goes(instance: dg.D
     assert instance.get_materialized_partitions(dg.AssetKey("decided")) == {HOUR}
     assert instance.get_materialized_partitions(dg.AssetKey("delivered")) == {HOUR}
     kept = [shown(instance, asset) for asset in ("decided", "delivered", "outbox")]
-    assert kept == [[(decided.run_id, {"found": 3})], [(second.run_id, {"sent": 3}), (first.run_id, {"sent": 3})],
-                    [(second.run_id, {"unsent": 1})]]  # fmt: skip
+    assert kept == [[(decided.run_id, {"found": 3})], [(second.run_id, {"sent": 3})], [(second.run_id, {"unsent": 1})]]
     latest = instance.get_latest_materialization_event(dg.AssetKey("outbox"))
     assert latest is not None
     assert latest.run_id == second.run_id
     assert [path.name for path in tmp_path.glob("home/history/runs/*.db") if path.stem not in {"index", ".db"}] == []
     assert list(tmp_path.glob("home/storage/*/compute_logs")) == []
+
+
+def test_each_hour_keeps_its_newest_figures_however_many_runs_reported_to_it(instance: dg.DagsterInstance) -> None:
+    hours_before = ["2026-03-01-12:00", "2026-03-01-13:00", HOUR]
+    for sent in range(1, 6):
+        for hour in hours_before:
+            report_sent(instance, hour, sent)
+    kept_whole = datetime.now(UTC)
+    for sent in (6, 7):
+        report_sent(instance, HOUR, sent)
+
+    gone = prune(instance, before=kept_whole)
+
+    # The fifth of the last hour as well, for younger ones tell more.
+    assert gone["materializations"] == 4 + 4 + 5
+    assert [figures["sent"] for _, figures in shown(instance, "delivered")] == [7, 6, 5, 5]
+    assert instance.get_materialized_partitions(dg.AssetKey("delivered")) == set(hours_before)
+    assert prune(instance, before=kept_whole)["materializations"] == 0
+
+
+def report_sent(instance: dg.DagsterInstance, hour: str, sent: int) -> None:
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization("delivered", partition=hour, metadata={"sent": sent}),
+    )
 
 
 def shown(instance: dg.DagsterInstance, asset: str) -> list[tuple[str, dict[str, object]]]:

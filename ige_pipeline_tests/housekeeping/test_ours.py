@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from ige_pipeline.housekeeping.ours import sizes, tidy
+from ige_pipeline.housekeeping.ours import _retire_attempts, sizes, tidy
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.settings import Settings
-from ige_pipeline_tests.factories import ago, insert, make_batch, make_decision
+from ige_pipeline_tests.factories import ago, insert, make_batch, make_decision, make_message
 
 TODAY = datetime.now(UTC).date()
 
@@ -27,12 +27,35 @@ def test_what_is_older_than_it_is_kept_goes_and_is_counted(conn: Connection) -> 
 
     gone = tidy(conn, Settings(keep_decisions_days=90))
 
-    assert gone == {"ledger_days": 2, "alerts": 2, "texts_of_replies": 0, "receipts": 0, "spend_days": 2}
+    assert {name: rows for name, rows in gone.items() if rows} == {"ledger_days": 2, "alerts": 2, "spend_days": 2}
     assert days(conn, "ige_decisions", "decided_on") == [0, 89]
     assert days(conn, "ige_model_spend", "day") == [0, 89]
     assert len(days(conn, "ige_alerts", "at")) == 3
     assert set(tidy(conn, Settings()).values()) == {0}
     assert sizes(conn)["ledger_parts"] == 3
+
+
+def test_attempts_of_sent_messages_are_kept_for_years_and_then_go_and_those_of_what_waits_stay(
+    conn: Connection,
+) -> None:
+    """Five years of a sent message a week, of which each was tried twice, and one that has waited for as long."""
+    conn.execute("""
+        INSERT INTO ai_proactive_messages (contractor_id, message_type, message_content, sent_at, created_at)
+        SELECT 1, 'check_in', 'Hi', now() - n * interval '7 days', now() - n * interval '7 days'
+          FROM generate_series(0, 259) AS n""")
+    make_message(conn, 2, created_at=ago(days=1820))
+    conn.execute("""
+        INSERT INTO ige_delivery_attempts (message_id, run_id, attempt, lease_token, claimed_at, ended_at, outcome)
+        SELECT m.id, 'run', n, gen_random_uuid(), m.created_at, m.created_at, 'Retry'
+          FROM ai_proactive_messages m, generate_series(1, 2) AS n""")
+
+    first, again = (tidy(conn, Settings(keep_attempts_days=1461))["attempts_of_sent"] for _ in range(2))
+
+    # 209 weeks are younger than four years; 51 messages are older, and the one that waits.
+    assert (first, again) == (2 * 51, 0)
+    assert len(days(conn, "ige_delivery_attempts", "ended_at")) == 2 * (209 + 1)
+    assert len(days(conn, "ai_proactive_messages", "created_at")) == 261
+    assert _retire_attempts(conn, keep_days=365, at_once=50) == 2 * (209 - 53)
 
 
 def test_of_an_old_reply_the_text_goes_and_that_there_was_one_stays(conn: Connection) -> None:

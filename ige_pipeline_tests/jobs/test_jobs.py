@@ -1,7 +1,6 @@
 """Both jobs as Dagster runs them: what is decided, scheduled and delivered, and what each hour tells."""
 
 import json
-import re
 from pathlib import Path
 
 import dagster as dg
@@ -29,9 +28,9 @@ from ige_pipeline_tests.delivery.loopback import Receiver
 from ige_pipeline_tests.delivery.outboxes import message, waiting
 from ige_pipeline_tests.factories import ago, make_contractor, make_goal, make_item, one
 
-# As docs/operations.md says it of dagster.yaml.
-(IN_YAML,) = re.findall(r"```yaml\n(python_logs:.*?)```", (ROOT / "docs/operations.md").read_text(), re.DOTALL)
-LOGS_AS_JSON = dict(load_run_config_yaml(IN_YAML))
+# As deploy/dagster.yaml says it, which is production's.
+IN_PRODUCTION = dict(load_run_config_yaml((ROOT / "deploy" / "dagster.yaml").read_text(encoding="utf-8")))
+LOGS_AS_JSON = {"python_logs": IN_PRODUCTION["python_logs"]}
 
 
 def test_who_is_due_is_decided_scheduled_and_delivered_and_each_hour_tells_it(

@@ -32,7 +32,7 @@ def parsed(text: str) -> dict[str, dict[tuple[str, ...], float]]:
 def test_figures_and_checks_are_read_by_prometheus_own_parser(conn: Connection) -> None:
     waiting(conn, created_at=ago(hours=3))
     raise_alert(conn, kind="check", about="oldest_due", sentence="It is late.")
-    batch = make_batch(conn)
+    batch = make_batch(conn, triggers=["high_priority_goal"])
     counts = '{"blocked": 2, "scheduled": 3}'
     conn.execute("UPDATE ige_batches SET closed_at = now(), counts = %s WHERE id = %s", [counts, batch.id])
 
@@ -47,6 +47,20 @@ def test_figures_and_checks_are_read_by_prometheus_own_parser(conn: Connection) 
     assert found["ige_alerts_open"][()] == found["ige_alerts_untold"][()] == 1
     assert found["ige_last_batch_decisions"] == {("blocked",): 2, ("scheduled",): 3}
     assert found["ige_pace_per_hour"][()] == pytest.approx(20 * 3600 / 70)
+
+
+def test_a_batch_of_promised_triggers_alone_is_not_taken_for_the_last_one(conn: Connection) -> None:
+    closed = "UPDATE ige_batches SET closed_at = %s, counts = %s WHERE id = %s"
+    whole = make_batch(conn, triggers=["follow_up_due", "high_priority_goal"])
+    conn.execute(closed, [ago(minutes=20), '{"scheduled": 40}', whole.id])
+    for minutes in (10, 5):
+        promised = make_batch(conn, triggers=["event_message_due", "follow_up_due"])
+        conn.execute(closed, [ago(minutes=minutes), '{"scheduled": 1}', promised.id])
+
+    found = parsed(metrics(conn, Settings()))
+
+    assert found["ige_last_batch_decisions"] == {("scheduled",): 40}
+    assert found["ige_last_batch_timestamp_seconds"][()] == pytest.approx(ago(minutes=20).timestamp(), abs=5)
 
 
 def test_a_label_may_hold_any_character() -> None:
