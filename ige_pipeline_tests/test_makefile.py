@@ -17,6 +17,7 @@ DOES = {
     "check": "lint-imports",
     "chaos": "ige chaos",
     "bench-deliver": "ige bench deliver",
+    "bench-queues": "ige_pipeline_tests.queues.compare",
     "idle": "ige_pipeline_tests.idle",
     "latency": "ige_pipeline_tests.latency",
     "month": "ige_pipeline_tests/housekeeping/month.py",
