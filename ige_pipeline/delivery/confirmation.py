@@ -77,11 +77,12 @@ def _send(
     if found is not None:
         return Ended(lease, found)
     for _ in range(LOOKS):
+        # Before it leaves: what fails afterwards would lose the answer.
+        outbox.start_late(1)
         look = outbox.may_post([lease])
         if look.stopped or lease.message_id not in look.leased:
             return Ended(lease, held_back(lease, look))
         slots.start([lease], now=look.now, until=look.until)
-        outbox.start_late(1)
         landed = _landed(slots)
         if landed.error is not None:
             raise landed.error
