@@ -10,10 +10,10 @@ from ige_pipeline.inbound import opt_out
 from ige_pipeline.inbound.correspondent import Correspondent, number_of, whose
 from ige_pipeline.inbound.deadlock import unless_deadlocked
 from ige_pipeline.inbound.feeling import RATING, Indicator
+from ige_pipeline.inbound.keywords import OptOut
 from ige_pipeline.inbound.letter import Letter, Unreadable, another_id
-from ige_pipeline.inbound.meaning import Heard, Help, OptIn, Reply, hear
+from ige_pipeline.inbound.meaning import Heard, Help, OptIn, Reply, Understood, in_view_of, understand
 from ige_pipeline.inbound.opt_out_source import LIFTED_BY_START, LIFTED_BY_YES, Source
-from ige_pipeline.inbound.opting_out import OptOut
 from ige_pipeline.inbound.trust import hold_trust, move_trust
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
@@ -51,17 +51,21 @@ def take_unreadable(conn: Connection, found: Unreadable, *, proof: str) -> Taken
 
 
 def take(conn: Connection, letter: Letter, settings: Settings, *, proof: str) -> Taken:
-    """Keep a reply and do what it asks; a repeat changes nothing and asks for no answer."""
-    return unless_deadlocked(lambda: _take(conn, letter, settings, proof=proof))
+    """Keep a reply and do what it asks; a repeat changes nothing, and within five minutes gets the same answer.
+
+    It is read before the transaction, in which others wait.
+    """
+    read = understand(letter, our_words=settings.opt_out_text)
+    return unless_deadlocked(lambda: _take(conn, letter, read, settings, proof=proof))
 
 
-def _take(conn: Connection, letter: Letter, settings: Settings, *, proof: str) -> Taken:
+def _take(conn: Connection, letter: Letter, read: Understood, settings: Settings, *, proof: str) -> Taken:
     number = number_of(letter.sender, settings)
     with conn.transaction():
         if number is not None:
             conn.execute(_QUERIES["hold_number"], {"phone_e164": number})
         standing = opt_out.suppressed_by(conn, number) if number is not None else None
-        heard = hear(letter, suppressed_by=standing, our_words=settings.opt_out_text)
+        heard = in_view_of(read, suppressed_by=standing)
         name, rule = _NAMES[type(heard.meaning)], heard.meaning.rule
         kept = _keep(conn, letter, proof=proof, meaning=name, rule=rule, phone_e164=number)
         if kept.repeat:
@@ -143,6 +147,8 @@ class _Case:
             return "complaint"
         if self.heard.wants_again:
             return "wants_texts_again"
+        if self.heard.cut:
+            return "too_long"
         return None if self.letter.text.strip() or self.letter.media else "no_text"
 
     def _unmatched(self, them: Correspondent) -> str | None:

@@ -107,6 +107,12 @@ def test_a_reply_in_which_there_is_nothing_is_shown_to_a_person(conn: Conn) -> N
     assert reply(conn, "", media=1).flag is None
 
 
+def test_a_reply_whose_middle_was_not_read_is_shown_to_a_person(conn: Conn) -> None:
+    waiting_for_answer(conn)
+
+    assert reply(conn, "la " * 1_000 + "STOP TEXTING ME " + "la " * 1_000).flag == "too_long"
+
+
 def test_who_says_that_it_is_done_is_trusted_once_for_it(conn: Conn) -> None:
     ada, sent = waiting_for_answer(conn)
 
@@ -441,6 +447,23 @@ def test_yes_lifts_nothing_but_an_opt_out_by_keyword(conn: Conn) -> None:
     assert reply(conn, "start").meaning == "opt_in"
     assert not suppressed(conn)
     assert reply(conn, "yes").meaning == "reply"
+
+
+def test_yes_lifts_an_opt_out_by_keyword_that_the_provider_told_of_later(conn: Conn) -> None:
+    waiting_for_answer(conn)
+    reply(conn, "STOP")
+    suppress(conn, NUMBER, source=Source.PROVIDER, reason="receipt 1: 21610")
+
+    assert reply(conn, "YES").meaning == "opt_in"
+    assert not suppressed(conn)
+
+
+def test_yes_that_lifts_nothing_is_shown_to_a_person(conn: Conn) -> None:
+    waiting_for_answer(conn)
+    suppress(conn, NUMBER, source=Source.PROVIDER, reason="receipt 1: 21610")
+
+    assert reply(conn, "YES").flag == "wants_texts_again"
+    assert suppressed(conn)
 
 
 def test_who_says_it_in_words_and_then_by_keyword_may_say_yes(conn: Conn) -> None:
