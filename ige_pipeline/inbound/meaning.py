@@ -1,7 +1,7 @@
 """What a reply asks for: to be left alone, to be written to again, help, or nothing but to be heard. Pure."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ige_pipeline.inbound.feeling import Indicator, is_complaint, told
 from ige_pipeline.inbound.keywords import OptOut
@@ -86,11 +86,13 @@ def understand(letter: Letter, *, our_words: str) -> Understood:
     """Do all the reading, which takes time, and asks nothing of the database."""
     text, cut = as_far_as_read(letter.text)
     said = whole(text)
+    out = opting_out(text, our_words=our_words)
     return Understood(
-        whole=said,
-        out=opting_out(text, our_words=our_words),
-        indicator=told(text),
-        complaint=is_complaint(text),
+        whole=said if letter.named else "",
+        # What stands under a name that nobody foresaw may be no text at all.
+        out=out if letter.named or out is None else replace(out, doubtful=True),
+        indicator=told(text) if letter.named else None,
+        complaint=letter.named and is_complaint(text),
         wants_texts=said in _YES or any(map(_IN_WORDS.search, clauses(text))),
         opt_out_type=letter.opt_out_type,
         cut=cut,

@@ -28,7 +28,7 @@ _NAMES = {OptOut: "opt_out", OptIn: "opt_in", Help: "help", Reply: "reply"}
 
 @dataclass(frozen=True)
 class Taken:
-    """What became of a reply. `answer`: what the caller should text back; nothing more than once.
+    """What became of a reply. `answer`: what the caller should text back, once for each `id`.
 
     `flag`: why a person should look at it.
     """
@@ -92,8 +92,7 @@ def _keep(conn: Connection, letter: Letter, *, proof: str, meaning: str, **known
     if row is not None:
         return Taken(row["id"], meaning, flag=values["flag"])
     first = conn.execute(_QUERIES["taken"], values).fetchone() or {}
-    told = (first.pop("body"), first.pop("sent_from"))
-    if told == (letter.text, letter.sender):
+    if first.pop("same"):
         return Taken(**first, repeat=True)
     # Whose ids are not unique must not make a STOP the repeat of something else.
     return _keep(conn, replace(letter, provider_id=another_id(letter)), proof=proof, meaning=meaning, **known)
@@ -135,7 +134,7 @@ class _Case:
             case OptIn(rule):
                 return self._opt_in(done, rule)
             case Help():
-                return replace(done, answer=None if self.heard.answered else self._answer(self.settings.help_text))
+                return replace(done, answer=self._answer(self.settings.help_text) if self._helps else None)
             case Reply():
                 return replace(done, flag=done.flag or self._odd)
             case never:
@@ -149,7 +148,8 @@ class _Case:
             return "wants_texts_again"
         if self.heard.cut:
             return "too_long"
-        return None if self.letter.text.strip() or self.letter.media else "no_text"
+        told = self.letter.named and (self.letter.text.strip() or self.letter.media)
+        return None if told else "no_text"
 
     def _unmatched(self, them: Correspondent) -> str | None:
         if self.number is None:
@@ -161,12 +161,17 @@ class _Case:
         return "nothing_sent" if them.message_id is None else None
 
     def _respond(self, them: Correspondent) -> bool:
-        """Write their answer into the newest message, unless an earlier one stands there; return whether it did."""
+        """Write their answer into the newest message, unless an earlier one stands there; return whether it did.
+
+        HELP and START answer nothing that we wrote: what comes after them is the response.
+        """
         if them.message_id is None:
             return False
         # What they answer has arrived, whatever was said of it.
         self.conn.execute(_QUERIES["arrived"], {"message_id": them.message_id})
-        heard, values = self.heard, {"message_id": them.message_id, "body": self.letter.text.strip() or "(no text)"}
+        if isinstance(self.heard.meaning, Help | OptIn):
+            return False
+        heard, values = self.heard, {"message_id": them.message_id, "body": self._said or "(no text)"}
         goes_on = isinstance(heard.meaning, Reply) and not heard.complaint
         poor = heard.complaint or isinstance(heard.meaning, OptOut)
         rating = 1 if poor else (RATING.get(heard.indicator) if heard.indicator else None)
@@ -176,6 +181,10 @@ class _Case:
         elif goes_on:
             self.conn.execute(_QUERIES["continue_conversation"], values)
         return first
+
+    @property
+    def _said(self) -> str:
+        return self.letter.text.strip() if self.letter.named else ""
 
     def _tell_of(self, done: Taken, them: Correspondent) -> None:
         """Let their trust move by what they told, and a complaint pause them."""
@@ -204,6 +213,10 @@ class _Case:
         cancelled = opt_out.cancel_waiting(self.conn, them.reached_by_it, who=f"reply {done.id}", anew=new)
         answer = self._confirm(done, them) if new and self._confirms else None
         return replace(done, cancelled=cancelled, answer=answer, flag=flag)
+
+    @property
+    def _helps(self) -> bool:
+        return self.settings.help_answer == "ours" and not self.heard.answered
 
     @property
     def _confirms(self) -> bool:
