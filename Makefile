@@ -78,7 +78,7 @@ test-console: $(VENV)/test.stamp ## use the console in a headless Chromium (Debi
 	@$(PIP) --editable '.[browser]'
 	IGE_TEST_BROWSER=1 $(BIN)/pytest -q -rs ige_pipeline_tests/console/test_in_a_browser.py
 
-fuzz: $(VENV)/test.stamp ## send what schemathesis makes of our OpenAPI page to a server of its own (about two minutes)
+fuzz: $(VENV)/test.stamp ## send what schemathesis makes of our OpenAPI page to a server of its own (a few minutes)
 	@$(PIP) --editable '.[test,fuzz]'
 	IGE_TEST_FUZZ=1 $(BIN)/pytest -q -rs ige_pipeline_tests/serve/test_fuzz.py
 
