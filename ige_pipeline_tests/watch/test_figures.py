@@ -63,7 +63,7 @@ def test_a_message_is_due_from_when_it_could_leave_first_whatever_keeps_it(conn:
         ({"cancelled_at": ago(minutes=1), "cancel_reason": "confirmation_over"}, 1),
         ({"cancelled_at": ago(minutes=1), "cancel_reason": "suppressed"}, 0),
         ({}, 1),
-        ({"expires_at": ago(minutes=-3)}, 0),
+        ({"expires_at": ago(hours=-9)}, 0),
         ({"expires_at": ago(hours=25), "expired_at": ago(hours=25)}, 0),
     ],
 )
