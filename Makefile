@@ -10,7 +10,7 @@ PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 # package and the tests anew.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test agreement machine month idle executors latency check chaos bench-deliver bench-queues audit test-deploy test-recovery test-n8n test-console test-celery format clean help python
+.PHONY: run test agreement machine month idle executors latency check chaos bench-deliver bench-queues audit test-deploy test-recovery test-n8n test-console fuzz test-celery format clean help python
 
 help:           ## show this
 	@grep -hE '^[a-z0-9-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -77,6 +77,10 @@ test-n8n: $(VENV)/test.stamp ## try the shipped workflow on a real n8n (3 GB fro
 test-console: $(VENV)/test.stamp ## use the console in a headless Chromium (Debian: chromium and chromium-driver)
 	@$(PIP) --editable '.[browser]'
 	IGE_TEST_BROWSER=1 $(BIN)/pytest -q -rs ige_pipeline_tests/console/test_in_a_browser.py
+
+fuzz: $(VENV)/test.stamp ## send what schemathesis makes of our OpenAPI page to a server of its own (a few minutes)
+	@$(PIP) --editable '.[test,fuzz]'
+	IGE_TEST_FUZZ=1 $(BIN)/pytest -q -rs ige_pipeline_tests/serve/test_fuzz.py
 
 test-celery: $(VENV)/test.stamp ## run a large batch on two real Celery workers (needs a redis-server: apt install redis-server)
 	@$(PIP) --editable '.[test,celery]'

@@ -3,10 +3,11 @@
 import re
 from typing import Any
 
-# A time is no phone number, however many digits it has, nor is the number of a row that is named as such.
+# A time is no phone number, however many digits it has, nor is the number of a row as we name it, short or in brackets;
+# seven digits behind `message` may be what somebody wrote of a phone without its area code.
 _KEPT = (
     r"(?<!\d)(?:19|20)\d\d-[01]\d-[0-3]\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(?![\d-])"
-    r"|(?:#|\b(?:message|batch|decision|draft) )\d{1,9}\b(?![\s().-]{0,2}\d)"
+    r"|#\d{1,6}\b(?![\s().-]{0,2}\d)|\((?:draft|decision) \d{1,9}\)"
 )
 # Whatever people put between the digits of a number: spaces of all kinds, brackets, dots, slashes, dashes.
 _BETWEEN = r"[\s()\[\]./_~*|\u00ad\u00b7\u2010-\u2015\u2022\u200b-\u200f\u2060\u2212\ufeff\ufe58\ufe63\uff0d+-]"

@@ -3,6 +3,7 @@
 import getpass
 import os
 import re
+import sys
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -27,6 +28,11 @@ def sure(question: str, *, yes: bool) -> None:
     """Ask on standard error unless `yes`; anything but a yes ends the command with exit code 1."""
     if not yes:
         click.confirm(question, abort=True, err=True)
+
+
+def sure_at_terminal(question: str, *, yes: bool) -> None:
+    """Ask as `sure` does, but only somebody who sits at a terminal: what can be taken back stops no script."""
+    sure(question, yes=yes or not sys.stdin.isatty())
 
 
 def without_number(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:

@@ -1,8 +1,10 @@
 """`ige opt-out`: a number that must get nothing more, and `ige replies`: what a person should look at."""
 
+from collections.abc import Sequence
+
 import click
 
-from ige_pipeline.cli.asking import sure, who, without_number, yes_option
+from ige_pipeline.cli.asking import sure, sure_at_terminal, who, without_number, yes_option
 from ige_pipeline.cli.output import as_json, say, table
 from ige_pipeline.cli.run import json_option
 from ige_pipeline.environment import Environment
@@ -10,23 +12,32 @@ from ige_pipeline.inbound import by_hand
 
 
 @click.command("opt-out")
-@click.argument("contractor_id", type=click.IntRange(min=1))
+@click.argument("contractor_id", type=click.IntRange(min=1), required=False)
+@click.option("--number", help="A number that no contractor has, best as +12125550199.")
 @click.option(
     "--reason", callback=without_number, required=True, help="Why, and how you know: asked by phone, by mail."
 )
 @click.option("--lift", is_flag=True, help="Take an opt-out back: only if the person behind the number said so.")
 @yes_option
-def opt_out(contractor_id: int, reason: str, *, lift: bool, yes: bool) -> None:
+def opt_out(contractor_id: int | None, number: str | None, reason: str, *, lift: bool, yes: bool) -> None:
     """Let nothing more go to a contractor's number, whoever else has it; what waits for them is cancelled.
 
-    It outlives the contractor's row, and START does not lift it.
+    It outlives the contractor's row, and START does not lift it. A number that nobody has is named by --number.
     """
     environment = Environment.of_process()
     settings = environment.settings()
     with environment.checked_database().connect() as conn:
-        number = by_hand.number_of_contractor(conn, contractor_id, settings)
+        match contractor_id, number:
+            case int(), None:
+                number = by_hand.number_of_contractor(conn, contractor_id, settings)
+                whose = f"the number of contractor {contractor_id} (…{number[-4:]})"
+            case None, str():
+                number = by_hand.whole_number(number, settings)
+                whose = f"…{number[-4:]}"
+            case _:
+                raise click.UsageError("Say either a contractor or --number.")
         doing = "Let texts go again to" if lift else "Let nothing more go to"
-        sure(f"{doing} the number of contractor {contractor_id} (…{number[-4:]})?", yes=yes)
+        sure(f"{doing} {whose}?", yes=yes)
         change = by_hand.opt_in if lift else by_hand.opt_out
         done = change(conn, number, settings, reason=reason, who=who())
     if lift:
@@ -62,8 +73,10 @@ def list_flagged(limit: int, *, json_wanted: bool) -> None:
 
 @replies.command()
 @click.argument("ids", type=int, nargs=-1, required=True)
-def seen(ids: tuple[int, ...]) -> None:
+@yes_option
+def seen(ids: Sequence[int], *, yes: bool) -> None:
     """Sign that you looked at flagged replies."""
     with Environment.of_process().checked_database().connect() as conn:
+        sure_at_terminal(f"Have you looked at {', '.join(map(str, ids))}?", yes=yes)
         done = by_hand.have_seen(conn, ids, who=who())
     say(f"Seen: {', '.join(map(str, done)) or 'nothing that was flagged'}.")

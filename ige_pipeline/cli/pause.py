@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from ige_pipeline.cli.asking import moment, span, sure, who, without_number, yes_option
+from ige_pipeline.cli.asking import moment, span, sure, sure_at_terminal, who, without_number, yes_option
 from ige_pipeline.cli.output import say
 from ige_pipeline.delivery import pause as by_hand
 from ige_pipeline.environment import Environment
@@ -31,8 +31,11 @@ def pause(contractor_id: int, until: datetime | None, span_: timedelta | None, r
 
 @click.command()
 @click.argument("contractor_id", type=click.IntRange(min=1))
-def resume(contractor_id: int) -> None:
+@click.option("--reason", callback=without_number, required=True, help="Why; shown to whoever looks next.")
+@yes_option
+def resume(contractor_id: int, reason: str, *, yes: bool) -> None:
     """Lift a pause; every other safeguard holds as before."""
     with Environment.of_process().checked_database().connect() as conn:
-        by_hand.resume(conn, contractor_id, who=who())
+        sure_at_terminal(f"Lift the pause of contractor {contractor_id}?", yes=yes)
+        by_hand.resume(conn, contractor_id, reason=reason, who=who())
     say(f"The pause of contractor {contractor_id} is lifted.")

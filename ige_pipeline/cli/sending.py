@@ -2,7 +2,7 @@
 
 import click
 
-from ige_pipeline.cli.asking import sure, who, without_number, yes_option
+from ige_pipeline.cli.asking import sure, sure_at_terminal, who, without_number, yes_option
 from ige_pipeline.cli.output import as_json, say
 from ige_pipeline.cli.run import json_option
 from ige_pipeline.delivery import switches
@@ -13,16 +13,21 @@ from ige_pipeline.environment import Environment
 @click.command()
 @click.option("--reason", callback=without_number, required=True, help="Why; shown to whoever looks next.")
 def stop(reason: str) -> None:
-    """Halt all sending within one message, on all machines, until `ige start`."""
+    """Halt all sending within one message, on all machines, until `ige start`.
+
+    An emergency waits for no question: this asks nothing.
+    """
     with Environment.of_process().checked_database().connect() as conn:
         switches.set_stop(conn, on=True, reason=reason, who=who())
     say("All sending is stopped. Batches still decide and schedule; nothing leaves until `ige start`.")
 
 
 @click.command()
-def start() -> None:
+@yes_option
+def start(*, yes: bool) -> None:
     """Lift `ige stop`."""
     with Environment.of_process().checked_database().connect() as conn:
+        sure_at_terminal("Start sending? What is due leaves with the next delivery run.", yes=yes)
         switches.set_stop(conn, on=False, reason=None, who=who())
     say("Sending is on.")
 

@@ -22,7 +22,7 @@ def serve(host: str, port: int) -> None:
     token that is printed; without credentials for replies none are taken.
     """
     from ige_pipeline.console.access import of_environment  # noqa: PLC0415 - other commands have no use for it
-    from ige_pipeline.console.desk import Desk  # noqa: PLC0415 - as above
+    from ige_pipeline.console.desk import PAGES_AT_ONCE, Desk  # noqa: PLC0415 - as above
     from ige_pipeline.console.routes import routes  # noqa: PLC0415 - as above
     from ige_pipeline.inbound.described import DESCRIBED  # noqa: PLC0415 - as above
     from ige_pipeline.inbound.routes import Inbound  # noqa: PLC0415 - as above
@@ -39,7 +39,7 @@ def serve(host: str, port: int) -> None:
     with (
         run.listen(host, port) as listening,
         open_pool(database.url, size=10) as pool,
-        open_pool(database.url, size=_PAGES_AT_ONCE) if console_shown else nullcontext(pool) as pages,
+        open_pool(database.url, size=PAGES_AT_ONCE) if console_shown else nullcontext(pool) as pages,
     ):
         shown = routes(Desk(environment, access, pages.connection)) if console_shown else []
         taken = Inbound(pool, credentials, environment.settings).routes() if credentials else []
@@ -80,5 +80,4 @@ def _credentials(environment: Environment, *, console_shown: bool) -> tuple[Cred
         return None, [f"Replies are not taken: {refusal}", *told]
 
 
-_PAGES_AT_ONCE = 10
 _INBOUND = ("INBOUND_TOKEN", "INBOUND_SECRET", "TWILIO_AUTH_TOKEN")

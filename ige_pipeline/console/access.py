@@ -15,6 +15,7 @@ _TOKEN = re.compile(r"([A-Za-z0-9._@+-]{1,64}):(viewer|operator|admin):([A-Za-z0
 _GIVEN_ROLE = re.compile(r"(\*|[^\s:*]{1,200}):(viewer|operator|admin)")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 _SECRET = 20
+BY_PROXY = "proxy"
 PROXY_SECRET_HEADER = "x-ige-console-secret"  # noqa: S105 - the header's name
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -80,12 +81,15 @@ class Access:
     here_only: bool = False
     seed: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
-    @property
-    def key(self) -> bytes:
-        """What sessions are signed with. Made of the tokens, so that they outlive a restart, and die with the token."""
-        known = [token.secret for token in self.tokens] + [self.proxy.secret or "" if self.proxy else ""]
-        told = "\n".join(known).strip()
-        return hashlib.sha256(b"ige console " + (told.encode() if told else self.seed)).digest()
+    def key(self, by: str) -> bytes:
+        """Return what the sessions of one token, by its mark, or of the proxy are signed with.
+
+        Made of that token alone: they outlive a restart and a change of any other, and die with it.
+        """
+        own = [token.secret for token in self.tokens if token.mark == by]
+        of_proxy = (self.proxy and self.proxy.secret) or "\n".join(token.secret for token in self.tokens)
+        told = own[0] if own else of_proxy if by == BY_PROXY else ""
+        return hashlib.sha256(f"ige console {by}\n".encode() + (told.encode() if told else self.seed)).digest()
 
     def by_token(self, given: str) -> Token | None:
         """Return the token that was given; all are compared, so that the time it takes tells nothing."""

@@ -149,11 +149,12 @@ def ask_resume(desk: Desk, ask: Ask) -> Response:
     """Ask whether a pause shall end."""
     who = find(ask)
     told = (f"The pause of {called(who)} is lifted. Every other safeguard holds as before.",)
-    return ask_first(desk, ask, Question(f"Resume {called(who)}?", told, "Resume", f"/contractors/{who['id']}"))
+    title, back = f"Resume {called(who)}?", f"/contractors/{who['id']}"
+    return ask_first(desk, ask, Question(title, told, "Resume", back, (reason_field(),)))
 
 
 def resume(_desk: Desk, ask: Ask) -> Response:
     """Resume, as `ige resume` does."""
     who = find(ask)
-    by_hand.resume(ask.conn, who["id"], who=ask.visitor.who)
+    by_hand.resume(ask.conn, who["id"], reason=reason(ask), who=ask.visitor.who)
     return done(f"/contractors/{who['id']}", "resumed")

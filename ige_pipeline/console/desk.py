@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
+import anyio
+
 from ige_pipeline.console.access import Access
 from ige_pipeline.console.trial import Trials
 from ige_pipeline.environment import Environment
@@ -13,6 +15,7 @@ from ige_pipeline.settings import Settings
 
 READ_WITHIN_MS = 10_000
 CHANGE_WITHIN_MS = 60_000
+PAGES_AT_ONCE = 10
 
 
 def in_a_thread(work: Callable[[], object]) -> None:
@@ -25,7 +28,8 @@ class Desk:
     """One console. `open_connection` gives a connection for the length of a block, from a pool or anew.
 
     `beside` does what takes longer than a page may. No statement of a page that reads may take longer than
-    `read_within_ms`; `patience_s` is given beside that, to have a connection and to write the page.
+    `read_within_ms`; `patience_s` is given beside that, to have a connection and to write the page. `threads` are those
+    that pages are made in: however many wait for Postgres, whoever brings a reply finds one of the others free.
     """
 
     environment: Environment
@@ -35,6 +39,7 @@ class Desk:
     read_within_ms: int = READ_WITHIN_MS
     patience_s: float = 3.0
     trials: Trials = field(default_factory=Trials)
+    threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(PAGES_AT_ONCE))
 
     @contextmanager
     def connect(self, *, within_ms: int = READ_WITHIN_MS) -> Iterator[Connection]:

@@ -12,6 +12,7 @@ import psycopg
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from ige_pipeline.console.access import BY_PROXY
 from ige_pipeline.console.ask import Ask, Malformed, Missing
 from ige_pipeline.console.desk import CHANGE_WITHIN_MS, Desk
 from ige_pipeline.console.logouts import is_out
@@ -57,7 +58,9 @@ def guarded(desk: Desk, view: View, *, changes: bool = False) -> Endpoint:
 async def _let_in(desk: Desk, view: View, request: Request, visitor: Visitor) -> Response:
     form = await read_form(request) if request.method == "POST" else {}
     if request.method == "POST":
-        if not from_here(request) or not is_form_mark((form.get("mark") or [""])[0], visitor, desk.access.key):
+        if not from_here(request) or not is_form_mark(
+            (form.get("mark") or [""])[0], visitor, desk.access.key(visitor.by)
+        ):
             return _sorry(403, "This form is not one of ours", "Go back, load the page again, and send it once more.")
         if not visitor.may_change:
             return _only_looking()
@@ -73,7 +76,7 @@ async def _let_in(desk: Desk, view: View, request: Request, visitor: Visitor) ->
     within_ms = CHANGE_WITHIN_MS if request.method == "POST" else desk.read_within_ms
     with anyio.move_on_after(within_ms / 1000 + desk.patience_s):
         answer = partial(_answer, desk, view, asked, visitor, within_ms=within_ms)
-        return await anyio.to_thread.run_sync(answer, abandon_on_cancel=True)
+        return await anyio.to_thread.run_sync(answer, abandon_on_cancel=True, limiter=desk.threads)
     # A server that hangs, or is reached no more, keeps no promise of how long a statement may take.
     log.warning("A page of the console waits for Postgres, which does not answer.")
     return no_answer()
@@ -118,14 +121,15 @@ def visitor_of(desk: Desk, request: Request) -> tuple[Visitor | None, Session | 
         known = access.proxy.user(request.headers.getlist, request.client.host if request.client else None)
         if known is not None:
             name, role = known
-            if session is not None and (session.name, session.by) == (name, "proxy"):
+            if session is not None and (session.name, session.by) == (name, BY_PROXY):
                 return Visitor(name, role, session.mark), None
-            fresh = new_session(name, "proxy", now=now)
+            fresh = new_session(name, BY_PROXY, now=now)
             return Visitor(name, role, fresh.mark), fresh
     token = access.by_mark(session.name, session.by) if session is not None else None
     if session is None or token is None:
         return None, None
-    return Visitor(token.name, token.role, session.mark, datetime.fromtimestamp(session.until, UTC)), None
+    until = datetime.fromtimestamp(session.until, UTC)
+    return Visitor(token.name, token.role, session.mark, until, by=token.mark), None
 
 
 def set_cookie(response: Response, session: Session, desk: Desk, request: Request) -> None:
@@ -135,12 +139,18 @@ def set_cookie(response: Response, session: Session, desk: Desk, request: Reques
     """
     response.set_cookie(
         COOKIE,
-        sealed(session, desk.access.key),
+        sealed(session, desk.access.key(session.by)),
         path=HOME,
         httponly=True,
         samesite="lax",
-        secure=not is_loopback(request.headers.get("host")),
+        secure=_by_tls(request) or not is_loopback(request.headers.get("host")),
     )
+
+
+def _by_tls(request: Request) -> bool:
+    """Whether a proxy says that the browser spoke TLS to it: it may call us by our address on this machine."""
+    first = request.headers.get("x-forwarded-proto", "").partition(",")[0]
+    return first.strip().lower() == "https"
 
 
 async def read_form(request: Request) -> Mapping[str, list[str]]:

@@ -1,4 +1,4 @@
-"""How often somebody tried a token that there is not. None can be guessed; this keeps trying from costing anything."""
+"""How often somebody tried a token that there is not. None can be guessed; this keeps trying from filling the log."""
 
 import math
 from collections import OrderedDict
@@ -21,8 +21,14 @@ class Guesses:
         late = self._lately(where, now)
         return math.ceil((late[0] + _WITHIN - now).total_seconds()) if len(late) >= _AT_MOST else None
 
-    def wrong(self, where: str, *, now: datetime) -> None:
-        """Remember one."""
+    def wrong(self, where: str, *, now: datetime) -> int | None:
+        """Remember one; return for how many seconds those from there are told to wait, None as long as they are few."""
+        wait = self.wait(where, now=now)
+        if wait is None:
+            self._remember(where, now)
+        return wait
+
+    def _remember(self, where: str, now: datetime) -> None:
         self._wrong[where] = [*self._lately(where, now), now]
         self._wrong.move_to_end(where)
         while len(self._wrong) > _PLACES:

@@ -38,20 +38,24 @@ def login(desk: Desk) -> Endpoint:
         if request.method != "POST":
             return _form(desk, after)
         where, now = request.client.host if request.client else "", datetime.now(UTC)
-        if (wait := guesses.wait(where, now=now)) is not None:
-            slower = _form(desk, after, wrong="Too many tokens were wrong: wait a minute.", status=429)
-            slower.headers["Retry-After"] = str(wait)
-            return slower
+        # A right one first: behind a proxy all come from one address, and who guesses there must lock nobody out.
         token = desk.access.by_token((form.get("token") or [""])[0].strip()) if from_here(request) else None
         if token is None:
-            guesses.wrong(where, now=now)
-            log.warning("Somebody tried to enter the console with a token that there is not.")
-            return _form(desk, after, wrong="There is no such token.", status=401)
+            return _wrong(desk, after, guesses.wrong(where, now=now))
         response = RedirectResponse(after, status_code=303, headers=HEADERS)
         set_cookie(response, new_session(token.name, token.mark, now=now), desk, request)
         return response
 
     return endpoint
+
+
+def _wrong(desk: Desk, after: str, wait: int | None) -> Response:
+    if wait is None:
+        log.warning("Somebody tried to enter the console with a token that there is not.")
+        return _form(desk, after, wrong="There is no such token.", status=401)
+    slower = _form(desk, after, wrong="Too many tokens were wrong: wait a minute.", status=429)
+    slower.headers["Retry-After"] = str(wait)
+    return slower
 
 
 def logout(desk: Desk) -> Endpoint:
@@ -64,7 +68,7 @@ def logout(desk: Desk) -> Endpoint:
             form = await read_form(request)
         except Malformed:
             return response
-        if visitor is not None and is_form_mark((form.get("mark") or [""])[0], visitor, desk.access.key):
+        if visitor is not None and is_form_mark((form.get("mark") or [""])[0], visitor, desk.access.key(visitor.by)):
             response = await _ended(desk, visitor) or response
             response.delete_cookie(COOKIE, path=HOME, httponly=True, samesite="lax")
         return response
@@ -81,7 +85,7 @@ async def _ended(desk: Desk, visitor: Visitor) -> Response | None:
 
     try:
         with anyio.fail_after(_LOGOUT_WITHIN_S):
-            await anyio.to_thread.run_sync(end, abandon_on_cancel=True)
+            await anyio.to_thread.run_sync(end, abandon_on_cancel=True, limiter=desk.threads)
     except (TimeoutError, Refusal, psycopg.Error) as error:
         log.warning("A logout could not be written down: %s", type(error).__name__)
         told = f"This browser is out. A copy of its cookie, should there be one, holds until {visitor.until:%H:%M} UTC."

@@ -8,7 +8,7 @@ from psycopg import sql
 from starlette.responses import Response
 
 from ige_pipeline.console import render
-from ige_pipeline.console.ask import MOST, Ask, Missing
+from ige_pipeline.console.ask import MOST, Ask, Malformed, Missing
 from ige_pipeline.console.desk import Desk
 from ige_pipeline.ledger import why as ledger
 from ige_pipeline.ledger.sentence import of_decision
@@ -20,6 +20,7 @@ from ige_pipeline.triggers.trigger import MESSAGE_TYPES, load_all
 
 _QUERIES = load(__package__, "messages.sql")
 SHOWN, SCAN = 50, 20_000
+_DIGITS = 4
 STATES = ("waiting", "being sent", "sent", "answered", "dead", "cancelled", "expired")
 _BY_INDEX = {
     "waiting": "waiting",
@@ -58,7 +59,7 @@ class Listing:
 def listing(desk: Desk, ask: Ask) -> Response:
     """Show the newest that fit, and whom a search means."""
     chosen = {
-        "q": ask.text("q", most=100),
+        "q": sought(ask, "q"),
         "state": ask.one_of("state", STATES),
         "trigger": ask.one_of("trigger", triggers()),
         "message_type": ask.one_of("message_type", MESSAGE_TYPES),
@@ -75,6 +76,19 @@ def listing(desk: Desk, ask: Ask) -> Response:
         triggers=triggers(),
         message_types=sorted(MESSAGE_TYPES),
     )
+
+
+def sought(ask: Ask, name: str) -> str:
+    """Return what is searched for; who sees no phone numbers must not find one out, digit by digit.
+
+    A number by itself is then that of a message or a contractor.
+    """
+    text = ask.text(name, most=100)
+    if ask.visitor.sees_numbers or sum(char.isdecimal() for char in text) < _DIGITS:
+        return text
+    if not _is_number(text):
+        raise Malformed("Your role sees no phone numbers: search for less than four digits, or for #1234 by itself.")
+    return f"#{text.removeprefix('#')}"
 
 
 def triggers() -> tuple[str, ...]:

@@ -75,7 +75,7 @@ def page(
     still = {"stopped": stop["stopped"], "started": not stop["stopped"], **(now_true or {})}
     around = {
         "visitor": ask.visitor,
-        "mark": form_mark(ask.visitor, desk.access.key),
+        "mark": form_mark(ask.visitor, desk.access.key(ask.visitor.by)),
         "stop": stop,
         "path": ask.path,
         "places": PLACES,

@@ -41,7 +41,7 @@ def count_flagged(conn: Connection) -> int:
 
 def ask_seen(desk: Desk, ask: Ask) -> Response:
     """Ask whether somebody has looked."""
-    told = ("It no longer waits for a person. What it did stays as it is: opt somebody out or in on their own page.",)
+    told = ("It no longer waits for a person. What it did stays as it is: a number is opted out or in on its line.",)
     return ask_first(
         desk, ask, Question(f"Have you looked at reply {ask.part()}?", told, "I have", "/replies?flagged=yes")
     )

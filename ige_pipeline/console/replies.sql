@@ -1,7 +1,8 @@
 -- name: page
 -- What came back, the newest first; only what is flagged and unseen where asked. Both by index.
 SELECT i.id, i.received_at, i.contractor_id, NULLIF(concat_ws(' ', c.first_name, c.last_name), '') AS name, i.message_id,
-       i.phone_e164, i.body, i.meaning, i.rule, i.indicator, i.complaint, i.cancelled, i.answer, i.flag, i.seen_at, i.seen_by
+       i.phone_e164, i.body, i.meaning, i.rule, i.indicator, i.complaint, i.cancelled, i.answer, i.flag, i.seen_at, i.seen_by,
+       EXISTS (SELECT FROM ige_suppressions s WHERE s.phone_e164 = i.phone_e164 AND s.lifted_at IS NULL) AS suppressed
   FROM ige_inbound_messages i
   LEFT JOIN contractors c ON c.id = i.contractor_id
  WHERE i.id < %(before)s::bigint

@@ -6,10 +6,11 @@ import hashlib
 import hmac
 import json
 import secrets
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from ige_pipeline.console.access import Role
+from ige_pipeline.console.access import BY_PROXY, Role
 
 COOKIE = "ige_console"
 LASTS = timedelta(hours=12)
@@ -19,13 +20,14 @@ LASTS = timedelta(hours=12)
 class Visitor:
     """Somebody who was let in. `mark` is of this session only; forms are bound to it.
 
-    `until` is when it is over, None where a proxy asks for the login: it alone can log them out.
+    `until` is when it is over, None where a proxy asks for the login: it alone can log them out. `by` as in Session.
     """
 
     name: str
     role: Role
     mark: str
     until: datetime | None = None
+    by: str = BY_PROXY
 
     @property
     def may_change(self) -> bool:
@@ -64,16 +66,29 @@ def sealed(session: Session, key: bytes) -> str:
     return f"{body}.{_sign(key, 'session', body)}"
 
 
-def opened(value: str, key: bytes, *, now: datetime) -> Session | None:
-    """Read a cookie's value, None where we did not write it or its time is over."""
+def opened(value: str, key: Callable[[str], bytes], *, now: datetime) -> Session | None:
+    """Read a cookie's value, None where we did not write it or its time is over.
+
+    What it says is read first, for by which token it was opened says what it must be signed with.
+    """
     body, _, signature = value.partition(".")
-    if not body.isascii() or not hmac.compare_digest(signature.encode(), _sign(key, "session", body).encode()):
+    session = _read(body)
+    if session is None:
+        return None
+    ours = _sign(key(session.by), "session", body)
+    same = hmac.compare_digest(signature.encode("utf-8", "replace"), ours.encode())
+    return session if same and session.until > now.timestamp() else None
+
+
+def _read(body: str) -> Session | None:
+    if not body.isascii():
         return None
     try:
         session = Session(**json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))))
-    except (binascii.Error, ValueError, TypeError):
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         return None
-    return session if session.until > now.timestamp() else None
+    words = all(isinstance(each, str) for each in (session.name, session.by, session.mark))
+    return session if words and isinstance(session.until, int) else None
 
 
 def form_mark(visitor: Visitor, key: bytes) -> str:

@@ -19,7 +19,7 @@ from ige_pipeline.triggers.trigger import load_all
 
 def page(desk: Desk, ask: Ask) -> Response:
     """Ask for somebody and an hour, and explain, as `ige why` does."""
-    asked, at = ask.text("contractor", most=100), ask.moment("at")
+    asked, at = messages.sought(ask, "contractor"), ask.moment("at")
     people = _meant(asked, messages.people(ask.conn, asked))
     if len(people) != 1:
         nobody: dict[str, Any] = {"who": None, "rows": [], "silent": None, "fires": None}

@@ -24,11 +24,11 @@ def pause(conn: Connection, contractor_id: int, *, until: datetime | None, reaso
         audit(conn, who=who, action="pause", detail=told)
 
 
-def resume(conn: Connection, contractor_id: int, *, who: str) -> None:
+def resume(conn: Connection, contractor_id: int, *, reason: str, who: str) -> None:
     """Lift a pause; Refusal when there is no such contractor."""
     with conn.transaction():
         _require(conn.execute(_QUERIES["resume"], {"contractor_id": contractor_id}).fetchone(), contractor_id)
-        audit(conn, who=who, action="resume", detail={"contractor_id": contractor_id})
+        audit(conn, who=who, action="resume", detail={"contractor_id": contractor_id, "reason": reason})
 
 
 def _require(row: object, contractor_id: int) -> None:

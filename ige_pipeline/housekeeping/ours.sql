@@ -7,10 +7,12 @@ DELETE FROM ige_alerts WHERE ended_at < now() - make_interval(days => %(keep_day
 DELETE FROM ige_model_spend WHERE day < (now() AT TIME ZONE 'UTC')::date - %(keep_days)s::int
 
 -- name: forget_replies
--- What somebody wrote; that they wrote, when, and what it meant stays, as the proof of an opt-out.
+-- What somebody wrote; that they wrote, when, and what it meant stays, as the proof of an opt-out, and so does a digest,
+-- by which the same text under the same id is known as a repeat. What a person has still to look at is kept.
 UPDATE ige_inbound_messages
-   SET body = ''
+   SET body_digest = sha256(convert_to(body, 'UTF8')), body = ''
  WHERE received_at < now() - make_interval(days => %(keep_days)s::int) AND body <> ''
+   AND (flag IS NULL OR seen_at IS NOT NULL)
 
 -- name: retire_attempts_of_sent
 -- Some at a time, the oldest pages first: when and how often what was sent was tried, years ago. That it was sent is in its

@@ -33,6 +33,14 @@ def number_of_contractor(conn: Connection, contractor_id: int, settings: Setting
     return whole_number(row["phone"] or "", settings)
 
 
+def number_of_reply(conn: Connection, inbound_id: int) -> str | None:
+    """Return the number that a reply came from, None where there is no such reply; Refusal where it has none."""
+    row = conn.execute(_QUERIES["number_of_reply"], {"inbound_id": inbound_id}).fetchone()
+    if row is not None and row["phone_e164"] is None:
+        raise Refusal("An opt-out is by number, and this reply came from none that can be dialled.")
+    return None if row is None else str(row["phone_e164"])
+
+
 def whole_number(written: str, settings: Settings) -> str:
     """Return a number as E.164; Refusal, without showing it, where it cannot be dialled from everywhere."""
     number = number_of(written, settings)

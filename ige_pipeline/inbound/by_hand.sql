@@ -2,6 +2,10 @@
 -- The number as it is stored.
 SELECT phone FROM contractors WHERE id = %(contractor_id)s
 
+-- name: number_of_reply
+-- The number that wrote it, whether anybody here has it or not.
+SELECT phone_e164 FROM ige_inbound_messages WHERE id = %(inbound_id)s
+
 -- name: have_seen
 -- Each is signed once, by whoever looked first.
 UPDATE ige_inbound_messages

@@ -3,12 +3,13 @@
 from typing import Any
 
 _TEXT = {"type": "string"}
+_SOME = _TEXT | {"pattern": "[A-Za-z0-9]"}
 _REPLY = {
     "type": "object",
     "required": ["from", "text"],
     "properties": {
         "provider_id": _TEXT | {"description": "The provider's id of the text; the same id twice is one reply."},
-        "from": _TEXT | {"description": "The number that wrote, best as E.164."},
+        "from": _SOME | {"description": "The number that wrote, best as E.164."},
         "to": _TEXT,
         "text": _TEXT,
         "media": {"type": "integer", "minimum": 0},
@@ -18,13 +19,14 @@ _REPLY = {
 }
 _TWILIO = {
     "type": "object",
-    "properties": dict.fromkeys(("MessageSid", "From", "To", "Body", "NumMedia", "OptOutType"), _TEXT),
+    "required": ["From", "Body"],
+    "properties": dict.fromkeys(("MessageSid", "To", "Body", "NumMedia", "OptOutType"), _TEXT) | {"From": _SOME},
 }
 _RECEIPT = {
     "type": "object",
     "required": ["provider_id", "status"],
     "properties": {
-        "provider_id": _TEXT | {"description": "The provider's id of the text that we sent."},
+        "provider_id": _SOME | {"description": "The provider's id of the text that we sent."},
         "status": _TEXT | {"description": "queued, sent, delivered, undelivered or failed; any other word is kept."},
         "code": _TEXT | {"description": "The provider's code for what went wrong: 21610, 30003, 30006, 30007 …"},
         "to": _TEXT | {"description": "The number that it went to."},
@@ -34,7 +36,8 @@ _RECEIPT = {
 }
 _TWILIO_STATUS = {
     "type": "object",
-    "properties": dict.fromkeys(("MessageSid", "MessageStatus", "ErrorCode", "To", "From"), _TEXT),
+    "required": ["MessageSid", "MessageStatus"],
+    "properties": dict.fromkeys(("MessageStatus", "ErrorCode", "To", "From"), _TEXT) | {"MessageSid": _SOME},
 }
 _TAKEN_RECEIPT = {
     "type": "object",
@@ -77,9 +80,13 @@ def body(json: dict[str, Any], form: dict[str, Any]) -> dict[str, Any]:
 
 def answers(taken: dict[str, Any]) -> dict[str, Any]:
     """Describe what is answered: JSON, and TwiML to a form."""
-    content = {"application/json": {"schema": taken}, "text/xml": {"schema": _TEXT}}
-    kept = {"200": {"description": "It is kept.", "content": content}}
-    return kept | {"422": {"description": "It is kept, but cannot be read.", "content": content}} | _REFUSED
+    kept, unread = (
+        {"application/json": {"schema": schema}, "text/xml": {"schema": _TEXT}} for schema in (taken, _TAKEN)
+    )
+    return {
+        "200": {"description": "It is kept.", "content": kept},
+        "422": {"description": "It is kept for a person, but cannot be read.", "content": unread},
+    } | _REFUSED
 
 
 DESCRIBED = {

@@ -5,8 +5,8 @@ import tomllib
 from enum import StrEnum
 from importlib.resources import files
 
-from ige_pipeline.inbound.opting_out import is_reaction, without_signature
 from ige_pipeline.inbound.plain_words import clauses
+from ige_pipeline.inbound.signature import is_reaction, without_signature
 
 
 class Indicator(StrEnum):
@@ -51,6 +51,8 @@ _RULES = tuple(
     (Indicator(rule["indicator"]), re.compile(rf"\b(?:{'|'.join(rule['words'])})\b")) for rule in _WRITTEN["rule"]
 )
 _NOT = re.compile(r"\b(?:not|isnt|arent|wasnt|no|never|dont|didnt|doesnt|cant|cannot|wont|nothing|without|hardly)\b")
+# Who would appreciate something asks for it, and thanks nobody.
+_ASKED = re.compile(r"\b(?:(?:id|would|ill|will) (?:\w+ ){0,2}appreciate|appreciated? (?:it )?if|if (?:you|u|youd))\b")
 _LIKED = re.compile(r"^\W*(?:liked|loved|laughed at|emphasi[sz]ed)|^\W*(?:reacted )?[👍❤😍🔥🎉💪]", re.IGNORECASE)
 _DISLIKED = re.compile(r"^\W*disliked|^\W*(?:reacted )?[👎😡🤬]", re.IGNORECASE)
 
@@ -79,6 +81,8 @@ def told(text: str) -> Indicator | None:
 
 def _says(indicator: Indicator, rule: re.Pattern[str], clause: str) -> bool:
     if rule.search(clause) is None:
+        return False
+    if indicator is Indicator.POSITIVE_FEEDBACK and _ASKED.search(clause) is not None:
         return False
     denied = {Indicator.POSITIVE_FEEDBACK, Indicator.ACTED_ON_SUGGESTION, Indicator.MILESTONE_ACHIEVED}
     return indicator not in denied or not _denied(clause)

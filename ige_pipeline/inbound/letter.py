@@ -16,9 +16,9 @@ _DEEPEST = 4
 # Under which names providers send a thing; case, blanks and underscores do not count.
 _NAMES = {
     "provider_id": ("providerid", "messagesid", "smssid", "smsmessagesid", "sid", "id"),
-    "sender": ("from", "sender", "phone"),
+    "sender": ("from", "sender", "phone", "msisdn", "originator", "fromnumber"),
     "recipient": ("to", "recipient"),
-    "text": ("text", "body", "message"),
+    "text": ("text", "body", "message", "content", "messagebody", "messagetext"),
     "opt_out_type": ("optouttype",),
     "media": ("nummedia", "media"),
     "status": ("status", "messagestatus", "smsstatus"),
@@ -30,10 +30,14 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Fields:
-    """A body that could be read: its fields by our names, as they came, and as the letters they came in."""
+    """A body that could be read: its fields by our names, as they came, and as the letters they came in.
+
+    `rest` is what stands under names that nobody foresaw, where none is one of a text.
+    """
 
     named: Mapping[str, str]
     given: Sequence[tuple[str, str]] = ()
+    rest: str = ""
     form: bool = False
     raw: str = ""
 
@@ -54,7 +58,7 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Letter:
-    """One text that somebody sent us."""
+    """One text that somebody sent us. `named`: it stood where texts stand, and is not all that was left."""
 
     provider_id: str
     sender: str
@@ -62,6 +66,7 @@ class Letter:
     text: str
     opt_out_type: str = ""
     media: int = 0
+    named: bool = True
 
 
 def read_body(body: bytes, *, content_type: str, query: str = "") -> Fields | Unreadable:
@@ -70,14 +75,15 @@ def read_body(body: bytes, *, content_type: str, query: str = "") -> Fields | Un
     try:
         if form:
             given = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="replace")
-            return Fields(_named([*given, *_added(query)]), given, form=True, raw=text)
+            return Fields(_named([*given, *_added(query)]), given, _rest(given), form=True, raw=text)
         found = json.loads(text)
     except (ValueError, RecursionError):
         return _unreadable("it is neither a form nor JSON", text, body, form=form)
     found = _unwrapped(found)
     if not isinstance(found, dict):
         return _unreadable("it is JSON, but no object", text, body, form=form)
-    return Fields(_named([*_level_by_level(found), *_added(query)]), raw=text)
+    pairs = _level_by_level(found)
+    return Fields(_named([*pairs, *_added(query)]), rest=_rest(pairs), raw=text)
 
 
 def unreadable(found: "Fields | Unreadable") -> Unreadable:
@@ -99,9 +105,10 @@ def letter_of(fields: Fields, *, webhook_id: str = "") -> Letter:
         provider_id=short_id(fields.get("provider_id") or webhook_id) or f"ours-{uuid4()}",
         sender=fields.get("sender").rpartition(":")[2][:_LONGEST_NUMBER],
         recipient=fields.get("recipient").rpartition(":")[2][:_LONGEST_NUMBER],
-        text=fields.named.get("text", ""),
+        text=fields.named.get("text", "") or fields.rest,
         opt_out_type=fields.get("opt_out_type").upper(),
         media=min(int(media), 99) if media.isascii() and media.isdigit() and len(media) < 4 else 0,  # noqa: PLR2004 - a count
+        named=not fields.rest,
     )
 
 
@@ -160,10 +167,23 @@ def _named(given: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Sort by our names; of several the first that is not blank counts."""
     plain: dict[str, str] = {}
     for name, value in given:
-        word = "".join(char for char in name.casefold() if char.isalnum())
+        word = _letters_of(name)
         plain[word] = plain[word] if plain.get(word, "").strip() else clean(value)
     said = {word: value for word, value in plain.items() if value.strip()}
     return {ours: next((said[word] for word in theirs if word in said), "") for ours, theirs in _NAMES.items()}
+
+
+def _rest(given: Sequence[tuple[str, str]]) -> str:
+    """Return what stands under names that nobody foresaw, one below the other, unless there is a text or a status."""
+    names = {_letters_of(name) for name, _ in given}
+    if names & {*_NAMES["text"], *_NAMES["status"], *_NAMES["media"]}:
+        return ""
+    known = {name for theirs in _NAMES.values() for name in theirs}
+    return clean("\n".join(value for name, value in given if value.strip() and _letters_of(name) not in known))
+
+
+def _letters_of(name: str) -> str:
+    return "".join(char for char in name.casefold() if char.isalnum())
 
 
 def _word(value: object) -> str:

@@ -18,14 +18,14 @@ LIFTED_BY_START = (Source.KEYWORD, Source.WORDS, Source.PROVIDER)
 LIFTED_BY_YES = (Source.KEYWORD,)
 
 
-_WEAKEST_FIRST = (Source.WORDS, Source.KEYWORD, Source.PROVIDER, Source.UNREACHABLE, Source.BY_HAND)
+_WEAKEST_FIRST = (Source.WORDS, Source.PROVIDER, Source.KEYWORD, Source.UNREACHABLE, Source.BY_HAND)
 
 
 def weaker_than(source: Source) -> tuple[Source, ...]:
     """Return what a later opt-out of this source replaces.
 
-    Who said it in words and then with a keyword may take it back as after a keyword; what START does not lift replaces
-    all that it does.
+    Who said it in words, or at the provider, and then with a keyword may take it back as after a keyword, also where
+    the provider tells of it later; what START does not lift replaces all that it does.
     """
     return _WEAKEST_FIRST[: _WEAKEST_FIRST.index(source)]
 

@@ -12,6 +12,8 @@ _APOSTROPHES = re.compile(r"['\u2019\u2018`\u00b4\u02bc]")
 # The marks of other scripts, and dashes, end a clause, too.
 _ENDS = re.compile(r"[.!?;:,\n\r|\u2026\u3002\uff01\uff1f\u3001\u2013\u2014]+|\s-+\s")
 _NO_WORD = re.compile(r"[^a-z0-9 ]+")
+# `Don t` is what is left of `don't` where somebody has no apostrophe.
+_TORN = re.compile(r"\b(don|didn|doesn|won|can|isn|wasn|wouldn|couldn|shouldn|aren|haven) t\b|\b(do) nt\b")
 _LONG_RUN = re.compile(r"([a-z])\1{2,}")
 
 
@@ -26,7 +28,7 @@ def plain(text: str) -> str:
 def clauses(text: str) -> list[str]:
     """Return a text's clauses, each as plain words with one blank between."""
     split = (" ".join(_NO_WORD.sub(" ", each).split()) for each in _ENDS.split(plain(text)))
-    return [each for each in split if each]
+    return [_TORN.sub(lambda torn: f"{torn[1]}t" if torn[1] else "dont", each) for each in split if each]
 
 
 def whole(text: str) -> str:

@@ -10,10 +10,10 @@ from ige_pipeline.inbound import opt_out
 from ige_pipeline.inbound.correspondent import Correspondent, number_of, whose
 from ige_pipeline.inbound.deadlock import unless_deadlocked
 from ige_pipeline.inbound.feeling import RATING, Indicator
+from ige_pipeline.inbound.keywords import OptOut
 from ige_pipeline.inbound.letter import Letter, Unreadable, another_id
-from ige_pipeline.inbound.meaning import Heard, Help, OptIn, Reply, hear
+from ige_pipeline.inbound.meaning import Heard, Help, OptIn, Reply, Understood, in_view_of, understand
 from ige_pipeline.inbound.opt_out_source import LIFTED_BY_START, LIFTED_BY_YES, Source
-from ige_pipeline.inbound.opting_out import OptOut
 from ige_pipeline.inbound.trust import hold_trust, move_trust
 from ige_pipeline.postgres.connection import Connection
 from ige_pipeline.postgres.queries import load
@@ -28,7 +28,7 @@ _NAMES = {OptOut: "opt_out", OptIn: "opt_in", Help: "help", Reply: "reply"}
 
 @dataclass(frozen=True)
 class Taken:
-    """What became of a reply. `answer`: what the caller should text back; nothing more than once.
+    """What became of a reply. `answer`: what the caller should text back, once for each `id`.
 
     `flag`: why a person should look at it.
     """
@@ -51,17 +51,21 @@ def take_unreadable(conn: Connection, found: Unreadable, *, proof: str) -> Taken
 
 
 def take(conn: Connection, letter: Letter, settings: Settings, *, proof: str) -> Taken:
-    """Keep a reply and do what it asks; a repeat changes nothing and asks for no answer."""
-    return unless_deadlocked(lambda: _take(conn, letter, settings, proof=proof))
+    """Keep a reply and do what it asks; a repeat changes nothing, and within five minutes gets the same answer.
+
+    It is read before the transaction, in which others wait.
+    """
+    read = understand(letter, our_words=settings.opt_out_text)
+    return unless_deadlocked(lambda: _take(conn, letter, read, settings, proof=proof))
 
 
-def _take(conn: Connection, letter: Letter, settings: Settings, *, proof: str) -> Taken:
+def _take(conn: Connection, letter: Letter, read: Understood, settings: Settings, *, proof: str) -> Taken:
     number = number_of(letter.sender, settings)
     with conn.transaction():
         if number is not None:
             conn.execute(_QUERIES["hold_number"], {"phone_e164": number})
         standing = opt_out.suppressed_by(conn, number) if number is not None else None
-        heard = hear(letter, suppressed_by=standing, our_words=settings.opt_out_text)
+        heard = in_view_of(read, suppressed_by=standing)
         name, rule = _NAMES[type(heard.meaning)], heard.meaning.rule
         kept = _keep(conn, letter, proof=proof, meaning=name, rule=rule, phone_e164=number)
         if kept.repeat:
@@ -88,8 +92,7 @@ def _keep(conn: Connection, letter: Letter, *, proof: str, meaning: str, **known
     if row is not None:
         return Taken(row["id"], meaning, flag=values["flag"])
     first = conn.execute(_QUERIES["taken"], values).fetchone() or {}
-    told = (first.pop("body"), first.pop("sent_from"))
-    if told == (letter.text, letter.sender):
+    if first.pop("same"):
         return Taken(**first, repeat=True)
     # Whose ids are not unique must not make a STOP the repeat of something else.
     return _keep(conn, replace(letter, provider_id=another_id(letter)), proof=proof, meaning=meaning, **known)
@@ -131,7 +134,7 @@ class _Case:
             case OptIn(rule):
                 return self._opt_in(done, rule)
             case Help():
-                return replace(done, answer=None if self.heard.answered else self._answer(self.settings.help_text))
+                return replace(done, answer=self._answer(self.settings.help_text) if self._helps else None)
             case Reply():
                 return replace(done, flag=done.flag or self._odd)
             case never:
@@ -143,7 +146,10 @@ class _Case:
             return "complaint"
         if self.heard.wants_again:
             return "wants_texts_again"
-        return None if self.letter.text.strip() or self.letter.media else "no_text"
+        if self.heard.cut:
+            return "too_long"
+        told = self.letter.named and (self.letter.text.strip() or self.letter.media)
+        return None if told else "no_text"
 
     def _unmatched(self, them: Correspondent) -> str | None:
         if self.number is None:
@@ -155,12 +161,17 @@ class _Case:
         return "nothing_sent" if them.message_id is None else None
 
     def _respond(self, them: Correspondent) -> bool:
-        """Write their answer into the newest message, unless an earlier one stands there; return whether it did."""
+        """Write their answer into the newest message, unless an earlier one stands there; return whether it did.
+
+        HELP and START answer nothing that we wrote: what comes after them is the response.
+        """
         if them.message_id is None:
             return False
         # What they answer has arrived, whatever was said of it.
         self.conn.execute(_QUERIES["arrived"], {"message_id": them.message_id})
-        heard, values = self.heard, {"message_id": them.message_id, "body": self.letter.text.strip() or "(no text)"}
+        if isinstance(self.heard.meaning, Help | OptIn):
+            return False
+        heard, values = self.heard, {"message_id": them.message_id, "body": self._said or "(no text)"}
         goes_on = isinstance(heard.meaning, Reply) and not heard.complaint
         poor = heard.complaint or isinstance(heard.meaning, OptOut)
         rating = 1 if poor else (RATING.get(heard.indicator) if heard.indicator else None)
@@ -170,6 +181,10 @@ class _Case:
         elif goes_on:
             self.conn.execute(_QUERIES["continue_conversation"], values)
         return first
+
+    @property
+    def _said(self) -> str:
+        return self.letter.text.strip() if self.letter.named else ""
 
     def _tell_of(self, done: Taken, them: Correspondent) -> None:
         """Let their trust move by what they told, and a complaint pause them."""
@@ -198,6 +213,10 @@ class _Case:
         cancelled = opt_out.cancel_waiting(self.conn, them.reached_by_it, who=f"reply {done.id}", anew=new)
         answer = self._confirm(done, them) if new and self._confirms else None
         return replace(done, cancelled=cancelled, answer=answer, flag=flag)
+
+    @property
+    def _helps(self) -> bool:
+        return self.settings.help_answer == "ours" and not self.heard.answered
 
     @property
     def _confirms(self) -> bool:

@@ -7,8 +7,18 @@ VALUES (%(provider_id)s, %(proof)s, %(sent_from)s, %(sent_to)s, %(phone_e164)s, 
 RETURNING id
 
 -- name: taken
--- What became of it the first time.
-SELECT i.id, i.meaning, i.contractor_id, i.message_id, i.flag, i.body, i.sent_from
+-- What became of it the first time, and whether it is the same text. Whoever brought it may never have heard what to text
+-- back: within five minutes it is told again, as long as it is still so and nothing is stopped.
+SELECT i.id, i.meaning, i.contractor_id, i.message_id, i.flag,
+       i.sent_from = %(sent_from)s
+       AND (i.body = %(body)s OR i.body_digest = sha256(convert_to(%(body)s, 'UTF8'))) AS same,
+       CASE WHEN i.received_at > now() - interval '5 minutes'
+             AND (i.meaning NOT IN ('opt_in', 'opt_out')
+                  OR (i.meaning = 'opt_out') = EXISTS (SELECT FROM ige_suppressions s
+                                                        WHERE s.phone_e164 = i.phone_e164
+                                                          AND s.lifted_at IS NULL))
+             AND NOT EXISTS (SELECT FROM ige_switches w WHERE w.name = 'stop' AND (w.value ->> 'on')::boolean)
+            THEN i.answer END AS answer
   FROM ige_inbound_messages i
  WHERE i.provider_id = %(provider_id)s
 

@@ -63,7 +63,7 @@ class Inbound:
         if isinstance(found, Unreadable):
             return _answer(take_unreadable(conn, found, proof=proof), form=found.form)
         letter = letter_of(found, webhook_id=request.headers.get("webhook-id", ""))
-        if not (letter.sender or letter.text or letter.media):
+        if not (letter.sender or letter.media or (letter.text and letter.named)):
             return _answer(take_unreadable(conn, unreadable(found), proof=proof), form=found.form)
         return _answer(take(conn, letter, self.settings(), proof=proof), form=found.form)
 

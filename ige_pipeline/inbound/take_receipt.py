@@ -1,6 +1,7 @@
 """Take one receipt: keep it, find its message, tell the message, and do what its code asks, in one transaction."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, assert_never
 
 from ige_pipeline.delivery.alert import raise_alert
@@ -72,13 +73,17 @@ def settle_again(conn: Connection, settings: Settings) -> int:
     """Look once more at receipts that came before what they are about; return how many found it."""
     found = 0
     for row in conn.execute(_QUERIES["unsettled"]).fetchall():
-        receipt = Receipt(row["provider_id"], row["status"], row["code"], "", row["message_id"], "")
-        with conn.transaction():
-            conn.execute(_QUERIES["hold"], vars(receipt))
-            message_id = row["message_id"] or _message(conn, vars(receipt) | {"phone_e164": row["phone_e164"]})
-            settled = _Case(conn, settings, row["id"], receipt, message_id, row["phone_e164"]).settle()
+        settled = unless_deadlocked(partial(_settle_again, conn, row, settings))
         found += settled.done != ""
     return found
+
+
+def _settle_again(conn: Connection, row: dict[str, Any], settings: Settings) -> TakenReceipt:
+    receipt = Receipt(row["provider_id"], row["status"], row["code"], "", row["message_id"], "")
+    with conn.transaction():
+        conn.execute(_QUERIES["hold"], vars(receipt))
+        message_id = row["message_id"] or _message(conn, vars(receipt) | {"phone_e164": row["phone_e164"]})
+        return _Case(conn, settings, row["id"], receipt, message_id, row["phone_e164"]).settle()
 
 
 def _message(conn: Connection, values: dict[str, Any]) -> int | None:

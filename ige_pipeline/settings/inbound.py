@@ -28,12 +28,16 @@ class InboundSettings(BaseModel):
         pattern=_ONE_LINE,
         description="What START is answered with where opt_out_confirmation is `ours`.",
     )
+    help_answer: Literal["provider", "ours"] = Field(
+        "ours",
+        description="Who answers HELP and INFO: the provider, where it does so by itself, or we, with help_text.",
+    )
     help_text: str = Field(
         "These are texts about your goals, at most a few a week. Reply STOP to opt out. Msg & data rates may apply.",
         min_length=20,
         max_length=160,
         pattern=_ONE_LINE,
-        description="What HELP and INFO are answered with; where there is one, the sender's name goes before it.",
+        description="That text, where help_answer is `ours`; where there is one, the sender's name goes before it.",
     )
     complaint_pause_days: float = Field(
         30, ge=0, le=365, description="Days of pause after a complaint (old system: 30)."

@@ -42,6 +42,7 @@ class Figures:
     posted: int = 0
     failed: int = 0
     dead_in_a_day: int = 0
+    unconfirmed: int = 0
     spent_today_usd: float = 0.0
     open_circuits: dict[str, str] = field(default_factory=dict)
     batches: tuple[BatchFigures, ...] = ()
@@ -72,6 +73,7 @@ def read(conn: Connection) -> Figures:
         posted=answers["posted"],
         failed=answers["failed"],
         dead_in_a_day=_one(conn, "dead_in_a_day")["messages"],
+        unconfirmed=_one(conn, "unconfirmed")["messages"],
         spent_today_usd=_one(conn, "spent_today")["usd"],
         open_circuits={each["endpoint"]: each["reason"] for each in circuits(conn) if each["state"] != "closed"},
         batches=tuple(BatchFigures(row["id"], row["candidates"], row["blocked"]) for row in batches),

@@ -24,6 +24,17 @@ SELECT count(*) FILTER (WHERE a.posted_at IS NOT NULL) AS posted,
   FROM ige_delivery_attempts a
  WHERE a.ended_at > now() - interval '1 hour'
 
+-- name: unconfirmed
+-- Opt-outs of a day that hold, and whose one confirmation nobody got within its five minutes: no run took it in time.
+SELECT count(*) AS messages
+  FROM ai_proactive_messages m
+  JOIN ige_inbound_messages i ON i.id = m.confirms_opt_out
+  JOIN ige_suppressions s ON s.phone_e164 = i.phone_e164 AND s.lifted_at IS NULL
+ WHERE m.confirms_opt_out IS NOT NULL
+   AND m.sent_at IS NULL
+   AND m.cancel_reason IS DISTINCT FROM 'suppressed'
+   AND m.expires_at BETWEEN now() - interval '24 hours' AND now()
+
 -- name: dead_in_a_day
 -- Somebody should look at them.
 SELECT count(*) AS messages FROM ai_proactive_messages WHERE dead_at > now() - interval '24 hours'

@@ -63,6 +63,14 @@ def _failure_share(seen: Figures, limits: Settings) -> Judged:
     return Judged(passed=passed, value=share, limit=limits.max_failure_share, sentence=sentence)
 
 
+def _unconfirmed(seen: Figures, _limits: Settings) -> Judged:
+    """A confirmation is of use for five minutes: a run every five comes too late for some."""
+    told = f"{seen.unconfirmed} opt-outs of the last day were not confirmed within five minutes"
+    sentence = f"{told}: see with `ige doctor` that unsent_messages_sensor is on, and with `ige status` what keeps it."
+    passed = seen.unconfirmed == 0
+    return Judged(passed=passed, value=seen.unconfirmed, limit=0, sentence=f"{told}." if passed else sentence)
+
+
 def _circuit(seen: Figures, _limits: Settings) -> Judged:
     open_ones = ", ".join(f"{endpoint} ({reason})" for endpoint, reason in sorted(seen.open_circuits.items()))
     told = f"Sending pauses to {open_ones}: `ige endpoint show` says since when."
@@ -141,6 +149,7 @@ def _deadman(what: str, silent: float | None, *, limit: float, never: bool) -> J
 CHECKS: tuple[Check, ...] = (
     Check("oldest_due", "outbox", "No message has been due for longer than max_due_minutes.", _oldest_due),
     Check("failure_share", "delivered_messages", "Few of the last hour's POSTs failed.", _failure_share),
+    Check("unconfirmed", "outbox", "Every opt-out that we confirm was confirmed in time.", _unconfirmed),
     Check(
         "circuit",
         "delivered_messages",

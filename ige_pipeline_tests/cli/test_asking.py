@@ -7,6 +7,7 @@ from ige_pipeline_tests.cli.terminal import Terminal
 GIVE_A_REASON = (
     ("stop",),
     ("pause", "1"),
+    ("resume", "1"),
     ("opt-out", "1"),
     ("cancel", "1"),
     ("drafts", "reject", "1"),

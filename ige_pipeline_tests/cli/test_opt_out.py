@@ -21,4 +21,10 @@ def test_somebody_is_opted_out_and_in_and_flagged_replies_are_looked_at(database
     assert [(each["id"], each["body"]) for each in flagged] == [(reply_id, "not now")]
     assert f"Seen: {reply_id}." in seen.stdout
     assert "No reply is flagged." in terminal.type("replies", "flagged").stdout
+    unknown = terminal.type("opt-out", "--number", "(212) 555-0177", "--reason", "a letter", answer="y\n")
+    again = terminal.type("opt-out", "--number", "+12125550177", "--lift", "--reason", "a letter", "--yes")
+    assert "…0177 is opted out; 0 waiting" in unknown.stdout
+    assert "5550177" not in unknown.stdout + unknown.stderr
+    assert "The opt-out is lifted: …0177." in again.stdout
+    assert "pause them instead" in terminal.refused("opt-out", "--number", "555-0177", "--reason", "x", "--yes")
     assert "There is no contractor 999" in terminal.refused("opt-out", "999", "--reason", "x", "--yes")

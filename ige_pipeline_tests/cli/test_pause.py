@@ -16,7 +16,7 @@ def test_somebody_is_paused_for_a_while_and_resumed_and_both_are_recorded(termin
 
     paused = terminal.type("pause", str(ada), "--for", "30d", "--reason", "asked for it", answer="y\n")
     row = fetch(conn, "contractors", ada)
-    resumed = terminal.type("resume", str(ada))
+    resumed = terminal.type("resume", str(ada), "--reason", "they called")
 
     assert f"Contractor {ada} hears nothing until" in paused.stdout
     assert (row["ai_proactive_paused"], row["ai_pause_reason"]) == (True, "asked for it")

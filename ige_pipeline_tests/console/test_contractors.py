@@ -126,7 +126,7 @@ def test_somebody_is_paused_until_a_moment_and_resumed(conn: Conn, operator: Per
     for said in ("Paused: nothing is sent to them.", "On holiday", f"until {until:%Y-%m-%d %H:%M} UTC"):
         assert said in page
 
-    operator.send(f"/contractors/{ada}/resume")
+    operator.send(f"/contractors/{ada}/resume", reason="they called")
 
     assert guards(conn, ada)[0] == set()
     assert last_deed(conn) == ("console (operator)", "resume")
@@ -141,7 +141,7 @@ def test_a_pause_is_of_somebody_and_ends_later_than_now(conn: Conn, operator: Pe
     with pytest.raises(Refusal, match="There is no contractor"):
         by_hand.pause(conn, 999_999, until=None, reason="x", who="x")
     with pytest.raises(Refusal, match="There is no contractor"):
-        by_hand.resume(conn, 999_999, who="x")
+        by_hand.resume(conn, 999_999, reason="y", who="x")
 
     assert fetch(conn, "contractors", ada)["ai_proactive_paused"] is False
     assert one(conn.execute("SELECT count(*) AS deeds FROM ige_audit WHERE action = 'pause'"))["deeds"] == 0

@@ -8,10 +8,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
+from psycopg.types.json import Jsonb
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
@@ -29,12 +31,24 @@ from ige_pipeline.postgres.connection import open_pool
 from ige_pipeline.serve import app, run
 from ige_pipeline_tests.cli.people import make_awake_contractor
 from ige_pipeline_tests.console.desks import TOKENS, make_desk
-from ige_pipeline_tests.console.test_waiting import make_draft
-from ige_pipeline_tests.factories import Conn, ago, fetch, make_goal, make_message, make_sent_message, make_trust
+from ige_pipeline_tests.console.test_replies import make_reply, suppressed
+from ige_pipeline_tests.console.test_waiting import make_draft, verdict
+from ige_pipeline_tests.factories import (
+    Conn,
+    ago,
+    fetch,
+    make_batch,
+    make_decision,
+    make_goal,
+    make_message,
+    make_reviewed_decision,
+    make_sent_message,
+    make_trust,
+)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
-PAGES = ("/", "/messages", "/why-not", "/drafts", "/dead", "/triggers", "/what-if", "/stop")
+PAGES = ("/", "/messages", "/replies", "/why-not", "/drafts", "/dead", "/triggers", "/what-if", "/stop")
 
 pytestmark = [
     pytest.mark.skipif(
@@ -73,6 +87,12 @@ class Browser:
         said = f"[normalize-space()='{text}']"
         self.driver.find_element(By.XPATH, f"//a{said} | //button{said}").click()
 
+    def confirm(self, **fields: str) -> None:
+        """Fill in what the page asks for, and say that it is meant."""
+        for name, value in fields.items():
+            self.find(f"form.ask input[name={name}]").send_keys(value)
+        self.find("form.ask button.primary").click()
+
     def wait_for(self, text: str) -> None:
         """Wait until the page says something."""
         WebDriverWait(self.driver, 15, ignored_exceptions=[StaleElementReferenceException]).until(
@@ -97,7 +117,7 @@ class Browser:
 @contextmanager
 def serving(conn: Conn, url: str) -> Iterator[str]:
     with open_pool(url, size=4) as pool, run.listen("127.0.0.1", 0) as listening:
-        desk = replace(make_desk(conn), open_connection=pool.connection, beside=in_a_thread)
+        desk = replace(make_desk(conn, IGE_DATABASE_URL=url), open_connection=pool.connection, beside=in_a_thread)
         config = uvicorn.Config(app.application(pool, routes(desk)), log_level="warning", access_log=False)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -168,8 +188,130 @@ def test_a_pause_asks_first_and_is_shown(browser: Browser, shared_conn: Conn, ad
     browser.wait_for("Paused: nothing is sent to them.")
     assert fetch(shared_conn, "contractors", ada)["ai_pause_reason"] == "On holiday"
     browser.click("Resume")
-    browser.find("form.ask button.primary").click()
+    browser.confirm(reason="Back again")
     browser.wait_for("The pause is lifted.")
+    browser.wait_for("Back again")
+    assert fetch(shared_conn, "contractors", ada)["ai_proactive_paused"] is False
+    assert browser.complaints() == []
+
+
+def test_somebody_is_opted_out_and_let_in_again(browser: Browser, shared_conn: Conn, ada: int) -> None:
+    number = fetch(shared_conn, "contractors", ada)["phone"]
+    browser.log_in("operator")
+    browser.open(f"/contractors/{ada}")
+    browser.click("Opt out")
+    browser.confirm(reason="Said so by phone")
+
+    browser.wait_for("They are opted out")
+    assert suppressed(shared_conn, number)
+    browser.click("Lift the opt-out")
+    browser.confirm(reason="Said so by mail")
+    browser.wait_for("The opt-out is lifted.")
+    assert not suppressed(shared_conn, number)
+    assert browser.complaints() == []
+
+
+def test_a_number_that_nobody_has_is_opted_out_on_the_line_of_its_reply(browser: Browser, shared_conn: Conn) -> None:
+    make_reply(shared_conn, phone_e164="+13055550123", body="who is this", flag="unknown_number")
+    browser.log_in("operator")
+    browser.open("/replies")
+    browser.click("opt out")
+    browser.wait_for("…0123")
+    browser.confirm(reason="Said so by phone")
+
+    browser.wait_for("They are opted out")
+    assert suppressed(shared_conn, "+13055550123")
+    browser.click("lift the opt-out")
+    browser.confirm(reason="A mistake of ours")
+    browser.wait_for("The opt-out is lifted.")
+    assert not suppressed(shared_conn, "+13055550123")
+
+
+def test_a_flagged_reply_waits_until_somebody_says_that_they_looked(browser: Browser, shared_conn: Conn) -> None:
+    flagged = make_reply(shared_conn, body="stop by on Friday, or do not", flag="doubtful_opt_out")
+    browser.log_in("operator")
+    browser.open(f"/replies?flagged=yes&before={flagged + 1}")
+    browser.click("I have")
+    browser.confirm()
+
+    browser.wait_for("You have looked at it.")
+    assert fetch(shared_conn, "ige_inbound_messages", flagged)["seen_by"] == "console (operator)"
+    assert browser.complaints() == []
+
+
+def test_a_draft_is_written_anew_and_approved(browser: Browser, shared_conn: Conn) -> None:
+    draft = make_draft(shared_conn, make_awake_contractor(shared_conn, first_name="Drew"))
+    browser.log_in("operator")
+    browser.open("/drafts")
+    browser.find(f"#draft-{draft} a[href$='/edit']").click()
+    text = browser.find("textarea[name=text]")
+    text.clear()
+    text.send_keys("Hi Drew, did you call the suppliers yet?")
+    browser.confirm()
+
+    browser.wait_for("did you call the suppliers yet?")
+    assert verdict(shared_conn, draft) == "held"
+    browser.find(f"#draft-{draft} a[href$='/approve']").click()
+    browser.wait_for("did you call the suppliers yet?")
+    browser.confirm()
+    browser.wait_for("The draft is approved and scheduled.")
+    assert verdict(shared_conn, draft) == "scheduled"
+    assert browser.complaints() == []
+
+
+def test_a_held_batch_is_released(browser: Browser, shared_conn: Conn) -> None:
+    batch = make_batch(shared_conn)
+    reasons = Jsonb([{"reason": "blast_radius", "observed": "60 contractors", "limit": "50"}])
+    held = make_reviewed_decision(
+        shared_conn,
+        batch,
+        make_awake_contractor(shared_conn),
+        verdict="held",
+        decided_at=ago(minutes=5),
+        reasons=reasons,
+    )
+    shared_conn.execute(
+        """UPDATE ige_batches SET counts = '{"held": 1}', closed_at = now() WHERE id = %s""", [batch.id]
+    )
+    browser.log_in("operator")
+    browser.open("/drafts")
+    browser.click("Approve the batch")
+    browser.confirm()
+
+    browser.wait_for("The batch is approved; its messages are scheduled.")
+    assert verdict(shared_conn, held) == "scheduled"
+
+
+def test_another_threshold_is_tried_and_the_page_shows_by_itself_what_came_of_it(browser: Browser) -> None:
+    browser.log_in("operator")
+    browser.open("/triggers")
+    browser.open("/what-if")
+    browser.find("select[name=setting]").send_keys("high_priority_min_score")
+    browser.find("input[name=value]").send_keys("10")
+    browser.click("Try it")
+
+    WebDriverWait(browser.driver, 60).until(
+        lambda _: "would be judged differently" in browser.find("body").text, "no trial came to its end"
+    )
+    assert "high_priority_min_score = 10" in browser.find("#trial").text
+    assert browser.complaints() == []
+
+
+def test_somebody_asks_why_there_was_nothing_in_an_hour(browser: Browser, shared_conn: Conn, ada: int) -> None:
+    batch = make_batch(shared_conn)
+    reasons = Jsonb([{"reason": "paused", "observed": "On holiday", "limit": None}])
+    make_decision(shared_conn, batch, ada, verdict="blocked", decided_at=ago(), reasons=reasons)
+    browser.log_in("viewer")
+    browser.click("Why not")
+    browser.find("input[name=contractor]").send_keys(str(ada))
+    at = browser.find("input[name=at]")
+    hour = f"{datetime.now(UTC):%Y-%m-%dT%H:00}"
+    browser.driver.execute_script("arguments[0].value = arguments[1]", at, hour)
+    at.submit()
+
+    browser.wait_for(f"in the hour of {hour.replace('T', ' ')} UTC")
+    browser.wait_for("Zelda Quimby")
+    browser.wait_for("paused")
     assert browser.complaints() == []
 
 

@@ -1,15 +1,19 @@
 """Coming in, and what every answer carries: sessions, forms of our own, headers."""
 
+import base64
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
 
+import anyio.from_thread
+import anyio.to_thread
 import pytest
 from psycopg_pool import PoolTimeout
 from starlette.testclient import TestClient
 
 from ige_pipeline.console.desk import Desk
 from ige_pipeline.console.routes import CHANGE, READ
-from ige_pipeline.console.session import COOKIE
+from ige_pipeline.console.session import COOKIE, new_session, sealed
 from ige_pipeline_tests.console.desks import TOKENS, enter, make_client, make_desk, mark_of
 from ige_pipeline_tests.factories import Conn
 
@@ -75,7 +79,12 @@ def test_the_login_leads_nowhere_else(desk: Desk, after: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [lambda value: value[:-1] + "0", lambda value: "e30." + value.split(".")[1], lambda _: "x"]
+    "change",
+    [
+        lambda value: value[:-1] + ("1" if value[-1] == "0" else "0"),
+        lambda value: "e30." + value.split(".")[1],
+        lambda _: "x",
+    ],
 )
 def test_a_session_that_somebody_made_up_is_none(desk: Desk, change: Callable[[str], str]) -> None:
     person = enter(desk, "viewer")
@@ -87,12 +96,52 @@ def test_a_session_that_somebody_made_up_is_none(desk: Desk, change: Callable[[s
 
 
 def test_a_session_ends_with_its_token_and_the_others_go_on(conn: Conn, desk: Desk) -> None:
-    person = enter(desk, "viewer")
-    rotated = make_desk(conn, IGE_CONSOLE_TOKENS="viewer:viewer:another-token-of-theirs-01")
-    client = make_client(rotated)
-    client.cookies.set(COOKIE, person.client.cookies[COOKIE], path="/console")
+    kept = f"operator:operator:{TOKENS['operator']}"
+    rotated = make_desk(conn, IGE_CONSOLE_TOKENS=f"viewer:viewer:another-token-of-theirs-01 {kept}")
+
+    for role, status in (("viewer", 303), ("operator", 200)):
+        person, client = enter(desk, role), make_client(rotated)
+        client.cookies.set(COOKIE, person.client.cookies[COOKIE], path="/console")
+        assert client.get("/console/").status_code == status
+        if status == 200:
+            carried = {"mark": mark_of(person.open("/stop")), "reason": "a form that was open"}
+            assert client.post("/console/stop", data=carried).headers["location"].endswith("stopped")
+
+
+def test_no_token_opens_a_session_of_another_s_name(desk: Desk) -> None:
+    marks = {token.name: token.mark for token in desk.access.tokens}
+    forged = sealed(new_session("admin", marks["admin"], now=datetime.now(UTC)), desk.access.key(marks["viewer"]))
+    client = make_client(desk)
+    client.cookies.set(COOKIE, forged, path="/console")
 
     assert client.get("/console/").status_code == 303
+
+
+@pytest.mark.parametrize("told", ['{"name": 1}', "[" * 4_000, '{"name":[],"by":{},"mark":1,"until":"x"}', "null", "7"])
+def test_a_cookie_of_any_making_opens_nothing_and_breaks_nothing(desk: Desk, told: str) -> None:
+    client = make_client(desk)
+    client.cookies.set(COOKIE, f"{base64.urlsafe_b64encode(told.encode()).decode()}.x", path="/console")
+
+    assert client.get("/console/").status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("host", "proto", "secure"),
+    [
+        *(("127.0.0.1", None, False), ("127.0.0.1", "https", True), ("127.0.0.1", "https, http", True)),
+        *(("127.0.0.1", "http", False), ("console.example.com", None, True), ("console.example.com", "http", True)),
+    ],
+)
+def test_a_cookie_is_secure_also_behind_a_proxy_that_calls_us_by_another_name(
+    desk: Desk, host: str, proto: str | None, *, secure: bool
+) -> None:
+    client = make_client(desk, host=host)
+
+    answer = client.post(
+        "/console/login", data={"token": TOKENS["viewer"]}, headers={"x-forwarded-proto": proto} if proto else {}
+    )
+
+    assert ("; secure" in answer.headers["set-cookie"].lower()) is secure
 
 
 def test_who_logs_out_is_out(desk: Desk) -> None:
@@ -142,15 +191,32 @@ def test_a_logout_that_postgres_does_not_hear_of_says_so_and_ends_in_this_browse
     assert 'ige_console=""' in answer.headers["set-cookie"]
 
 
-def test_who_tries_many_tokens_waits_a_minute(desk: Desk) -> None:
+def test_who_tries_many_tokens_waits_a_minute_and_who_has_one_does_not(desk: Desk) -> None:
     client = make_client(desk)
 
     said = [client.post("/console/login", data={"token": "x" * 30}).status_code for _ in range(11)]
     last = client.post("/console/login", data={"token": TOKENS["viewer"]})
 
+    slower = client.post("/console/login", data={"token": "y" * 30})
     assert said == [401] * 10 + [429]
-    assert (last.status_code, 0 < int(last.headers["retry-after"]) <= 60) == (429, True)
-    assert make_client(desk).post("/console/login", data={"token": TOKENS["viewer"]}).status_code == 303
+    assert (slower.status_code, 0 < int(slower.headers["retry-after"]) <= 60) == (429, True)
+    assert last.status_code == 303, "nobody is locked out by somebody else's guesses"
+
+
+def test_pages_take_no_thread_that_replies_could_want(conn: Conn, desk: Desk) -> None:
+    person, taken = enter(desk, "viewer"), []
+
+    def connection() -> AbstractContextManager[Conn]:
+        shared = anyio.from_thread.run_sync(lambda: anyio.to_thread.current_default_thread_limiter().borrowed_tokens)
+        taken.append((shared, counting.threads.borrowed_tokens))
+        return nullcontext(conn)
+
+    counting = Desk(desk.environment, desk.access, connection)
+    client = make_client(counting)
+    client.cookies.set(COOKIE, person.client.cookies[COOKIE], path="/console")
+
+    assert client.get("/console/drafts").status_code == 200
+    assert taken == [(0, 1)]
 
 
 def test_the_proxy_says_who_it_is_and_their_forms_are_theirs(conn: Conn) -> None:

@@ -156,10 +156,47 @@ WRITTEN = (
 
 @pytest.mark.parametrize("number", WRITTEN)
 def test_a_number_is_cut_however_it_is_written(number: str) -> None:
-    told = f"Call Ada on {number}, or message 1234567 of 2026-11-23 14:00."
+    told = f"Call Ada on {number}, or #123456 (draft 1234567) of 2026-11-23 14:00."
 
-    assert masked(told, shown=False) == "Call Ada on …0142, or message 1234567 of 2026-11-23 14:00."
+    assert masked(told, shown=False) == "Call Ada on …0142, or #123456 (draft 1234567) of 2026-11-23 14:00."
     assert masked(told, shown=True) == told
+
+
+@pytest.mark.parametrize("word", ["message ", "batch ", "decision ", "draft ", "#"])
+def test_seven_digits_behind_a_word_of_ours_may_be_a_phone_number(word: str) -> None:
+    assert masked(f"call {word}5550142 now", shown=False).endswith("…0142 now")
+
+
+def test_a_number_in_a_name_or_a_company_is_cut_too(conn: Conn, viewer: Person, admin: Person) -> None:
+    ada = make_contractor(conn, first_name="Ada 212-555-0177", last_name="L", company_name="Roofs (212) 555-0188")
+    message = make_sent_message(conn, ada)
+    paths = (f"/contractors/{ada}", f"/messages/{message}", "/messages?q=ada", f"/why-not?contractor={ada}")
+
+    for path in paths:
+        page = viewer.open(path)
+        assert "555-01" not in page, path
+        assert "…0177" in page, path
+    assert "212-555-0177" in admin.open(f"/contractors/{ada}")
+
+
+@pytest.mark.parametrize("asked", ["0142 ", "555-01", "212 5", "call 2125550142", "1-2-3-4"])
+def test_who_sees_no_numbers_cannot_find_one_out_by_searching(
+    conn: Conn, viewer: Person, admin: Person, asked: str
+) -> None:
+    make_sent_message(conn, make_contractor(conn, phone="2125550142"), message_content="call 212 555-0142")
+
+    for path in ("/messages?q=", "/why-not?contractor="):
+        refused = viewer.client.get(f"/console{path}{asked}")
+        assert refused.status_code == 400, path
+        assert "call" not in refused.text.partition("<tbody")[2]
+        admin.open(f"{path}{asked}")
+
+
+def test_a_number_by_itself_is_that_of_a_row_for_who_sees_no_phone_numbers(conn: Conn, viewer: Person) -> None:
+    make_contractor(conn, phone="2125550142", first_name="Ada")
+
+    assert "Ada" not in viewer.open("/messages?q=2125550142").partition("<main")[2]
+    assert "Ada" not in viewer.open("/why-not?contractor=2125550142").partition("<main")[2]
 
 
 def test_numbers_that_somebody_wrote_are_shown_to_an_admin_alone(conn: Conn, viewer: Person, admin: Person) -> None:

@@ -81,6 +81,34 @@ def test_an_opt_out_by_hand_is_by_number_and_cancels_what_waits_for_all_who_have
     operator.send(f"/contractors/{bob}/opt-in", reason="Asked by mail", status=409)
 
 
+def test_a_number_that_nobody_has_is_opted_out_and_let_in_again_on_the_line_of_its_reply(
+    conn: Conn, operator: Person, viewer: Person
+) -> None:
+    reply = make_reply(conn, phone_e164="+12125550142", flag="unknown_number")
+
+    assert f"/replies/{reply}/opt-out" in operator.open("/replies")
+    assert f"/replies/{reply}/opt-out" not in viewer.open("/replies")
+    asked = operator.open(f"/replies/{reply}/opt-out")
+    assert "…0142" in asked
+    assert "5550142" not in asked
+    operator.send(f"/replies/{reply}/opt-out", reason="Said so by phone")
+
+    assert suppressed(conn, "+12125550142")
+    assert last_deed(conn) == ("console (operator)", "opt_out")
+    assert f"/replies/{reply}/opt-in" in operator.open("/replies")
+
+    operator.send(f"/replies/{reply}/opt-in", reason="Said so by mail")
+
+    assert not suppressed(conn, "+12125550142")
+
+
+def test_a_reply_from_no_number_can_opt_nothing_out(conn: Conn, operator: Person) -> None:
+    reply = make_reply(conn, phone_e164=None, body="STOP")
+
+    assert "came from none" in operator.open(f"/replies/{reply}/opt-out", status=409)
+    operator.open("/replies/999999/opt-out", status=404)
+
+
 def test_without_a_whole_number_nobody_can_be_opted_out(conn: Conn, operator: Person) -> None:
     for phone in (None, "555-0142", "none"):
         ada = make_contractor(conn, phone=phone)

@@ -46,6 +46,8 @@ TWINS = {
     "/contractors/{id:row}/resume": "resume",
     "/contractors/{id:row}/opt-out": "opt-out",
     "/contractors/{id:row}/opt-in": "opt-out --lift",
+    "/replies/{id:row}/opt-out": "opt-out --number",
+    "/replies/{id:row}/opt-in": "opt-out --number",
     "/replies/{id:row}/seen": "replies seen",
     "/messages/{id:row}/cancel": "cancel",
     "/drafts/{id:row}/approve": "drafts approve",

@@ -63,8 +63,14 @@ def test_of_an_old_reply_the_text_goes_and_that_there_was_one_stays(conn: Connec
         reply = {"provider_id": f"SM{age}", "proof": "token", "body": "STOP please", "meaning": "opt_out"}
         insert(conn, "ige_inbound_messages", reply | {"received_at": ago(days=age)})
 
+    flagged = {"provider_id": "SM-flagged", "proof": "token", "body": "not now", "meaning": "reply", "flag": "no_text"}
+    insert(conn, "ige_inbound_messages", flagged | {"received_at": ago(days=500)})
+    seen = {"provider_id": "SM-seen", "seen_at": ago(days=499), "seen_by": "ada", "received_at": ago(days=500)}
+    insert(conn, "ige_inbound_messages", flagged | seen)
+
     gone = tidy(conn, Settings(keep_inbound_days=365))
 
     rows = conn.execute("SELECT body, meaning FROM ige_inbound_messages ORDER BY id").fetchall()
-    assert gone["texts_of_replies"] == 1
-    assert [(row["body"], row["meaning"]) for row in rows] == [("STOP please", "opt_out"), ("", "opt_out")]
+    assert gone["texts_of_replies"] == 2
+    kept = [("STOP please", "opt_out"), ("", "opt_out"), ("not now", "reply"), ("", "reply")]
+    assert [(row["body"], row["meaning"]) for row in rows] == kept, "what nobody has looked at stays"

@@ -88,11 +88,28 @@ def test_a_complaint_is_about_us(text: str) -> None:
         ),
         *("The inspector was annoying", "tired of the rain", "client is wasting my time", "it went to my spam folder"),
         *("the neighbor will file a complaint", "sick of the weather", "the dust is a nuisance to the client"),
-        "This inspector is annoying",
+        *("This inspector is annoying", "this annoying client called again"),
     ],
 )
 def test_what_is_about_something_else_is_no_complaint(text: str) -> None:
     assert not is_complaint(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("I'd appreciate it if you stopped texting me", "would appreciate if you took me off", "done with this"),
+        *("I would really appreciate a call before noon", "I'm done with you", "great if you could stop"),
+    ],
+)
+def test_who_asks_politely_is_not_taken_for_pleased(text: str) -> None:
+    assert told(text) is None
+
+
+def test_who_thanks_us_is() -> None:
+    assert told("Much appreciated") is Indicator.POSITIVE_FEEDBACK
+    assert told("I really appreciate this") is Indicator.POSITIVE_FEEDBACK
+    assert told("done with the roof") is Indicator.ACTED_ON_SUGGESTION
 
 
 def test_the_impacts_are_those_of_the_design() -> None:

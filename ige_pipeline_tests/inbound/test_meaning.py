@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from ige_pipeline.inbound.feeling import Indicator
+from ige_pipeline.inbound.keywords import OptOut
 from ige_pipeline.inbound.meaning import Heard, Help, OptIn, Reply, hear
-from ige_pipeline.inbound.opt_out_source import LIFTED_BY_START, Source, source_of
-from ige_pipeline.inbound.opting_out import OptOut
+from ige_pipeline.inbound.opt_out_source import LIFTED_BY_START, Source, source_of, weaker_than
 from ige_pipeline_tests.inbound.letters import make_letter
 
 
@@ -47,6 +47,28 @@ def test_an_opt_out_at_either_end_of_a_text_that_no_phone_wrote_is_heard() -> No
     assert isinstance(heard(f"Please stop. {filling}").meaning, OptOut)
     assert isinstance(heard(f"{filling}. Please stop.").meaning, OptOut)
     assert isinstance(heard(filling).meaning, Reply)
+
+
+def test_that_the_middle_of_a_text_was_not_read_is_told() -> None:
+    assert heard("la " * 1_000 + "STOP TEXTING ME " + "la " * 1_000).cut
+    assert not heard("la " * 500).cut
+
+
+@pytest.mark.parametrize("source", [None, *Source])
+def test_yes_from_whoever_gets_nothing_is_shown_to_a_person(source: Source | None) -> None:
+    assert heard("YES", suppressed_by=source).wants_again is (source is not None)
+
+
+@pytest.mark.parametrize(
+    "text", ["why did you stop texting me", "did I opt out by accident?", "oops, didn't mean STOP"]
+)
+def test_who_asks_why_nothing_comes_seems_to_want_texts(text: str) -> None:
+    assert heard(text, suppressed_by=Source.WORDS).wants_again
+
+
+def test_what_was_said_at_the_provider_takes_no_keyword_away() -> None:
+    assert Source.KEYWORD not in weaker_than(Source.PROVIDER)
+    assert Source.PROVIDER in weaker_than(Source.KEYWORD)
 
 
 def test_what_somebody_else_wrote_into_the_table_is_by_hand_and_start_does_not_lift_it() -> None:

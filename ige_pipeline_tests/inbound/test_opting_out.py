@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ige_pipeline.inbound.opting_out import KEYWORDS, opting_out
+from ige_pipeline.inbound.keywords import KEYWORDS
+from ige_pipeline.inbound.opting_out import opting_out
 from ige_pipeline.inbound.plain_words import one_slip, whole
 
 EXAMPLES = settings(max_examples=int(os.environ.get("IGE_TEST_EXAMPLES", "40")), deadline=None, derandomize=True)
@@ -29,6 +30,51 @@ def test_a_keyword_is_one_in_any_case_and_punctuation(text: str) -> None:
 @pytest.mark.parametrize("text", SAID["asked"])
 def test_who_asks_for_it_in_their_own_words_is_understood(text: str) -> None:
     assert opting_out(text, our_words=OURS) is not None
+
+
+@pytest.mark.parametrize("text", SAID["asked_otherwise"])
+def test_who_asks_for_it_in_words_that_nobody_thought_of_is_understood(text: str) -> None:
+    assert opting_out(text, our_words=OURS) is not None
+
+
+@pytest.mark.parametrize("text", SAID["opposite"])
+def test_who_says_the_opposite_is_not_opted_out(text: str) -> None:
+    assert opting_out(text, our_words=OURS) is None
+
+
+@pytest.mark.parametrize("text", SAID["at_most_doubtful"])
+def test_who_may_mean_their_own_business_is_never_opted_out_without_a_person_who_looks(text: str) -> None:
+    found = opting_out(text, our_words=OURS)
+
+    assert found is None or found.doubtful
+
+
+@pytest.mark.parametrize(
+    "around", ["Don't {}", "never {}", "please do not {}", "I will not {}", "why did you {}?", "Joe says {}"]
+)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "stop texting me",
+        "take me off this list",
+        "remove my number",
+        "delete me",
+        "unsubscribe me",
+        "cancel these texts",
+    ],
+)
+def test_no_sentence_that_says_it_is_certain_behind_a_no_or_in_a_question(around: str, asked: str) -> None:
+    found = opting_out(around.format(asked), our_words=OURS)
+
+    assert found is None or found.doubtful
+
+
+@pytest.mark.parametrize("text", ["Cancel, Monday", "End\nToday", "Remove, Sink", "TD\nBob"])
+def test_a_word_that_counts_only_as_the_whole_message_is_no_keyword_beside_another(text: str) -> None:
+    found = opting_out(text, our_words=OURS)
+
+    assert found is not None
+    assert (found.keyword, found.doubtful) == (False, True)
 
 
 @pytest.mark.parametrize("text", SAID["not_asked"])
@@ -56,7 +102,18 @@ def test_in_doubt_it_is_one_that_a_person_should_look_at(text: str) -> None:
     assert found.doubtful
 
 
-@pytest.mark.parametrize("text", ["please stop", "stpo", "take me off this list", "don't text me"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("please stop", "stpo", "take me off this list", "don't text me", "Can you stop texting me?", "remove me"),
+        *(
+            "Please stop texting me",
+            "do not contact me again",
+            "I don't want these texts anymore",
+            "no more texts please",
+        ),
+    ],
+)
 def test_what_is_plain_needs_nobody_to_look(text: str) -> None:
     found = opting_out(text, our_words=OURS)
 

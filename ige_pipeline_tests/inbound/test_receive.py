@@ -8,6 +8,7 @@ import pytest
 from psycopg.rows import DictRow
 
 from ige_pipeline.delivery.switches import set_stop
+from ige_pipeline.housekeeping.ours import tidy
 from ige_pipeline.inbound.correspondent import spellings
 from ige_pipeline.inbound.deadlock import unless_deadlocked
 from ige_pipeline.inbound.feeling import Indicator
@@ -105,6 +106,12 @@ def test_a_reply_in_which_there_is_nothing_is_shown_to_a_person(conn: Conn) -> N
 
     assert reply(conn, "  ").flag == "no_text"
     assert reply(conn, "", media=1).flag is None
+
+
+def test_a_reply_whose_middle_was_not_read_is_shown_to_a_person(conn: Conn) -> None:
+    waiting_for_answer(conn)
+
+    assert reply(conn, "la " * 1_000 + "STOP TEXTING ME " + "la " * 1_000).flag == "too_long"
 
 
 def test_who_says_that_it_is_done_is_trusted_once_for_it(conn: Conn) -> None:
@@ -443,6 +450,23 @@ def test_yes_lifts_nothing_but_an_opt_out_by_keyword(conn: Conn) -> None:
     assert reply(conn, "yes").meaning == "reply"
 
 
+def test_yes_lifts_an_opt_out_by_keyword_that_the_provider_told_of_later(conn: Conn) -> None:
+    waiting_for_answer(conn)
+    reply(conn, "STOP")
+    suppress(conn, NUMBER, source=Source.PROVIDER, reason="receipt 1: 21610")
+
+    assert reply(conn, "YES").meaning == "opt_in"
+    assert not suppressed(conn)
+
+
+def test_yes_that_lifts_nothing_is_shown_to_a_person(conn: Conn) -> None:
+    waiting_for_answer(conn)
+    suppress(conn, NUMBER, source=Source.PROVIDER, reason="receipt 1: 21610")
+
+    assert reply(conn, "YES").flag == "wants_texts_again"
+    assert suppressed(conn)
+
+
 def test_who_says_it_in_words_and_then_by_keyword_may_say_yes(conn: Conn) -> None:
     waiting_for_answer(conn)
     reply(conn, "please stop texting me")
@@ -484,6 +508,53 @@ def test_a_second_stop_after_a_start_holds_again(conn: Conn) -> None:
 def test_help_is_answered_unless_the_provider_did(conn: Conn, text: str) -> None:
     assert reply(conn, text, settings=OURS).answer == f"Acme: {OURS.help_text}"
     assert reply(conn, text, opt_out_type="HELP").answer is None
+
+
+def test_help_is_left_to_the_provider_where_it_is_said_so(conn: Conn) -> None:
+    waiting_for_answer(conn)
+
+    assert reply(conn, "HELP", settings=Settings(help_answer="provider")).answer is None
+
+
+@pytest.mark.parametrize("text", ["HELP", "START"])
+def test_what_answers_nothing_that_we_wrote_is_no_response(conn: Conn, text: str) -> None:
+    _, sent = waiting_for_answer(conn)
+
+    first, second = reply(conn, text), reply(conn, "Done, thanks")
+
+    assert (first.first_response, second.first_response) == (False, True)
+    row = message(conn, sent)
+    assert (row["contractor_response"], row["outcome_rating"]) == ("Done, thanks", 5)
+
+
+def test_whoever_never_heard_what_to_text_back_is_told_again_for_five_minutes(conn: Conn) -> None:
+    first, again = (reply(conn, "STOP", provider_id="SM-lost", settings=OURS) for _ in range(2))
+    conn.execute("UPDATE ige_inbound_messages SET received_at = now() - interval '6 minutes'")
+    late = reply(conn, "STOP", provider_id="SM-lost", settings=OURS)
+
+    assert first.answer is not None
+    assert (again.repeat, again.id, again.answer) == (True, first.id, first.answer)
+    assert (late.repeat, late.answer) == (True, None)
+
+
+def test_what_is_not_so_any_more_is_not_told_again(conn: Conn) -> None:
+    reply(conn, "STOP", provider_id="SM-lost", settings=OURS)
+    reply(conn, "START", settings=OURS)
+
+    assert reply(conn, "STOP", provider_id="SM-lost", settings=OURS).answer is None
+
+
+def test_a_repeat_is_known_as_one_after_its_text_was_forgotten(conn: Conn) -> None:
+    first = reply(conn, "STOP", provider_id="SM-old")
+    conn.execute("UPDATE ige_inbound_messages SET received_at = now() - interval '400 days', flag = NULL")
+    tidy(conn, Settings())
+
+    again = reply(conn, "STOP", provider_id="SM-old")
+    other = reply(conn, "START", provider_id="SM-old")
+
+    assert inbound(conn, first)["body"] == ""
+    assert (again.repeat, again.id) == (True, first.id)
+    assert (other.repeat, other.meaning) == (False, "opt_in")
 
 
 def test_the_provider_confirms_by_default_and_we_say_nothing(conn: Conn) -> None:
@@ -572,7 +643,7 @@ def test_for_a_number_that_nobody_has_the_confirmation_travels_in_the_answer(con
     first = reply(conn, "STOP", settings=OURS, provider_id="SM-9")
 
     assert first.answer == f"Acme: {OURS.opt_out_confirmation_text}"
-    assert reply(conn, "STOP", settings=OURS, provider_id="SM-9").answer is None
+    assert reply(conn, "STOP", settings=OURS, provider_id="SM-9").answer == first.answer
     assert reply(conn, "STOP", settings=OURS).answer is None
     assert reply(conn, "START", settings=OURS).answer == f"Acme: {OURS.opt_in_text}"
 

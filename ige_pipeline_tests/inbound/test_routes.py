@@ -129,6 +129,37 @@ def test_an_opt_out_is_one_whatever_it_is_wrapped_in(conn: Conn, client: TestCli
     assert suppressed(conn)
 
 
+@pytest.mark.parametrize(
+    ("body", "flag"),
+    [
+        ({"from": NUMBER, "words": "STOP"}, "doubtful_opt_out"),
+        ({"from": NUMBER, "payload": {"words": "please stop", "kind": "sms"}}, "doubtful_opt_out"),
+        ({"msisdn": NUMBER, "content": "STOP"}, None),
+        ({"originator": NUMBER, "MessageBody": "STOP"}, None),
+    ],
+)
+def test_an_opt_out_under_a_name_that_nobody_foresaw_is_one(
+    conn: Conn, client: TestClient, body: dict[str, Any], flag: str | None
+) -> None:
+    waiting_for_answer(conn)
+
+    answer = client.post("/replies", json=body, headers=BY_TOKEN)
+
+    assert (answer.status_code, answer.json()["meaning"], answer.json()["flag"]) == (200, "opt_out", flag)
+    assert suppressed(conn)
+
+
+def test_what_may_be_no_text_is_kept_for_a_person_and_tells_nothing(conn: Conn, client: TestClient) -> None:
+    _, sent = waiting_for_answer(conn)
+
+    answer = client.post("/replies", json={"from": NUMBER, "words": "thanks, great"}, headers=BY_TOKEN)
+
+    row = one(conn.execute("SELECT * FROM ige_inbound_messages"))
+    assert (answer.json()["flag"], row["body"], row["indicator"]) == ("no_text", "thanks, great", None)
+    response = one(conn.execute("SELECT contractor_response FROM ai_proactive_messages WHERE id = %s", [sent]))
+    assert response["contractor_response"] == "(no text)"
+
+
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8-sig"])
 def test_another_encoding_is_read_as_far_as_it_goes(conn: Conn, client: TestClient, encoding: str) -> None:
     content = f'{{"from": "{NUMBER}", "text": "Arrêt"}}'.encode(encoding)

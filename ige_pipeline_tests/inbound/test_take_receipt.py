@@ -13,6 +13,7 @@ from ige_pipeline.delivery.switches import set_stop
 from ige_pipeline.inbound.letter import Fields, read_body
 from ige_pipeline.inbound.outcomes import track_outcomes
 from ige_pipeline.inbound.take_receipt import TakenReceipt, receipt_of, settle_again, take_receipt
+from ige_pipeline.postgres.connection import connect
 from ige_pipeline.settings import Settings
 from ige_pipeline_tests.delivery.fakes import awake
 from ige_pipeline_tests.factories import fetch, insert, make_contractor, make_sent_message, one
@@ -232,6 +233,23 @@ def test_a_thousand_receipts_of_nobody_keep_no_other_from_being_found(conn: Conn
         conn.execute("UPDATE ige_receipts SET looked_at = looked_at + interval '1 hour' WHERE done = ''")
 
     assert message(conn, sent)["receipt_status"] == "delivered"
+
+
+def test_a_late_receipt_that_a_deadlock_undid_is_looked_at_once_more(database_url: str) -> None:
+    with connect(database_url) as conn:
+        _, sent = waiting_for_answer(conn)
+        early = say(conn, "delivered")
+        conn.execute("UPDATE ige_receipts SET message_id = %s, done = '' WHERE id = %s", [sent, early.id])
+        # A sequence counts also what is undone.
+        conn.execute("CREATE SEQUENCE tries")
+        conn.execute(
+            "CREATE FUNCTION deadlock() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " IF nextval('tries') = 1 THEN RAISE SQLSTATE '40P01'; END IF; RETURN NEW; END $$"
+        )
+        conn.execute("CREATE TRIGGER deadlocks BEFORE UPDATE ON ige_receipts FOR EACH ROW EXECUTE FUNCTION deadlock()")
+
+        assert settle_again(conn, Settings()) == 1
+        assert message(conn, sent)["receipt_status"] == "delivered"
 
 
 def test_a_dead_line_is_the_number_that_it_was_written_for(conn: Conn) -> None:

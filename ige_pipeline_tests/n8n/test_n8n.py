@@ -302,6 +302,34 @@ def test_a_receipt_finds_its_message_by_the_address_or_by_what_n8n_had_answered(
     assert (message(conn, second)["receipt_status"], message(conn, second)["receipt_code"]) == ("undelivered", "30005")
 
 
+@pytest.mark.usefixtures("heard")
+@pytest.mark.parametrize(
+    "fields",
+    [{"msisdn": NUMBER, "content": "STOP"}, {"from": NUMBER, "words": "STOP"}, {"From": NUMBER, "payload": "STOP"}],
+    ids=" ".join,
+)
+def test_a_form_that_nobody_foresaw_loses_no_opt_out(
+    conn: Connection, address: str, fields: dict[str, str], sms: Provider
+) -> None:
+    waiting_for_answer(conn)
+
+    answer = bring(address, **fields)
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "taken")
+    assert suppressed(conn)
+    assert sms.took == []
+
+
+@pytest.mark.usefixtures("heard")
+def test_what_cannot_be_read_is_kept_for_a_person_and_not_asked_for_again(conn: Connection, address: str) -> None:
+    answers = [bring(address, who=NUMBER, words="please STOP") for _ in range(2)]
+
+    assert [(each.status_code, each.json()["status"]) for each in answers] == [(200, "taken")] * 2
+    row = one(conn.execute("SELECT count(*) AS n, min(flag) AS flag, min(body) AS body FROM ige_inbound_messages"))
+    assert (row["n"], row["flag"]) == (1, "unreadable")
+    assert "please STOP" in row["body"]
+
+
 def test_while_nobody_takes_it_the_provider_is_told_to_send_it_again(address: str) -> None:
     answer = bring(address, MessageSid="SM4", From=NUMBER, Body="STOP")
 

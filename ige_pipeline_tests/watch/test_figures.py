@@ -7,9 +7,11 @@ import pytest
 from ige_pipeline.delivery.outbox import note_success
 from ige_pipeline.delivery.switches import set_stop
 from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.settings import Settings
 from ige_pipeline.watch.figures import BatchFigures, Figures, read
 from ige_pipeline_tests.delivery.outboxes import waiting
 from ige_pipeline_tests.factories import ago, insert, make_batch
+from ige_pipeline_tests.inbound.letters import reply, waiting_for_answer
 
 
 @pytest.fixture
@@ -52,6 +54,33 @@ def test_a_message_is_due_from_when_it_could_leave_first_whatever_keeps_it(conn:
     seen = read(conn)
 
     assert (seen.due, round(seen.oldest_due_minutes)) == (1, 90)
+
+
+@pytest.mark.parametrize(
+    ("told", "counts"),
+    [
+        ({"expired_at": ago(minutes=1)}, 1),
+        ({"cancelled_at": ago(minutes=1), "cancel_reason": "confirmation_over"}, 1),
+        ({"cancelled_at": ago(minutes=1), "cancel_reason": "suppressed"}, 0),
+        ({}, 1),
+        ({"expires_at": ago(hours=-9)}, 0),
+        ({"expires_at": ago(hours=25), "expired_at": ago(hours=25)}, 0),
+    ],
+)
+@pytest.mark.parametrize("lifted", [False, True])
+def test_an_opt_out_that_holds_and_was_not_confirmed_in_time_is_counted(
+    conn: Connection, told: dict[str, object], counts: int, *, lifted: bool
+) -> None:
+    ours = Settings(opt_out_confirmation="ours", sender_name="Acme")
+    waiting_for_answer(conn)
+    reply(conn, "STOP", settings=ours)
+    changes = {"expires_at": ago(minutes=1), **told}
+    columns = ", ".join(f"{name} = %({name})s" for name in changes)
+    conn.execute(f"UPDATE ai_proactive_messages SET {columns} WHERE confirms_opt_out IS NOT NULL", changes)  # noqa: S608
+    if lifted:
+        reply(conn, "START", settings=ours)
+
+    assert read(conn).unconfirmed == (0 if lifted else counts)
 
 
 def test_what_a_safeguard_put_off_is_due_again_when_that_is_over(conn: Connection) -> None:

@@ -26,6 +26,7 @@ def test_all_checks_pass_on_a_new_installation() -> None:
     ("check", "seen", "said"),
     [
         ("oldest_due", {"due": 3, "oldest_due_minutes": 121.0}, "could have left 121 min ago"),
+        ("unconfirmed", {"unconfirmed": 1}, "1 opt-outs of the last day were not confirmed"),
         ("failure_share", {"posted": 10, "failed": 3}, "3 of 10 POSTs of the last hour failed"),
         ("circuit", {"open_circuits": {"n8n.example": "http_404"}}, "Sending pauses to n8n.example (http_404)"),
         ("candidates", {"batches": batches(0, *[9, 5, 1] * 8)}, "Batch 25 found nobody, and each of the 24 before it"),
