@@ -232,7 +232,7 @@ SELECT DISTINCT m.id, why.reason
                          FROM ai_concierge_checklist_items i
                         WHERE i.id = m.subject_id AND i.status = 'completed')
     UNION ALL
-    -- The question that the text asks, not any: what counts as open is one function (migration 0050).
+    -- The question that the text asks, not any: what counts as open is one function (migration 0033).
     SELECT 'question_answered'
      WHERE m.trigger_name = 'data_gap'
        AND NOT EXISTS (

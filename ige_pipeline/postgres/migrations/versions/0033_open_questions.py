@@ -5,8 +5,8 @@ The rule is one function, which Postgres writes out where it is used. A rule tha
 
 from ige_pipeline.postgres.schema_change import execute
 
-revision = "0050"
-down_revision = "0036"
+revision = "0033"
+down_revision = "0032"
 branch_labels = None
 depends_on = None
 

@@ -13,7 +13,7 @@ history. It holds only rows of others, of which a table of ten million of them h
 
 from ige_pipeline.postgres.schema_change import add_columns, create_index, execute
 
-revision = "0036"
+revision = "0032"
 down_revision = "0031"
 branch_labels = None
 depends_on = None

@@ -6,8 +6,8 @@ is looked up in it. Only the item's id is kept.
 
 from ige_pipeline.postgres.schema_change import create_index
 
-revision = "0051"
-down_revision = "0050"
+revision = "0034"
+down_revision = "0033"
 branch_labels = None
 depends_on = None
 

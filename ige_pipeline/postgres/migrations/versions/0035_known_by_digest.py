@@ -5,8 +5,8 @@ Without the text, the same reply under the same id counted as another one, and w
 
 from ige_pipeline.postgres.schema_change import add_columns
 
-revision = "0045"
-down_revision = "0051"
+revision = "0035"
+down_revision = "0034"
 branch_labels = None
 depends_on = None
 
