@@ -26,6 +26,7 @@ DOES = {
     "test-deploy": "ige_pipeline_tests/deploy",
     "test-recovery": "ige_pipeline_tests/recovery",
     "test-n8n": "ige_pipeline_tests/n8n",
+    "fuzz": "serve/test_fuzz.py",
     "test-console": "console/test_in_a_browser.py",
     "test-celery": "ige_pipeline_tests/celery",
     "format": "ruff format",

@@ -19,6 +19,9 @@ Moment = Literal["before the answer", "after the answer", "at any moment", "besi
 MOMENTS: tuple[Moment, ...] = ("before the answer", "after the answer", "at any moment", "beside a living run")
 WITHIN_S = 10.0
 """A restart finishes all that is due within so many seconds."""
+# What a dead run had written is read a little later, by a receiver that never falls quiet while another run lives; only
+# after two seconds is a run believed to be dead.
+_READ_S = 0.5
 
 
 @dataclass
@@ -118,6 +121,7 @@ def _kill_beside(
     murder.wait()
     _require_killed(end_of(victim, within_s=WITHIN_S))
     counted.spare()
+    time.sleep(_READ_S)
     did.moments.append("beside a living run")
     # While the other still works: of what the dead one had posted nothing is marked before it is believed to be dead.
     did.in_reach.append(counted.in_reach(at=murder.at))
