@@ -19,6 +19,7 @@ Moment = Literal["before the answer", "after the answer", "at any moment", "besi
 MOMENTS: tuple[Moment, ...] = ("before the answer", "after the answer", "at any moment", "beside a living run")
 WITHIN_S = 10.0
 """A restart finishes all that is due within so many seconds."""
+NEAR_S = 3.0
 # What a dead run had written is read a little later, by a receiver that never falls quiet while another run lives; only
 # after two seconds is a run believed to be dead.
 _READ_S = 0.5
@@ -26,13 +27,14 @@ _READ_S = 0.5
 
 @dataclass
 class Killed:
-    """What a row of kills did: how many at which moment, what was in the air at each, how long recovery took.
+    """What a row of kills did: which moments, when (seconds, monotonic), what was in the air, how long recovery took.
 
     `in_the_air` is what the table did not know to be sent, `in_reach` what the receiver had open, by its own watch;
     `unfinished` says of each restart that did not finish in time what became of it.
     """
 
     moments: list[Moment] = field(default_factory=list)
+    at: list[float] = field(default_factory=list)
     in_the_air: list[list[int]] = field(default_factory=list)
     in_reach: list[set[int]] = field(default_factory=list)
     recoveries_s: list[float] = field(default_factory=list)
@@ -103,6 +105,7 @@ def kill(
         counted.wait_until_quiet()
         counted.spare()
         did.moments.append(moment)
+        did.at.append(murder.at)
         did.in_reach.append(counted.in_reach(at=murder.at))
         did.in_the_air.append(world.unmarked({message_id for message_id, _ in counted.posts[since:]}))
 
@@ -121,8 +124,10 @@ def _kill_beside(
     murder.wait()
     _require_killed(end_of(victim, within_s=WITHIN_S))
     counted.spare()
+    counted.wait_until_let_in()
     time.sleep(_READ_S)
     did.moments.append("beside a living run")
+    did.at.append(murder.at)
     # While the other still works: of what the dead one had posted nothing is marked before it is believed to be dead.
     did.in_reach.append(counted.in_reach(at=murder.at))
     did.in_the_air.append(world.unmarked({message_id for message_id, _ in counted.posts[since:]}))
@@ -165,3 +170,16 @@ def unexplained(counted: Counted, did: Killed) -> list[int]:
     """Return the messages that arrived more often than they were in the air at a kill: there must be none."""
     flights = [message_id for air in did.in_the_air for message_id in air]
     return [message_id for message_id, times in counted.times.items() if times - 1 > flights.count(message_id)]
+
+
+def story(counted: Counted, did: Killed, message_id: int) -> str:
+    """Tell when a message arrived, and around which kills: what is needed to find out why it came again."""
+    came = [when for (each, _), when in zip(counted.posts, counted.arrived, strict=True) if each == message_id]
+    near = [
+        f"{moment} {at - when:+.3f} s"
+        for when in came
+        for moment, at in zip(did.moments, did.at, strict=True)
+        if abs(at - when) < NEAR_S
+    ]
+    apart = ", ".join(f"{when - came[0]:.3f}" for when in came)
+    return f"Message {message_id} arrived at {apart} s; kills around its arrivals: {', '.join(near) or 'none'}."

@@ -12,19 +12,25 @@ from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-from ige_pipeline.chaos.kill import Killed, kill, out_of_reach, recover, unexplained
+from ige_pipeline.chaos.kill import Killed, kill, out_of_reach, recover, story, unexplained
 from ige_pipeline.chaos.outage import OUTAGES, Endured, endure
 from ige_pipeline.chaos.receiver import Counted, counting
 from ige_pipeline.chaos.victim import forks
 from ige_pipeline.chaos.world import World, own_world, repeats
 
 KILLS_BETWEEN_RECOVERIES = 10
+STORIES = 10
+"""So many of the messages that broke a promise are told in full."""
 Step = Callable[[str], None]
 
 
 @dataclass
 class Report:
-    """Everything that was done and counted; `broken` names the promises that did not hold."""
+    """Everything that was done and counted; `broken` names the promises that did not hold.
+
+    `unexplained` and `out_of_reach` are the messages that arrived again without need, by our table and by the
+    receiver's watch; `stories` tells of some of them when they came, and which kills were near.
+    """
 
     killed: Killed = field(default_factory=Killed)
     endured: Endured = field(default_factory=Endured)
@@ -32,7 +38,9 @@ class Report:
     posts: int = 0
     repeated: int = 0
     lost: list[int] = field(default_factory=list)
+    unexplained: list[int] = field(default_factory=list)
     out_of_reach: list[int] = field(default_factory=list)
+    stories: list[str] = field(default_factory=list)
     cold_start_s: float = 0.0
     broken: list[str] = field(default_factory=list)
 
@@ -118,9 +126,12 @@ def _count(world: World, counted: Counted, report: Report) -> None:
     report.repeated = sum(repeats(counted).values())
     report.lost = sorted(set(world.not_sent()) | (set(world.messages()) - set(arrived)))
     flights = Killed(in_the_air=report.killed.in_the_air + report.endured.in_the_air)
+    report.unexplained = unexplained(counted, flights)
+    told = sorted({*report.unexplained, *report.out_of_reach})[:STORIES]
+    report.stories = [story(counted, report.killed, message_id) for message_id in told]
     promises = {
         "Every message arrived, and the table says so.": not report.lost,
-        "Only what was in the air is repeated.": not unexplained(counted, flights),
+        "Only what was in the air is repeated.": not report.unexplained,
         "Only what the receiver had open at a kill, or had answered within the second before, is repeated.": (
             not report.out_of_reach
         ),

@@ -59,6 +59,9 @@ def _as_dict(report: Report) -> dict[str, Any]:
         "sentences": report.endured.sentences,
         "unfinished": report.killed.unfinished,
         "broken": report.broken,
+        "lost_ids": report.lost,
+        "repeated_without_need": {"by_table": report.unexplained, "by_receiver": report.out_of_reach},
+        "stories": report.stories,
     }
 
 
@@ -75,5 +78,9 @@ def _show(report: Report) -> None:
     for sentence, times in report.endured.sentences.items():
         say(f"  {times} times: {sentence}")
     for sentence in report.killed.unfinished:
+        say(f"  {sentence}")
+    if report.lost:
+        say(f"  Lost: {', '.join(map(str, report.lost))}")
+    for sentence in report.stories:
         say(f"  {sentence}")
     say("Every promise held." if not report.broken else "BROKEN: " + " ".join(report.broken))
