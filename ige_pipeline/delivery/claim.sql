@@ -128,16 +128,18 @@ SELECT m.id
  LIMIT 1
 
 -- name: worn
--- Of those that outlived more than one run, the first in line. There are hardly ever any, and the index holds no others.
-SELECT m.id
-  FROM ai_proactive_messages m
- WHERE m.deaths > 1
-   AND m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
-   AND m.lease_token IS NULL
-   AND COALESCE(GREATEST(m.not_before, m.next_attempt_at), '-infinity') <= now()
-   AND (%(adopted)s OR m.trigger_name IS NOT NULL)
- ORDER BY m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 DESC NULLS LAST, m.id
- LIMIT 1
+-- Of those that outlived more than one run, the first in line. There are hardly ever any, and `ige_worn` holds no others:
+-- they are gathered before they are put in order, or the whole outbox would be read in its order to find none.
+WITH worn AS MATERIALIZED (
+    SELECT m.id, m.priority - date_part('epoch', COALESCE(m.created_at, m.updated_at)) / 3600 AS turn
+      FROM ai_proactive_messages m
+     WHERE m.deaths > 1
+       AND m.sent_at IS NULL AND m.dead_at IS NULL AND m.cancelled_at IS NULL AND m.expired_at IS NULL
+       AND m.lease_token IS NULL
+       AND COALESCE(GREATEST(m.not_before, m.next_attempt_at), '-infinity') <= now()
+       AND (%(adopted)s OR m.trigger_name IS NOT NULL)
+)
+SELECT w.id FROM worn w ORDER BY w.turn DESC NULLS LAST, w.id LIMIT 1
 
 -- name: prepare_decisions
 -- The day's partition of the ledger must exist before its first row.
