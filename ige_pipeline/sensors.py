@@ -36,7 +36,7 @@ def build_sensors(
         job=deliver_messages_job,
         minimum_interval_seconds=LOOKS_EVERY_S,
         default_status=status,
-        description="Starts a delivery run while messages are due that can leave now; the next one waits in the queue.",
+        description="Starts a delivery run while more is due than those at work may take; two work at once.",
     )
     def unsent_messages_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         going = deliveries_under_way(context.instance, database, now=datetime.now(UTC))
@@ -48,7 +48,7 @@ def build_sensors(
             return dg.SkipReason(str(refusal))
         found = _look(database, lambda conn: due_messages(conn, beyond=taken))
         if isinstance(found, Due) and found.due <= taken:
-            return dg.SkipReason("A delivery run is under way, and takes all that is due.")
+            return dg.SkipReason("What is under way takes all that is due.")
         if isinstance(found, dg.SkipReason):
             return found
         return dg.RunRequest(run_key=f"due-{found.fingerprint}", tags=ended_in_time(settings))

@@ -30,7 +30,7 @@ def deliveries_under_way(
 ) -> list[dg.DagsterRun]:
     """Return the delivery runs that wait or work. Those whose process is gone are marked as failed.
 
-    Until then they would hold up every other one: the queue lets one start at a time.
+    Until then they would hold up others: the queue lets two start at a time.
     """
     filters = dg.RunsFilter(job_name=deliver_messages_job.name, statuses=UNDER_WAY)
     runs = instance.get_runs(filters)

@@ -7,6 +7,7 @@ import pytest
 from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator
 from dagster_shared.yaml_utils import load_yaml_from_path
 
+from ige_pipeline.delivery.forecast import RUNS_AT_ONCE
 from ige_pipeline.jobs import deliver_messages_job, schedule_messages_job
 from ige_pipeline.postgres.dagster_storage import psycopg2_url
 from ige_pipeline.refusal import Refusal
@@ -42,7 +43,7 @@ def test_dagster_takes_every_setting(tmp_path: Path) -> None:
         assert instance.get_settings("retention").keys() == {"schedule", "sensor"}
 
 
-def test_one_delivery_run_at_a_time_and_no_long_wait_in_the_queue(tmp_path: Path) -> None:
+def test_as_many_delivery_runs_at_once_as_are_reckoned_with_and_no_long_wait_in_the_queue(tmp_path: Path) -> None:
     with instance_at(tmp_path) as instance:
         coordinator = instance.run_coordinator
         assert isinstance(coordinator, QueuedRunCoordinator)
@@ -51,7 +52,7 @@ def test_one_delivery_run_at_a_time_and_no_long_wait_in_the_queue(tmp_path: Path
         assert coordinator.dequeue_interval_seconds == 1
         assert queue.max_concurrent_runs == 4
         assert queue.tag_concurrency_limits == [
-            {"key": "ige/job", "value": "deliver", "limit": 1},
+            {"key": "ige/job", "value": "deliver", "limit": RUNS_AT_ONCE},
             {"key": "ige/batch", "value": "whole", "limit": 1},
             {"key": "ige/batch", "value": "promised", "limit": 1},
         ]

@@ -146,7 +146,7 @@ def test_delivery_skips_while_all_sending_is_stopped(
 
 @pytest.mark.parametrize(
     ("setting", "ended_after"),
-    [("20", "600"), ("500", "1642"), ("many", None)],
+    [("20", "600"), ("250", "1642"), ("many", None)],
 )
 def test_a_delivery_run_is_ended_after_what_its_settings_let_it_take(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, setting: str, ended_after: str | None

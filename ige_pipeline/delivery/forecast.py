@@ -8,19 +8,19 @@ from ige_pipeline.settings import Settings
 
 LOOKS_EVERY_S = 30
 """How often the sensor looks whether a delivery run is wanted."""
-BETWEEN_RUNS_S = 8
-"""From a run's last message to the first of the next, which waits in the queue: it reports, and a process starts."""
+RUNS_AT_ONCE = 2
+"""So many delivery runs share the pace; the run queue's limit in `dagster.yaml` says the same."""
 SHORTEST_RUN_S, LONGEST_RUN_S = 600, 3000
 """No delivery run is ended before, and none goes on for longer, however many messages it may post."""
 
 
 def sustained_per_second(settings: Settings) -> float:
-    """Return how many leave in a second, hour after hour, while more is due than one run takes.
+    """Return how many leave in a second, hour after hour, while more is due than the runs that work may take.
 
-    Each run posts so many, and the next one waits in the queue, where each look of the sensor puts one at most.
+    While one run ends and the next, which waits in the queue, starts, the other keeps up the pace. Each look of the
+    sensor puts one run into the queue at most.
     """
-    run_s = settings.max_messages_per_run / settings.messages_per_second
-    return settings.max_messages_per_run / max(run_s + BETWEEN_RUNS_S, LOOKS_EVERY_S)
+    return min(settings.messages_per_second, settings.max_messages_per_run / LOOKS_EVERY_S)
 
 
 def clears_in_time(settings: Settings) -> int:
@@ -81,10 +81,11 @@ def _span(hours: float) -> str:
 def ended_after_s(settings: Settings) -> int:
     """Return after how many seconds a delivery run that is still at work hangs, and is ended.
 
-    What it may rightly take is its messages at their pace, or the slots full of answers that never come, whichever is
-    longer; half as much again and two minutes for Dagster's start, the safeguards and a slow database.
+    What it may rightly take is its messages at its share of the pace, or the slots full of answers that never come,
+    whichever is longer; half as much again and two minutes for Dagster's start, the safeguards and a slow database.
     """
     messages, slots = settings.max_messages_per_run, settings.delivery_concurrency
-    posting = max(messages / settings.messages_per_second, messages / slots * settings.post_timeout_seconds)
+    at_their_pace = messages * RUNS_AT_ONCE / settings.messages_per_second
+    posting = max(at_their_pace, messages / slots * settings.post_timeout_seconds)
     rightly = 1.5 * (posting + settings.post_timeout_seconds) + 120
     return round(min(max(rightly, SHORTEST_RUN_S), LONGEST_RUN_S))

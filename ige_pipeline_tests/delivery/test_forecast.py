@@ -53,14 +53,20 @@ def test_what_arrived_in_a_day_is_counted_by_batches_and_what_others_inserted_by
     waiting(conn, created_at=ago(hours=25))
     waiting(conn, trigger_name="high_priority_goal")
 
-    assert forecast(conn, Settings(), unsent=4) == Forecast(4, arrivals_per_hour=2, per_second=20 / 48)
+    assert forecast(conn, Settings(), unsent=4) == Forecast(4, arrivals_per_hour=2, per_second=0.5)
 
 
 @pytest.mark.parametrize(
     ("over", "per_hour"),
-    [({}, 1500), ({"messages_per_second": 1000}, 2400), ({"max_messages_per_run": 2000}, 1796)],
+    [
+        ({}, 1800),
+        # No more than a run's messages for each look of the sensor.
+        ({"messages_per_second": 1000}, 2400),
+        ({"max_messages_per_run": 2000}, 1800),
+        ({"max_messages_per_run": 10}, 1200),
+    ],
 )
-def test_what_leaves_in_an_hour_is_less_for_the_waits_between_the_runs(over: dict[str, Any], per_hour: int) -> None:
+def test_what_leaves_in_an_hour_is_what_pace_and_sensor_allow(over: dict[str, Any], per_hour: int) -> None:
     assert sustained_per_second(Settings(**over)) * 3600 == pytest.approx(per_hour, abs=0.5)
 
 
@@ -68,9 +74,9 @@ def test_what_leaves_in_an_hour_is_less_for_the_waits_between_the_runs(over: dic
     ("over", "seconds"),
     [
         ({}, 600),
-        # 1000 at one in two seconds.
+        # 1000 at one in four seconds, beside another run.
         ({"max_messages_per_run": 1000}, 3000),
-        ({"max_messages_per_run": 500}, 1642),
+        ({"max_messages_per_run": 250}, 1642),
         # As fast as they may, but every answer is waited for to the end: 1000 / 10 * 15 s.
         ({"max_messages_per_run": 1000, "messages_per_second": 100}, 2392),
         ({"max_messages_per_run": 100_000}, 3000),

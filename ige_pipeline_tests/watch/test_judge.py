@@ -38,7 +38,7 @@ def test_all_checks_pass_on_a_new_installation() -> None:
         (
             "pace",
             {"arrivals_per_hour": 1801.0, "unsent": 9},
-            "1,801 an hour arrive and 1,500 can leave: the backlog never clears",
+            "1,801 an hour arrive and 1,800 can leave: the backlog never clears",
         ),
         (
             "delivery_deadman",
@@ -86,7 +86,7 @@ def test_each_check_fails_from_its_limit_on_and_says_what_to_look_at(
         {"batches": batches(0, *[1] * 24)},
         {"batches": (BatchFigures(9, 19, 19), *batches(*[100] * 8))},
         {"spent_today_usd": 16.0},
-        {"arrivals_per_hour": 1499.0, "unsent": 9000},
+        {"arrivals_per_hour": 1799.0, "unsent": 9000},
         {"delivery_silent_minutes": 10.0, "scheduling_silent_minutes": 120.0},
         {"delivery_silent_minutes": 999.0, "stopped": True},
         {"delivery_silent_minutes": 119.0, "never_delivered": True},
@@ -97,9 +97,9 @@ def test_at_its_limit_or_where_too_little_is_known_a_check_passes(seen: dict[str
 
 
 def test_the_pace_says_when_the_backlog_clears() -> None:
-    judged = judge(replace(FINE, arrivals_per_hour=900.0, unsent=2400), Settings())
+    judged = judge(replace(FINE, arrivals_per_hour=900.0, unsent=2700), Settings())
 
-    assert judged["pace"].sentence == "900 an hour arrive and 1,500 can leave: the backlog clears in 4 h."
+    assert judged["pace"].sentence == "900 an hour arrive and 1,800 can leave: the backlog clears in 3 h."
 
 
 def test_what_waits_for_a_person_is_one_word_everywhere() -> None:
