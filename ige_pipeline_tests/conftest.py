@@ -1,6 +1,7 @@
 """Databases for the tests: one embedded server for all workers, one migrated template, clones of it (databases.py)."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
@@ -145,3 +146,10 @@ def shared_conn(databases: Databases) -> Iterator[psycopg.Connection[DictRow]]:
         psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection,
     ):
         yield connection
+
+
+def pytest_configure() -> None:
+    """A shell lets what it starts in the background ignore ^C, and `nohup` hanging up: the tests send both."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
