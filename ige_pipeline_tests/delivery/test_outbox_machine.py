@@ -95,6 +95,11 @@ SELECT id, contractor_id, idempotency_key, attempts, lease_token,
             WHEN cancelled_at IS NOT NULL THEN 'cancelled' WHEN expired_at IS NOT NULL THEN 'expired'
             WHEN lease_token IS NOT NULL THEN 'leased' WHEN next_attempt_at > now() THEN 'waits' ELSE 'due' END AS state
   FROM ai_proactive_messages"""
+FREE = """
+SELECT
+  FROM ai_proactive_messages
+ WHERE id = %s AND idempotency_key = %s AND lease_token IS NULL
+   AND sent_at IS NULL AND dead_at IS NULL AND cancelled_at IS NULL AND expired_at IS NULL"""
 EXPLAINED = """
 SELECT m.id FROM ai_proactive_messages m
  WHERE num_nonnulls(sent_at::timestamptz, dead_at, cancelled_at, expired_at) > 0
@@ -217,6 +222,11 @@ class OutboxMachine(RuleBasedStateMachine):
         row = self.conn.execute("SELECT lease_token FROM ai_proactive_messages WHERE id = %s", [lease.message_id])
         return bool((row.fetchone() or {})["lease_token"] == lease.token)
 
+    def _accepted_late(self, lease: Lease, outcome: Outcome) -> bool:
+        """Whether this settles a row that nobody holds: accepted under its key, it was sent, whoever says so."""
+        row = self.conn.execute(FREE, [lease.message_id, lease.idempotency_key])
+        return isinstance(outcome, Delivered) and row.rowcount == 1
+
     @precondition(lambda self: self._held())
     @rule(nth=st.integers(0, 2), end=st.sampled_from(OUTCOMES))
     def settle(self, nth: int, end: tuple[Outcome, Sent | None, str]) -> None:
@@ -227,12 +237,14 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(lease=leases, run=RUNS, end=st.sampled_from(OUTCOMES))
     def settle_by_whoever(self, lease: Lease, run: str, end: tuple[Outcome, Sent | None, str]) -> None:
         outcome, sent, state = end
-        current = self._is_current(lease)
+        current, late = self._is_current(lease), self._accepted_late(lease, outcome)
+        known = self.model[lease.message_id]
 
-        assert settle(self.runs[run][1], lease, outcome, sent) is current
+        assert settle(self.runs[run][1], lease, outcome, sent) is (current or late)
 
+        if late:
+            known.state, known.holder = state, None
         if current:
-            known = self.model[lease.message_id]
             gives_back = isinstance(outcome, Postponed | Cancelled | EndpointFault)
             gives_back |= not getattr(outcome, "spends_attempt", True)
             known.state, known.holder, known.attempts = state, None, known.attempts - gives_back
@@ -245,7 +257,12 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(lease=leases, end=st.sampled_from(OUTCOMES))
     def settle_with_a_stale_token(self, lease: Lease, end: tuple[Outcome, Sent | None, str]) -> None:
-        assert not settle(self.runs["one"][1], replace(lease, token=uuid4()), *end[:2])
+        self.settle_by_whoever(replace(lease, token=uuid4()), "one", end)
+
+    @rule(lease=leases)
+    def settle_as_accepted_with_a_stale_token_and_another_key(self, lease: Lease) -> None:
+        stranger = replace(lease, token=uuid4(), idempotency_key=uuid4())
+        assert not settle(self.runs["one"][1], stranger, Delivered(), SENT)
 
     @precondition(lambda self: self._held())
     @rule(nth=st.integers(0, 2), reply=REPLIES)
