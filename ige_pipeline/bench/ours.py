@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 from uuid import uuid4
 
 import pandas as pd
@@ -15,9 +14,8 @@ from ige_pipeline.postgres.lanes import side_by_side
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.safeguards.batch_facts import fetch_frame
 from ige_pipeline.safeguards.judgement import blocked
-from ige_pipeline.safeguards.phonebook import look_up_batch
-from ige_pipeline.safeguards.piece import Piece, Screening, Sources, contractors_of, cut, pieces_of, take
-from ige_pipeline.safeguards.screen import decide, screen_recipients
+from ige_pipeline.safeguards.piece import Piece, Screening, Sources, pieces_of, take
+from ige_pipeline.safeguards.screen import cut_and_look_up, decide, screen_recipients
 from ige_pipeline.settings import Settings
 from ige_pipeline.triggers.evaluate import evaluate, parameters, selection
 from ige_pipeline.triggers.trigger import Trigger, load_all
@@ -61,9 +59,7 @@ def unwritten(
 
 
 def _free(lanes: Sequence[Connection], batch: Batch, settings: Settings) -> pd.DataFrame:
-    spans = cut(lanes[0], batch, sources=_SLIM)
-    whose = partial(contractors_of, lanes[0], batch, sources=_SLIM)
-    sharing = look_up_batch(lanes[0], whose, many=len(spans) > 1, region=settings.default_region)
+    spans, sharing = cut_and_look_up(lanes, batch, settings, sources=_SLIM)
     asked = Screening(batch, settings, consent_needed=False, sharing=sharing)
     free: list[pd.DataFrame] = []
 

@@ -3,6 +3,7 @@
 They are only ever put into an empty database of a server that the benchmark itself started.
 """
 
+import os
 import secrets
 import tempfile
 from collections.abc import Iterator
@@ -19,9 +20,13 @@ from ige_pipeline.postgres.migrate import migrate
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.refusal import Refusal
 
-# What anybody would give a server of its own on a machine of 8 GB or more; the embedded one of a laptop is smaller.
-SERVER_SETTINGS = ("shared_buffers=2GB", "max_wal_size=8GB", "checkpoint_timeout=30min")
 _QUERIES = load(__package__, "population.sql")
+
+
+def server_settings() -> tuple[str, ...]:
+    """Return what one would give a server of its own: a quarter of the memory, as Postgres' manual says."""
+    quarter_mb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4 // 2**20
+    return (f"shared_buffers={quarter_mb}MB", "max_wal_size=8GB", "checkpoint_timeout=30min")
 
 
 @contextmanager
@@ -29,7 +34,7 @@ def own_server() -> Iterator[str]:
     """Start a durable server in a temporary folder, give its URL, and discard it with all its data."""
     folder = Path(tempfile.mkdtemp(prefix="ige-bench-")) / "postgres"
     try:
-        yield embedded.ensure_running(folder, settings=SERVER_SETTINGS)
+        yield embedded.ensure_running(folder, settings=server_settings())
     finally:
         embedded.discard(folder)
         folder.parent.rmdir()

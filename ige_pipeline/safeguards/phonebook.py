@@ -5,13 +5,14 @@ version is kept and a change of it reads a number again.
 """
 
 import unicodedata
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from typing import Any
 
 from ige_pipeline.postgres.connection import Connection
+from ige_pipeline.postgres.lanes import side_by_side
 from ige_pipeline.postgres.numbered import Rows, ask, numbered
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.safeguards.phone import PhoneVerdict, place_of, read_phone
@@ -82,14 +83,28 @@ def told_up(conn: Connection, asked: AskedUp, contractor_ids: Collection[int | N
     return found if len(set(found.numbers.values())) < len(found.numbers) else None
 
 
-def look_up_batch(conn: Connection, whose: Callable[[], str], *, many: bool, region: str) -> Sharing:
+def look_up_batch(
+    lanes: Sequence[Connection], whose: Callable[[Connection], str], *, many: Callable[[Connection], bool], region: str
+) -> Sharing:
     """Read some more of all numbers, those of a batch's contractors in any case, and say who shares one.
 
-    `whose` gives their ids as the text of an array, `{1,2}`; where they are `many` it is asked only if it must be.
+    `whose` gives their ids as the text of an array, `{1,2}`; where they are `many` it is asked only if it must be. With
+    two connections nobody waits for the reading, which in most batches finds nothing to read.
     """
-    if read_others(conn, region=region) == _OTHERS_AT_ONCE:
-        read_numbers(conn, whose(), region=region)
-    return _all_sharing(conn, region=region) if many else _sharing(conn, whose(), region=region)
+    read, found = list[int](), list[Sharing]()
+
+    def read_some(conn: Connection) -> None:
+        read.append(read_others(conn, region=region))
+        if read[0] == _OTHERS_AT_ONCE:
+            read_numbers(conn, whose(conn), region=region)
+
+    def share(conn: Connection) -> None:
+        found.append(_all_sharing(conn, region=region) if many(conn) else _sharing(conn, whose(conn), region=region))
+
+    side_by_side(lanes, (read_some, share), lambda conn, work: work(conn))
+    if read[0] and len(lanes) > 1:
+        share(lanes[0])
+    return found[-1]
 
 
 def _sharing(conn: Connection, contractor_ids: Collection[int] | str, *, region: str) -> Sharing:

@@ -17,7 +17,7 @@ from ige_pipeline.postgres.lanes import side_by_side
 from ige_pipeline.postgres.queries import load
 from ige_pipeline.safeguards.finding import Finding
 from ige_pipeline.safeguards.judgement import Columns, Findings, as_columns, blocked
-from ige_pipeline.safeguards.phonebook import look_up_batch
+from ige_pipeline.safeguards.phonebook import Sharing, look_up_batch
 from ige_pipeline.safeguards.piece import (
     AT_ONCE,
     NEVER,
@@ -60,12 +60,34 @@ def screen_recipients(
     shard = None if within == EVERYBODY else str(within)
     with alone_with(conn, batch, shard=shard):
         conn.execute(_QUERIES["take_over"], batch.key | {"first": within.first, "last": within.last})
-        spans = cut(conn, batch, within=within, at_once=at_once)
-        whose = partial(contractors_of, conn, batch, within=within)
-        sharing = look_up_batch(conn, whose, many=len(spans) > 1, region=settings.default_region)
+        lanes = (conn, *beside)
+        spans, sharing = cut_and_look_up(lanes, batch, settings, within=within, at_once=at_once)
         asked = Screening(batch, settings, consent_needed, sharing, begun=was_begun(conn, batch, within=within))
-        side_by_side((conn, *beside), pieces_of(conn, batch, spans), partial(screen_piece, asked=asked))
+        side_by_side(lanes, pieces_of(conn, batch, spans), partial(screen_piece, asked=asked))
         conn.execute(_QUERIES["forget_candidates"], batch.key | {"first": within.first, "last": within.last})
+
+
+def cut_and_look_up(
+    lanes: Sequence[Connection],
+    batch: Batch,
+    settings: Settings,
+    *,
+    within: Span = EVERYBODY,
+    at_once: int = AT_ONCE,
+    sources: Sources = OURS,
+) -> tuple[list[Span], Sharing]:
+    """Cut a batch into spans of about so many candidates, and say which of its contractors share a phone number."""
+    spans: list[Span] = []
+
+    def many(conn: Connection) -> bool:
+        spans[:] = cut(conn, batch, within=within, at_once=at_once, sources=sources)
+        return len(spans) > 1
+
+    def whose(conn: Connection) -> str:
+        return contractors_of(conn, batch, within=within, sources=sources)
+
+    sharing = look_up_batch(lanes, whose, many=many, region=settings.default_region)
+    return spans, sharing
 
 
 def screen_piece(conn: Connection, piece: Piece, *, asked: Screening, sources: Sources = OURS) -> None:

@@ -454,16 +454,34 @@ def test_a_screening_that_broke_off_goes_on_where_it_was_on_several_connections(
     with connect(database_url) as conn, connect(database_url) as beside:
         batch, zone = make_batch(conn), awake(conn)
         found = [make_candidate(conn, batch, make_contractor(conn, timezone=zone)) for _ in range(7)]
-        with connect(database_url) as gone:
-            pass
+        conn.execute("CREATE FUNCTION break_off() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''Broken.''; END'")
+        conn.execute("CREATE TRIGGER breaks BEFORE INSERT ON ige_decisions FOR EACH ROW "
+                     f"WHEN (NEW.id = {found[4]}) EXECUTE FUNCTION break_off()")  # fmt: skip
 
-        with pytest.raises(psycopg.OperationalError):
-            screen_recipients(conn, batch, Settings(), consent_needed=False, beside=[gone], at_once=2)
+        with pytest.raises(psycopg.errors.RaiseException):
+            screen_recipients(conn, batch, Settings(), consent_needed=False, at_once=2)
+        conn.execute("DROP TRIGGER breaks ON ige_decisions")
+        assert count_verdicts(conn, batch) == {"undecided": 4}
         screen_recipients(conn, batch, Settings(), consent_needed=False, beside=[beside], at_once=2)
 
         assert [row["id"] for row in conn.execute("SELECT id FROM ige_decisions ORDER BY id")] == found
         assert conn.execute("SELECT FROM ige_batch_candidates").rowcount == 0
         assert count_verdicts(conn, batch) == {"undecided": 7}
+
+
+def test_numbers_read_on_one_connection_while_the_other_looks_who_shares_one_are_shared_too(database_url: str) -> None:
+    with connect(database_url) as conn, connect(database_url) as beside:
+        batch, zone = make_batch(conn), awake(conn)
+        written_to, alike = (
+            make_contractor(conn, timezone=zone, phone=number) for number in ("+13055550121", "(305) 555-0121")
+        )
+        make_sent_message(conn, written_to, sent_at=ago(hours=1))
+        found = [make_candidate(conn, batch, contractor) for contractor in (written_to, alike)]
+
+        screen_recipients(conn, batch, Settings(), consent_needed=False, beside=[beside], at_once=1)
+
+        said = [fetch(conn, "ige_decisions", each)["reasons"] for each in found]
+    assert all("gap" in {reason["reason"] for reason in reasons} for reasons in said)
 
 
 def test_only_one_run_at_a_time_is_at_work_on_a_batch(database_url: str) -> None:
