@@ -63,7 +63,7 @@ DROP TABLE IF EXISTS pg_temp.kept_facts, pg_temp.piece
 -- `plain` is a sieve and no second law: it says of whom the safeguards (recipient.py) certainly find nothing but quiet
 -- hours, and a test holds it to that. Whatever is unknown is not plain. Gaps and pauses are taken a second too long.
 --
--- OFFSET has each fact looked up once. Without it the planner puts a look-up wherever its fact is named, thrice over.
+-- OFFSET has each fact worked out once. Without it the planner works it out wherever it is named, which is thrice.
 CREATE TEMPORARY TABLE kept_facts ON COMMIT DROP AS
 SELECT seen.*,
        ROW(seen.known, seen.phone_verdict, seen.phone_verdict <> 'none', seen.timezone, seen.phone_zones,
