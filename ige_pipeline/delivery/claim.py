@@ -58,6 +58,15 @@ class Claims:
         """Move on the endpoint's next free moment, so that it follows so many that begin only now."""
         self._conn.execute(_QUERIES["start_late"], {**self._values, "moments": moments})
 
+    def begin_late(self, moments: int, *, ends_in_s: float) -> float:
+        """Return in how many seconds moments begin that passed unused: now, or behind those of other runs.
+
+        `ends_in_s` is when the last of them would have been over, seconds from now.
+        """
+        asked = {**self._values, "moments": moments, "ends_in_s": ends_in_s}
+        row = self._conn.execute(_QUERIES["begin_late"], asked).fetchone()
+        return 0.0 if row is None else float(row["wait_s"])
+
     def recover(self) -> int:
         """Make due again what dead runs had leased; return how many rows. Who seems gone is believed to be later."""
         now = self._clock()

@@ -28,6 +28,27 @@ INSERT INTO ige_pace AS p (endpoint, next_at)
 VALUES (%(endpoint)s::text, now() + make_interval(secs => %(moments)s / %(messages_per_second)s::float8))
 ON CONFLICT (endpoint) DO UPDATE SET next_at = GREATEST(p.next_at, EXCLUDED.next_at)
 
+-- name: begin_late
+-- Moments that passed unused begin now, as if they were reserved anew; but where another run holds moments behind them,
+-- they begin behind those, lest two start too near to one another. Nobody waits for that with a row in hand for more than
+-- ten seconds. `ends_in_s` is when the last of ours would have been over.
+WITH standing AS (
+    SELECT p.next_at,
+           p.next_at > now() + make_interval(secs => %(ends_in_s)s::float8 + 0.25 / %(messages_per_second)s::float8)
+           AND p.next_at BETWEEN now() AND now() + interval '10 seconds' AS behind
+      FROM ige_pace p
+     WHERE p.endpoint = %(endpoint)s
+       FOR UPDATE
+)
+UPDATE ige_pace p
+   SET next_at = make_interval(secs => %(moments)s / %(messages_per_second)s::float8)
+                 + CASE WHEN s.behind THEN s.next_at
+                        ELSE GREATEST(s.next_at - make_interval(secs => %(moments)s / %(messages_per_second)s::float8),
+                                      now()) END
+  FROM standing s
+ WHERE p.endpoint = %(endpoint)s
+RETURNING CASE WHEN s.behind THEN EXTRACT(EPOCH FROM s.next_at - now()) ELSE 0 END::float8 AS wait_s
+
 -- name: claim_due
 -- As many as may be posted now, in their turn: priority plus a point for each hour of waiting. Never one of somebody who
 -- already has one leased, nor two of one person, nor any while the endpoint's circuit is open, but for the probe. One

@@ -156,6 +156,10 @@ class Outbox:
         """Move on the endpoint's next free moment, so that it follows so many that begin only now."""
         self._claims.start_late(moments)
 
+    def begin_late(self, moments: int, *, ends_in_s: float) -> float:
+        """Return in how many seconds moments begin that passed unused: now, or behind those of other runs."""
+        return self._claims.begin_late(moments, ends_in_s=ends_in_s)
+
     def claim(self, at_most: int = 1, *, probing: bool = False) -> list[Lease]:
         """Lease up to so many messages that are due, in their turn, each to somebody else; none: there are none."""
         return self._claims.claim(at_most, probing=probing)

@@ -28,6 +28,11 @@ class Moments:
         """Whether the pace is so slow that two starts can be told apart at all."""
         return self.apart_s > NEAR_S
 
+    @property
+    def end(self) -> float:
+        """When the last of them is over, by the caller's clock."""
+        return self.first + self.held * self.apart_s
+
     def hold(self, count: int, *, first: float) -> None:
         """Have so many."""
         self.held, self.first = count, first

@@ -29,9 +29,9 @@ Progress = Callable[[Lease, Outcome], None]
 
 _HOLDS_FOR = timedelta(seconds=15)
 """What the safeguards said of a message that is looked at again holds for so long after its claim."""
-# A claim begins so long before its moment that the POST can start in it. At a fast pace so much of it is taken at once
-# that a claim is worth its while; at a slow one it is one moment.
-_AHEAD_S = 0.05
+# A claim begins so long before its moment that the POST can start in it: a quarter of the pace, within bounds. At a
+# fast pace so much of it is taken at once that a claim is worth its while; at a slow one it is one moment.
+_AHEAD_S, _AHEAD_AT_MOST_S = 0.05, 0.5
 _LONG_S = 60.0
 _IN_VAIN = (
     "Nothing could be sent in time after the last look at the outbox: Postgres, or the way to the webhook, takes "
@@ -70,7 +70,7 @@ class Run:
         """Post what is due; whatever ends the run, what left is waited for and written down."""
         try:
             while self._may_go_on() and self._have_a_slot() and self._hold_a_moment():
-                self._wait_for_it()
+                self._wait_for_it(ahead_s=self._ahead_s)
                 if self._moments.held and self._may_go_on() and not self._post_some() and not self._wait_for_others():
                     break
         except BaseException:
@@ -87,9 +87,10 @@ class Run:
         return self._settings.max_messages_per_run - self._report.posted
 
     def _hold_a_moment(self) -> bool:
-        """Have at least one moment of the pace; False where the circuit is open and it is not for us to try."""
-        if self._moments.late(self._clock()):
-            self._moments.drop()
+        """Have at least one moment of the pace; False where the circuit is open and it is not for us to try.
+
+        One that passed while rows were claimed against which something spoke is kept: they use none.
+        """
         while not self._moments.held and self._may_go_on():
             wanted = int(self._settings.messages_per_second * _AHEAD_S)
             usable = min(self._left, self._room.left) if self._moments.matter else self._left
@@ -119,7 +120,11 @@ class Run:
             self._settle(self._slots.landed(within_s=_LONG_S))
         return self._may_go_on()
 
-    def _wait_for_it(self, *, ahead_s: float = _AHEAD_S) -> None:
+    @property
+    def _ahead_s(self) -> float:
+        return min(max(self._moments.apart_s / 4, _AHEAD_S), _AHEAD_AT_MOST_S)
+
+    def _wait_for_it(self, *, ahead_s: float) -> None:
         """Wait until so long before the moment, and write down meanwhile what comes back."""
         while self._moments.held:
             left = self._moments.first - ahead_s - self._clock()
@@ -163,9 +168,13 @@ class Run:
     def _moments_come(self) -> int:
         """Wait for the next moment, and return how many have come; none: the circuit opened meanwhile."""
         self._wait_for_it(ahead_s=0)
-        if self._moments.late(self._clock()):
-            # The claim took longer than it may. Nobody's next start, in any run, follows ours too soon.
-            self._outbox.start_late(self._moments.held)
+        now = self._clock()
+        if self._moments.late(now):
+            # The claim took longer than it may, or others before it did. No start, in any run, comes too near to ours.
+            wait_s = self._outbox.begin_late(self._moments.held, ends_in_s=self._moments.end - now)
+            if wait_s > 0:
+                self._moments.hold(self._moments.held, first=self._clock() + wait_s)
+                self._wait_for_it(ahead_s=0)
         return self._moments.come(self._clock())
 
     def _start(self, going: Sequence[Lease]) -> None:

@@ -77,8 +77,10 @@ class FakeOutbox(Outbox):
         del moments
         return self._wait_s if probing or self.circuit.state == "closed" else None
 
-    def start_late(self, moments: int) -> None:
+    def begin_late(self, moments: int, *, ends_in_s: float) -> float:
+        del ends_in_s
         self.late.append(moments)
+        return 0.0
 
     def looks_again_in(self) -> float | None:
         return None

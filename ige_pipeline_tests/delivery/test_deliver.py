@@ -75,7 +75,7 @@ def test_each_post_waits_for_its_moment_and_what_is_not_posted_uses_none_up() ->
     deliver_from(FakeOutbox(leases(7), wait_s=2), FakeEndpoint(), screen=first_ones_wait, clock=clock)
 
     waits = [round(seconds, 3) for seconds in clock.naps]
-    assert waits == [1.95, 0.05, 1.95, 0.05, 1.95], "Two for each of two POSTs, and one until nothing is left."
+    assert waits == [1.5, 0.5, 1.5, 0.5, 1.5], "Two for each of two POSTs, and one until nothing is left."
 
 
 def test_the_moment_is_waited_for_before_the_claim_but_for_what_a_claim_takes_so_that_no_lease_grows_old() -> None:
@@ -89,7 +89,7 @@ def test_the_moment_is_waited_for_before_the_claim_but_for_what_a_claim_takes_so
 
     deliver_from(outbox, FakeEndpoint(), clock=LookingClock())
 
-    assert seen == [(1, 1.95), (0, 0.05), (0, 1.95)]
+    assert seen == [(1, 1.5), (0, 0.5), (0, 1.5)]
 
 
 @pytest.mark.parametrize("reply", [Broken("dns_error"), Answered(404), Answered(302), Answered(401)])

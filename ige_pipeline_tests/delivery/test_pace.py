@@ -1,13 +1,15 @@
 """The law of the pace: whatever is slow, no POST starts sooner after another than the pace allows."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ige_pipeline.delivery.lease import Lease
+from ige_pipeline.delivery.outcome import Outcome, Postponed
 from ige_pipeline.delivery.pace import NEAR_S, Moments, elapsed
 from ige_pipeline.delivery.slots import Landed, Slots
 from ige_pipeline.postgres.connection import Connection
@@ -30,20 +32,40 @@ NOTHING_S = 1e-6
 
 
 class PacedOutbox(FakeOutbox):
-    """Keeps the pace as the database does, with other runs that take moments, and claims that take their time."""
+    """Keeps the pace as the database does, with another run that takes moments, and claims that take their time.
 
-    def __init__(self, clock: FakeClock, *, apart_s: float, claims_take_s: Iterator[float]) -> None:
-        super().__init__(leases(MESSAGES))
+    `others` says after which of our moments the other run takes one; `theirs` are the moments that it took.
+    """
+
+    def __init__(
+        self,
+        clock: FakeClock,
+        *,
+        apart_s: float,
+        claims_take_s: Iterator[float],
+        others: Iterable[bool] = (),
+        messages: int = MESSAGES,
+    ) -> None:
+        super().__init__(leases(messages))
         self.clock, self._apart_s, self._claims_take_s, self._next_at = clock, apart_s, claims_take_s, 0.0
+        self._others, self.theirs = iter(others), list[float]()
 
     def reserve_pace(self, moments: int = 1, *, probing: bool = False) -> float | None:
         del probing
         first = max(self.clock(), self._next_at)
         self._next_at = first + moments * self._apart_s
+        if next(self._others, False):
+            self.theirs.append(self._next_at)
+            self._next_at += self._apart_s
         return first - self.clock()
 
-    def start_late(self, moments: int) -> None:
-        self._next_at = max(self._next_at, self.clock() + moments * self._apart_s)
+    def begin_late(self, moments: int, *, ends_in_s: float) -> float:
+        now, lasts = self.clock(), moments * self._apart_s
+        behind = self._next_at > now + ends_in_s + self._apart_s / 4 and now <= self._next_at <= now + 10
+        first = self._next_at if behind else max(self._next_at - lasts, now)
+        wait_s = first - now if behind else 0.0
+        self._next_at = first + lasts
+        return wait_s
 
     def claim(self, at_most: int = 1, *, probing: bool = False) -> list[Lease]:
         self.clock.nap(next(self._claims_take_s, 0.0))
@@ -61,19 +83,34 @@ def slow() -> st.SearchStrategy[float]:
     slots=st.integers(1, 5),
     answers_take_s=slow(),
     claims_take_s=st.lists(slow(), max_size=MESSAGES),
+    others=st.lists(st.booleans(), max_size=2 * MESSAGES),
 )
 def test_two_starts_are_never_nearer_than_the_pace_allows(
-    per_second: float, slots: int, answers_take_s: float, claims_take_s: list[float]
+    per_second: float, slots: int, answers_take_s: float, claims_take_s: list[float], others: list[bool]
 ) -> None:
     clock, endpoint = FakeClock(), FakeEndpoint()
-    outbox = PacedOutbox(clock, apart_s=1 / per_second, claims_take_s=iter(claims_take_s))
+    outbox = PacedOutbox(clock, apart_s=1 / per_second, claims_take_s=iter(claims_take_s), others=others)
     some = FakeSlots(endpoint, clock, count=slots, takes_s=answers_take_s)
 
     deliver_from(outbox, endpoint, clock=clock, slots=some, per_second=per_second)
 
     assert sorted(endpoint.posted) == list(range(1, MESSAGES + 1))
-    nearest = min(after - before for before, after in pairwise(some.started))
+    nearest = min(after - before for before, after in pairwise(sorted([*some.started, *outbox.theirs])))
     assert nearest >= 1 / per_second - NEAR_S - NOTHING_S
+
+
+def test_however_many_rows_something_speaks_against_they_take_no_time_of_the_pace() -> None:
+    clock, endpoint = FakeClock(), FakeEndpoint()
+    outbox = PacedOutbox(clock, apart_s=2, claims_take_s=iter([0.01] * 1001), messages=1001)
+    some = FakeSlots(endpoint, clock, count=5)
+
+    def all_but_the_last(leases: Sequence[Lease]) -> list[Outcome | None]:
+        return [None if lease.message_id == 1001 else Postponed((), delay=timedelta(hours=1)) for lease in leases]
+
+    deliver_from(outbox, endpoint, screen=all_but_the_last, clock=clock, slots=some, per_second=0.5)
+
+    assert endpoint.posted == [1001]
+    assert some.started[0] <= 1001 * 0.01 + 2
 
 
 def test_where_nothing_is_slow_each_start_is_in_its_moment() -> None:
@@ -113,6 +150,25 @@ def test_the_database_moves_on_the_next_free_moment_behind_those_that_start_late
 
         assert 100 < moved <= 200
         assert 100 < ahead() <= moved, "What is free only later stays so."
+
+
+def test_moments_that_passed_unused_begin_now_or_behind_those_that_another_run_holds(
+    conn: Connection, database_url: str
+) -> None:
+    with (
+        outbox_on(database_url, messages_per_second=0.5) as outbox,
+        outbox_on(database_url, messages_per_second=0.5, run_id="other") as other,
+    ):
+        outbox.reserve_pace(1)
+        alone = outbox.begin_late(1, ends_in_s=1.9)
+        other.reserve_pace(1)
+        beside = outbox.begin_late(1, ends_in_s=1.9)
+        conn.execute("UPDATE ige_pace SET next_at = now() + interval '1 hour'")
+        far = outbox.begin_late(1, ends_in_s=1.9)
+
+    assert alone == 0
+    assert 2 < beside <= 4
+    assert far == 0
 
 
 def test_a_run_that_was_suspended_after_its_last_look_posts_nothing() -> None:
