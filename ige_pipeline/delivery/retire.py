@@ -12,6 +12,9 @@ from ige_pipeline.settings import Settings
 
 _QUERIES = load(__package__, "retire.sql")
 _PATIENCE_S, _LOOK_EVERY_S = 100, 0.5
+# A run may take a message in hand between our look and the move, and give it back because sending is stopped.
+_ROUNDS = 10
+_STILL = "A delivery run still holds messages: end it and type `ige retire` again; all sending is stopped."
 
 
 def to_retire(conn: Connection) -> dict[str, int]:
@@ -24,6 +27,8 @@ def retire(
 ) -> int:
     """Stop all sending and scheduling, wait for what is being sent, put aside all that is unsent; return how many.
 
+    What is put in, or taken in hand and given back, while it is at work is put aside, too.
+
     Raises Refusal, with sending stopped, when a message is still being sent after a lease's time.
     """
     _require_nothing_lost(conn)
@@ -31,13 +36,18 @@ def retire(
         conn.execute(_QUERIES["take_turns"])
         conn.execute(_QUERIES["set_retired"], {"on": True, "reason": reason, "who": who})
         switches.set_stop(conn, on=True, reason=f"retired until `ige retire --undo`: {reason}", who=who)
-    _wait_for_what_is_being_sent(conn, sleep)
-    with conn.transaction():
-        conn.execute(_QUERIES["take_turns"])
-        moved = conn.execute(_QUERIES["set_aside"], {"who": who}).rowcount
-        conn.execute(_QUERIES["ask_to_adopt"], {"who": who})
-        switches.audit(conn, who=who, action="retire", detail={"messages": moved, "reason": reason, **seen})
-    return moved
+    moved = 0
+    for _ in range(_ROUNDS):
+        _wait_for_what_is_being_sent(conn, sleep)
+        with conn.transaction():
+            conn.execute(_QUERIES["take_turns"])
+            now = conn.execute(_QUERIES["set_aside"], {"who": who}).rowcount
+            conn.execute(_QUERIES["ask_to_adopt"], {"who": who})
+            switches.audit(conn, who=who, action="retire", detail={"messages": now, "reason": reason, **seen})
+        moved += now
+        if not conn.execute(_QUERIES["left_unsent"]).rowcount:
+            return moved
+    raise Refusal(_STILL)
 
 
 def on_the_shelf(conn: Connection, settings: Settings) -> dict[str, int]:
@@ -74,4 +84,4 @@ def _wait_for_what_is_being_sent(conn: Connection, sleep: Callable[[float], None
         if row is None or row["messages"] == 0:
             return
         sleep(_LOOK_EVERY_S)
-    raise Refusal("A delivery run still holds messages: end it and type `ige retire` again; all sending is stopped.")
+    raise Refusal(_STILL)

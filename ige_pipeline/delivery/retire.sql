@@ -34,6 +34,10 @@ INSERT INTO ige_retired_messages (message_id, message, retired_by)
 SELECT gone.id, to_jsonb(gone) || '{"lease_owner": null, "lease_token": null, "lease_expires_at": null}', %(who)s
   FROM gone
 
+-- name: left_unsent
+-- Whether the old worker would find anything.
+SELECT FROM ai_proactive_messages WHERE sent_at IS NULL LIMIT 1
+
 -- name: on_the_shelf
 -- What would come back, and how much of it is still young enough to be sent.
 SELECT count(*) AS messages,

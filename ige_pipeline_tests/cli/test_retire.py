@@ -167,3 +167,21 @@ def test_rows_of_others_that_would_go_with_a_message_are_not_put_at_risk(conn: C
     assert terminal.type("retire", "--yes").exit_code == 2
     assert set(ids) <= set(what_the_old_worker_takes(conn))
     assert "Sending:    on" in terminal.type("status").stdout
+
+
+def test_what_is_put_in_during_the_move_is_put_aside_too(conn: Conn) -> None:
+    make_message(conn, make_awake_contractor(conn))
+    conn.execute("""
+        CREATE FUNCTION put_in() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF NOT EXISTS (SELECT FROM ige_retired_messages WHERE message ->> 'message_content' = 'late') THEN
+                INSERT INTO ai_proactive_messages (contractor_id, message_type, message_content)
+                SELECT max(id), 'check_in', 'late' FROM contractors;
+            END IF;
+            RETURN NULL;
+        END $$""")
+    conn.execute("CREATE TRIGGER meanwhile AFTER DELETE ON ai_proactive_messages EXECUTE FUNCTION put_in()")
+
+    moved = retire(conn, who="me", reason="why", seen={}, sleep=Naps())
+
+    assert moved == 2
+    assert what_the_old_worker_takes(conn) == []
