@@ -207,6 +207,8 @@ class Run:
         elif self._marks.pending:
             self._count(all_of_it=True)
         else:
+            # Another run may have opened the circuit: then, too, there is nothing to claim.
+            self._report.stands(self._breaker.read())
             return False
         return True
 

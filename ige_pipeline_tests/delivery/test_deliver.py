@@ -343,6 +343,19 @@ def test_a_probe_that_fails_too_ends_the_run() -> None:
     assert report.fault == "http_404"
 
 
+def test_a_run_that_is_left_nothing_because_another_opened_the_circuit_says_so() -> None:
+    class OpenedByAnother(FakeOutbox):
+        def claim(self, at_most: int = 1, *, probing: bool = False) -> list[Lease]:
+            if len(self.claims) == 2:
+                self.circuit = Circuit("open", "http_404", NOON, NOON + timedelta(seconds=30))
+            return super().claim(at_most, probing=probing)
+
+    report = deliver_from(outbox := OpenedByAnother(leases(5)), FakeEndpoint())
+
+    assert (report.posted, len(outbox.due)) == (2, 3)
+    assert (report.fault, report.circuit.state) == ("http_404", "open")
+
+
 def test_while_the_circuit_is_open_nothing_is_claimed() -> None:
     outbox, endpoint = FakeOutbox(leases(5)), FakeEndpoint()
     outbox.circuit = Circuit("open", "http_404", NOON, NOON + timedelta(seconds=30))
