@@ -65,11 +65,17 @@ class Counted:
         """Wait until every connection that was made before this moment is counted in `at_work`.
 
         A dead run's last connections may still stand in the system's queue, with a request in them that will be read.
-        The queue is first come, first served: once a connection of our own is in, so are all before it.
+        The queue is first come, first served: once a connection of our own is in, so are all before it. Raises
+        TimeoutError when it is not let in.
         """
-        with socket.create_connection(("127.0.0.1", self.port)) as last, self.quiet:
-            port = last.getsockname()[1]
-            self.quiet.wait_for(lambda: port in self.doors, timeout=seconds)
+        with socket.socket() as last:
+            last.bind(("127.0.0.1", 0))
+            # A port comes back: that somebody came by it earlier says nothing.
+            port, earlier = last.getsockname()[1], len(self.doors)
+            last.connect(("127.0.0.1", self.port))
+            with self.quiet:
+                if not self.quiet.wait_for(lambda: port in self.doors[earlier:], timeout=seconds):
+                    raise TimeoutError("The receiver lets nobody in.")
 
     def spare(self) -> None:
         """Strike no more."""

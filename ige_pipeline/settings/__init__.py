@@ -220,7 +220,7 @@ class Settings(KeepSettings, WatchSettings, InboundSettings):
         0.5, gt=0, le=100_000, description="Pace, start to start (old system: 2 s apart)."
     )
     delivery_concurrency: int = Field(
-        10, ge=1, le=256, description="POSTs under way at once where answers are slow; n8n is best with at most 10."
+        10, ge=1, le=256, description="POSTs of one delivery run under way at once, where answers are slow."
     )
     expire_after_hours: Hours = Field(24, description="Hours after which an unsent message is stale.")
     lease_seconds: int = Field(60, ge=20, le=90, description="Seconds after which a silent run has lost its lease.")

@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -24,7 +24,11 @@ def post_and_die(counted: Counted, message_id: int) -> None:
         dying.sendall(head + body)
 
 
-def test_what_a_dead_run_wrote_into_a_connection_that_nobody_had_let_in_is_waited_for(counted: Counted) -> None:
+@pytest.mark.parametrize("let_in_before", [(), range(1, 65536)], ids=["new ports", "ports that came before"])
+def test_what_a_dead_run_wrote_into_a_connection_that_nobody_had_let_in_is_waited_for(
+    counted: Counted, let_in_before: Sequence[int]
+) -> None:
+    counted.doors.extend(let_in_before)
     # Whoever holds this lock keeps the door closed: the requests stand in the system's queue.
     with counted.quiet:
         for message_id in range(20):
